@@ -1,0 +1,75 @@
+//! What a body means: one message is one event.
+
+use serde_json::Value;
+
+/// An event in the words of CloudEvents; how each form of body maps to it is told in
+/// [`crate::envelope`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Event {
+    /// The producer's name of this event, unique within `source`.
+    pub id: String,
+    /// Where it happened.
+    pub source: String,
+    /// What happened (`type` in CloudEvents).
+    pub kind: String,
+    /// To what it happened.
+    pub subject: Option<String>,
+    /// When it happened, RFC 3339.
+    pub time: Option<String>,
+    /// The media type of `data`, where the producer said it.
+    pub content_type: Option<String>,
+    /// W3C trace context, where the event carries one.
+    pub traceparent: Option<String>,
+    /// What there is to say about it, kept to the byte.
+    pub data: Data,
+}
+
+/// An event's data, kept as it came: JSON is delivered as the text it was, so that no number
+/// loses a digit on the way.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Data {
+    /// JSON text that parses.
+    Json(String),
+    /// Text that is not JSON.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// The event has none.
+    #[default]
+    Absent,
+}
+
+impl Data {
+    /// The bytes to deliver.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Json(text) | Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+            Self::Absent => &[],
+        }
+    }
+
+    /// The data as a JSON value: JSON parsed, text as a string, nothing for the rest.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Json(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+            Self::Text(text) => Value::String(text.clone()),
+            Self::Bytes(_) | Self::Absent => Value::Null,
+        }
+    }
+}
+
+impl Event {
+    /// The event as filters and key expressions see it:
+    /// `{id, source, type, subject, time, data}`.
+    pub fn to_value(&self) -> Value {
+        serde_json::json!({
+            "id": self.id,
+            "source": self.source,
+            "type": self.kind,
+            "subject": self.subject,
+            "time": self.time,
+            "data": self.data.to_value(),
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! Names of things, each with what makes it valid. What exists here is valid.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What SQS calls a message: never empty, because an empty `itemIdentifier` makes Lambda retry
+/// the whole batch (F12).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// Takes an id; `None` when it is empty.
+    pub fn new(id: impl Into<String>) -> Option<Self> {
+        let id = id.into();
+        (!id.is_empty()).then_some(Self(id))
+    }
+
+    /// The id as SQS wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What must be shown to delete a message or to change its visibility. Each receive issues a new
+/// one (F01).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReceiptHandle(pub String);
+
+/// The ledger's namespace: one name for all functions that share a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumer(String);
+
+impl Consumer {
+    /// Takes a name of 1 to 128 characters without `#`, which separates it from the event key;
+    /// `None` otherwise.
+    pub fn new(name: impl Into<String>) -> Option<Self> {
+        let name = name.into();
+        let valid = (1..=128).contains(&name.len()) && !name.contains('#');
+        valid.then_some(Self(name))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What one event is known by, at most 256 bytes; made by [`crate::key`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventKey(pub(crate) String);
+
+impl EventKey {
+    /// The key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The ledger's partition key: `consumer#event-key`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LedgerKey(String);
+
+impl LedgerKey {
+    /// Joins a consumer and an event key.
+    pub fn new(consumer: &Consumer, key: &EventKey) -> Self {
+        Self(format!("{}#{}", consumer.as_str(), key.as_str()))
+    }
+
+    /// A key as the ledger holds it.
+    pub fn from_stored(pk: impl Into<String>) -> Self {
+        Self(pk.into())
+    }
+
+    /// The key as the ledger holds it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// 128 random bits that name one claim: not the sandbox, not the process, so that a zombie is
+/// told apart from its successor even inside one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnerId(pub u128);
+
+impl OwnerId {
+    /// Reads 32 hexadecimal digits; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        digits
+            .then(|| u128::from_str_radix(text, 16).ok())
+            .flatten()
+            .map(Self)
+    }
+}
+
+/// A route's name, `[a-z0-9-]{1,64}`: the ledger's route key, so that a new name is a new route.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct RouteName(String);
+
+impl RouteName {
+    /// Takes a name; `None` when it is not `[a-z0-9-]{1,64}`.
+    pub fn new(name: impl Into<String>) -> Option<Self> {
+        let name = name.into();
+        let letters = name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        (letters && (1..=64).contains(&name.len())).then_some(Self(name))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for RouteName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::new(name.as_str()).ok_or_else(|| {
+            serde::de::Error::custom(format!(
+                "route name `{name}` must be 1 to 64 characters of a-z, 0-9 and `-`"
+            ))
+        })
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for LedgerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for OwnerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for RouteName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! What one event is known by.

@@ -1,0 +1,575 @@
+//! The ledger's rows, what a row that stands there means for a message, and what is written next.
+//!
+//! A row's life: `IN_PROGRESS` (claimed) → `PENDING` (released, to be tried again), `COMPLETED`
+//! or `DEAD`; from `PENDING`, an ended lease, a redrive or an expired row by take-over back to
+//! `IN_PROGRESS`. Every write increments `rev` and is conditioned on the owner, the status and the
+//! `rev` that it follows, so that a zombie can neither complete nor release what a successor
+//! holds (F39).
+
+use std::time::Duration;
+
+use crate::digest::Digest;
+use crate::id::{LedgerKey, MessageId, OwnerId, RouteName};
+use crate::limit::{ATTEMPT_MESSAGE_MAX, ATTEMPTS_KEPT, CRASHES_DEAD, LEASE_SKEW};
+use crate::outcome::{Attempt, DeadReason, DeferCause, Disposition};
+use crate::retry::{Jitter, RetryDecision, RetryPolicy};
+use crate::time::Timestamp;
+
+/// The schema version that this release writes and reads.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A row as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Row {
+    /// Of a version and status that this release knows.
+    Known(Record),
+    /// Of another release, or damaged: nothing is done on it (promise 6).
+    Unknown {
+        /// What is not understood, for people.
+        what: String,
+    },
+}
+
+/// A row of the ledger: everything that is known of one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// `consumer#event-key`.
+    pub key: LedgerKey,
+    /// Where the row is in its life.
+    pub status: Status,
+    /// Who holds it, or held it last.
+    pub owner: OwnerId,
+    /// How often it was written.
+    pub rev: u64,
+    /// End of the lease of an `IN_PROGRESS` row.
+    pub lease_until: Timestamp,
+    /// When the next try of a `PENDING` row may happen.
+    pub due: Option<Timestamp>,
+    /// Time to live, in seconds since the epoch; compared too, since the sweep lags (F41).
+    pub expires_at: u64,
+    /// Of the event's data.
+    pub digest: Digest,
+    /// Version of the routes file at the first claim (F55).
+    pub routes_version: String,
+    /// The matched routes, fixed at the first claim (F55). Empty when nothing was to be tried.
+    pub routes: Vec<RouteRecord>,
+    /// The last attempts, oldest first; none on a `COMPLETED` row.
+    pub attempts: Vec<AttemptRecord>,
+    /// How often it was taken over from a lease that ended without a word.
+    pub crashes: u32,
+    /// What a `DEAD` row died of.
+    pub death: Option<Death>,
+    /// How often it was redriven.
+    pub redrive_n: u32,
+}
+
+/// Where a row is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Claimed.
+    InProgress,
+    /// Released, to be tried again.
+    Pending,
+    /// Every route is terminal and nothing was refused.
+    Completed,
+    /// No more tries.
+    Dead,
+}
+
+/// What a `DEAD` row died of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Death {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: DeadReason,
+    /// The message that carried the event then.
+    pub message_id: MessageId,
+    /// Whether the message was sent to the dead-letter queue by us (`dead_letter: send`).
+    pub dlq_sent: bool,
+}
+
+/// One matched route's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteRecord {
+    /// Which.
+    pub name: RouteName,
+    /// Where it is.
+    pub state: RouteState,
+    /// Attempts of this generation; a redrive counts from zero again.
+    pub attempts: u32,
+    /// Code of the last attempt, empty before it.
+    pub last: String,
+    /// When an open route may be tried next.
+    pub due: Option<Timestamp>,
+}
+
+/// Where a route of one event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RouteState {
+    /// To be tried, or tried again.
+    Open,
+    /// Acknowledged by its target.
+    Delivered,
+    /// Refused for good.
+    Rejected,
+    /// Refused for good, and the route says to let go (`on_rejected: ack`).
+    LetGo,
+    /// Out of tries.
+    Spent,
+}
+
+/// One remembered attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRecord {
+    /// When it ended.
+    pub at: Timestamp,
+    /// At which route.
+    pub route: RouteName,
+    /// [`crate::outcome::Outcome::word`].
+    pub outcome: String,
+    /// The attempt's code.
+    pub code: String,
+    /// The attempt's message, cut to 256 bytes.
+    pub message: String,
+}
+
+/// The condition of every write after the first: the row is as I last knew it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fence {
+    /// Who holds or held it.
+    pub owner: OwnerId,
+    /// Where it is.
+    pub status: Status,
+    /// How often it was written.
+    pub rev: u64,
+}
+
+/// Who asks for a row, and for what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// The row.
+    pub key: LedgerKey,
+    /// Whom the claim will be named after.
+    pub owner: OwnerId,
+    /// Of the event's data.
+    pub digest: Digest,
+    /// The message that carries the event.
+    pub message_id: MessageId,
+    /// When that message was sent, where SQS said it.
+    pub sent: Option<Timestamp>,
+    /// End of the lease asked for.
+    pub lease_until: Timestamp,
+    /// Time to live of the row, in seconds since the epoch.
+    pub expires_at: u64,
+    /// How often an event may be redriven.
+    pub redrive_limit: u32,
+    /// How dead messages reach their queue.
+    pub dead_letter: DeadLetter,
+}
+
+/// How dead messages reach the dead-letter queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeadLetter {
+    /// By the queue's redrive policy, untouched.
+    #[default]
+    Redrive,
+    /// Sent by us with the reason, then deleted.
+    Send,
+}
+
+/// What a row that stands in the ledger means for the one who asks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It is mine already: my write won and its reply was lost (F40).
+    Mine,
+    /// Not now.
+    Defer {
+        /// When to look again.
+        until: Timestamp,
+        /// Why.
+        cause: DeferCause,
+    },
+    /// The row may be taken over.
+    TakeOver(TakeOver),
+    /// The key is known with other data (F47).
+    Conflict,
+    /// Done before (F09).
+    Completed,
+    /// Dead before, and it is the same death.
+    Dead(DeadReason),
+    /// Dead before, but not yet sent to the dead-letter queue as it should be (F36).
+    SendDead(DeadReason),
+}
+
+/// Why a row may be taken over; decides what is kept of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TakeOver {
+    /// Its time to live has passed: as if it were not there.
+    Expired,
+    /// Released and due.
+    Retry,
+    /// Its lease ended without a word.
+    Crashed,
+    /// Another message brings a dead event back.
+    Redrive,
+}
+
+/// Judges a row for the one who asks. The order of the questions is part of the promise.
+pub fn judge(row: &Row, ask: &Ask, now: Timestamp) -> Verdict {
+    let record = match row {
+        Row::Known(record) => record,
+        Row::Unknown { .. } => {
+            return Verdict::Defer {
+                until: now,
+                cause: DeferCause::UnknownRow,
+            };
+        }
+    };
+    if record.owner == ask.owner {
+        return Verdict::Mine;
+    }
+    let free_at = record.lease_until.after(LEASE_SKEW);
+    if record.status == Status::InProgress && now <= free_at {
+        return Verdict::Defer {
+            until: free_at,
+            cause: DeferCause::LeaseBusy,
+        };
+    }
+    if Timestamp::from_secs(record.expires_at) <= now {
+        return Verdict::TakeOver(TakeOver::Expired);
+    }
+    if record.digest != ask.digest {
+        return Verdict::Conflict;
+    }
+    match record.status {
+        Status::Completed => Verdict::Completed,
+        Status::Dead => judge_dead(record, ask),
+        Status::Pending => match record.due {
+            Some(due) if now < due => Verdict::Defer {
+                until: due,
+                cause: DeferCause::NotDue,
+            },
+            Some(_) | None => Verdict::TakeOver(TakeOver::Retry),
+        },
+        Status::InProgress => Verdict::TakeOver(TakeOver::Crashed),
+    }
+}
+
+/// A dead row stays dead, unless a different message, sent after the death, brings it back: that
+/// is a redrive, the console's own included.
+fn judge_dead(record: &Record, ask: &Ask) -> Verdict {
+    let Some(death) = &record.death else {
+        return Verdict::TakeOver(TakeOver::Retry);
+    };
+    let redriven =
+        death.message_id != ask.message_id && ask.sent.is_some_and(|sent| sent > death.at);
+    if redriven {
+        return Verdict::TakeOver(TakeOver::Redrive);
+    }
+    match ask.dead_letter {
+        DeadLetter::Send if !death.dlq_sent => Verdict::SendDead(death.reason),
+        DeadLetter::Send | DeadLetter::Redrive => Verdict::Dead(death.reason),
+    }
+}
+
+impl Ask {
+    /// The row of a first claim, with the routes it is fixed to.
+    pub fn first(&self, routes_version: &str, routes: &[RouteName]) -> Record {
+        Record {
+            key: self.key.clone(),
+            status: Status::InProgress,
+            owner: self.owner,
+            rev: 1,
+            lease_until: self.lease_until,
+            due: None,
+            expires_at: self.expires_at,
+            digest: self.digest.clone(),
+            routes_version: routes_version.to_owned(),
+            routes: routes.iter().cloned().map(RouteRecord::open).collect(),
+            attempts: Vec::new(),
+            crashes: 0,
+            death: None,
+            redrive_n: 0,
+        }
+    }
+
+    /// The row after a take-over. What a first claim would plan is taken where nothing is kept,
+    /// and where the row has no routes because nothing was to be tried then.
+    ///
+    /// The third end without a word kills (`crashed`), and so does a redrive too many
+    /// (`redrive_loop`, F70): such a row is `DEAD` at once, and nothing is tried.
+    pub fn take_over(&self, seen: &Record, why: TakeOver, plan: &Record, now: Timestamp) -> Record {
+        let mut next = Record {
+            status: Status::InProgress,
+            owner: self.owner,
+            rev: seen.rev.saturating_add(1),
+            lease_until: self.lease_until,
+            due: None,
+            expires_at: self.expires_at.max(seen.expires_at),
+            ..seen.clone()
+        };
+        match why {
+            TakeOver::Expired => {
+                return Record {
+                    rev: next.rev,
+                    ..plan.clone()
+                };
+            }
+            TakeOver::Retry => {}
+            TakeOver::Crashed => {
+                next.crashes = next.crashes.saturating_add(1);
+                if next.crashes >= CRASHES_DEAD {
+                    next.die(DeadReason::Crashed, &self.message_id, now);
+                    return next;
+                }
+            }
+            TakeOver::Redrive => {
+                next.redrive_n = next.redrive_n.saturating_add(1);
+                if next.redrive_n > self.redrive_limit {
+                    next.die(DeadReason::RedriveLoop, &self.message_id, now);
+                    return next;
+                }
+                next.death = None;
+                next.crashes = 0;
+                next.routes.iter_mut().for_each(RouteRecord::reopen);
+            }
+        }
+        if next.routes.is_empty() {
+            next.routes.clone_from(&plan.routes);
+            next.routes_version.clone_from(&plan.routes_version);
+            next.status = plan.status;
+            next.death.clone_from(&plan.death);
+        }
+        next
+    }
+}
+
+impl RouteRecord {
+    /// A route that was not tried yet.
+    fn open(name: RouteName) -> Self {
+        Self {
+            name,
+            state: RouteState::Open,
+            attempts: 0,
+            last: String::new(),
+            due: None,
+        }
+    }
+
+    /// Another generation: what was not delivered is tried again, with its tries from zero.
+    fn reopen(&mut self) {
+        match self.state {
+            RouteState::Delivered | RouteState::LetGo => {}
+            RouteState::Open | RouteState::Rejected | RouteState::Spent => {
+                self.state = RouteState::Open;
+                self.attempts = 0;
+                self.due = None;
+            }
+        }
+    }
+}
+
+/// What a route does with a final refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnRejected {
+    /// The message is dead once all its routes are terminal.
+    #[default]
+    Dead,
+    /// Counted, and let go.
+    Ack,
+}
+
+impl Record {
+    /// What the next write is conditioned on.
+    pub fn fence(&self) -> Fence {
+        Fence {
+            owner: self.owner,
+            status: self.status,
+            rev: self.rev,
+        }
+    }
+
+    /// Notes one attempt at a route; the route is then open with a due time, or terminal. A route
+    /// that the row does not have is ignored.
+    pub fn note(
+        &mut self,
+        route: &RouteName,
+        attempt: &Attempt,
+        policy: &RetryPolicy,
+        on_rejected: OnRejected,
+        now: Timestamp,
+        jitter: Jitter,
+    ) {
+        let Some(at) = self.routes.iter_mut().find(|r| r.name == *route) else {
+            return;
+        };
+        at.attempts = at.attempts.saturating_add(1);
+        at.last = attempt.code.to_string();
+        at.due = None;
+        at.state = match attempt.outcome {
+            crate::outcome::Outcome::Delivered => RouteState::Delivered,
+            crate::outcome::Outcome::Rejected => match on_rejected {
+                OnRejected::Dead => RouteState::Rejected,
+                OnRejected::Ack => RouteState::LetGo,
+            },
+            outcome @ (crate::outcome::Outcome::Transient { .. }
+            | crate::outcome::Outcome::Unknown) => {
+                match policy.decide(outcome, at.attempts, jitter) {
+                    RetryDecision::RetryAfter(wait) => {
+                        at.due = Some(now.after(wait));
+                        RouteState::Open
+                    }
+                    RetryDecision::Spent => RouteState::Spent,
+                }
+            }
+        };
+        self.remember(route, attempt, now);
+    }
+
+    /// Keeps the last attempts, each cut to what a row may hold (F50).
+    fn remember(&mut self, route: &RouteName, attempt: &Attempt, now: Timestamp) {
+        self.attempts.push(AttemptRecord {
+            at: now,
+            route: route.clone(),
+            outcome: attempt.outcome.word().to_owned(),
+            code: attempt.code.to_string(),
+            message: cut(&attempt.message, ATTEMPT_MESSAGE_MAX).to_owned(),
+        });
+        let extra = self.attempts.len().saturating_sub(ATTEMPTS_KEPT);
+        self.attempts.drain(..extra);
+    }
+
+    /// The routes that may be tried now.
+    pub fn ready(&self, now: Timestamp) -> Vec<RouteName> {
+        let due = |r: &&RouteRecord| r.due.is_none_or(|due| due <= now);
+        let open = self.routes.iter().filter(|r| r.state == RouteState::Open);
+        open.filter(due).map(|r| r.name.clone()).collect()
+    }
+
+    /// Closes this turn at the row: decides from the routes' states what becomes of the message
+    /// and makes the row say so. The write's `rev` is counted by [`Record::written`].
+    ///
+    /// Open routes without a due time were not tried for want of time: the message is deferred
+    /// for `unstarted`, and nothing is charged (F16).
+    pub fn close(
+        &mut self,
+        message_id: &MessageId,
+        now: Timestamp,
+        unstarted: Duration,
+    ) -> Disposition {
+        let open = self.routes.iter().filter(|r| r.state == RouteState::Open);
+        let next = open.map(|r| r.due.unwrap_or(now.after(unstarted))).min();
+        if let Some(due) = next {
+            let tried = self
+                .routes
+                .iter()
+                .any(|r| r.state == RouteState::Open && r.due.is_some());
+            self.status = Status::Pending;
+            self.due = Some(due);
+            let after = due.since(now);
+            return match tried {
+                true => Disposition::Retry { after },
+                false => Disposition::Defer {
+                    after,
+                    cause: DeferCause::Deadline,
+                },
+            };
+        }
+        let reason = if self.routes.iter().any(|r| r.state == RouteState::Rejected) {
+            Some(DeadReason::Rejected)
+        } else if self.routes.iter().any(|r| r.state == RouteState::Spent) {
+            Some(DeadReason::AttemptsSpent)
+        } else {
+            None
+        };
+        match reason {
+            Some(reason) => {
+                self.die(reason, message_id, now);
+                Disposition::Dead { reason }
+            }
+            None => {
+                self.status = Status::Completed;
+                self.attempts.clear();
+                Disposition::Ack
+            }
+        }
+    }
+
+    /// Makes the row say `DEAD`, and of what.
+    pub fn die(&mut self, reason: DeadReason, message_id: &MessageId, now: Timestamp) {
+        self.status = Status::Dead;
+        self.due = None;
+        self.death = Some(Death {
+            at: now,
+            reason,
+            message_id: message_id.clone(),
+            dlq_sent: false,
+        });
+    }
+
+    /// The row as the next write leaves it: one `rev` on, and living as long as a write made now
+    /// lives.
+    #[must_use]
+    pub fn written(mut self, expires_at: u64) -> Self {
+        self.rev = self.rev.saturating_add(1);
+        self.expires_at = self.expires_at.max(expires_at);
+        self
+    }
+
+    /// Whether a row that refused my write shows that the write had already won: then its reply
+    /// was lost, and it is a success (F40).
+    pub fn shows(&self, mine: &Record) -> bool {
+        self.owner == mine.owner && self.rev == mine.rev && self.status == mine.status
+    }
+}
+
+/// At most `max` bytes of a text, cut between characters.
+fn cut(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+}
+
+impl Status {
+    /// The word that the ledger holds.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::InProgress => "IN_PROGRESS",
+            Self::Pending => "PENDING",
+            Self::Completed => "COMPLETED",
+            Self::Dead => "DEAD",
+        }
+    }
+
+    /// Reads [`Status::word`] back; `None` for a word of another release.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::InProgress, Self::Pending, Self::Completed, Self::Dead]
+            .into_iter()
+            .find(|status| status.word() == word)
+    }
+}
+
+impl RouteState {
+    /// The word that the ledger holds.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Delivered => "delivered",
+            Self::Rejected => "rejected",
+            Self::LetGo => "let_go",
+            Self::Spent => "spent",
+        }
+    }
+
+    /// Reads [`RouteState::word`] back; `None` for a word of another release.
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Open,
+            Self::Delivered,
+            Self::Rejected,
+            Self::LetGo,
+            Self::Spent,
+        ]
+        .into_iter()
+        .find(|state| state.word() == word)
+    }
+}

@@ -1,0 +1,24 @@
+//! The decisions of Waybill: pure functions of values, with time and chance among them.
+//!
+//! Nothing here waits, reads a clock, an environment or a network, or draws a random number; a
+//! test of any of it needs none of these. The loops that obey these decisions are in
+//! `waybill-engine`, the translation to AWS and HTTP in `waybill-aws`.
+//!
+//! In reading order: what arrives ([`message`], [`event`], [`envelope`], [`key`], [`digest`]),
+//! where it goes ([`routes`]), who may work on it ([`ledger`]), what became of it ([`outcome`],
+//! [`retry`], [`deadline`]) and what is answered ([`batch`]).
+
+pub mod batch;
+pub mod deadline;
+pub mod digest;
+pub mod envelope;
+pub mod event;
+pub mod id;
+pub mod key;
+pub mod ledger;
+pub mod limit;
+pub mod message;
+pub mod outcome;
+pub mod retry;
+pub mod routes;
+pub mod time;

@@ -1,0 +1,40 @@
+//! Every limit of the services, once, with the page that states it; and our own bounds.
+
+use std::time::Duration;
+
+/// Longest visibility timeout, counted from the receive.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+pub const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Most entries of one SQS batch request.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+pub const SQS_BATCH_MAX: usize = 10;
+
+/// Most statements of one `BatchExecuteStatement`.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html>
+pub const STATEMENTS_MAX: usize = 25;
+
+/// Most keys of one `BatchGetItem`.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
+pub const BATCH_GET_MAX: usize = 100;
+
+/// Longest event key in bytes before it is hashed; DynamoDB allows 2048 for a partition key.
+pub const EVENT_KEY_MAX: usize = 256;
+
+/// How many attempts a ledger row remembers.
+pub const ATTEMPTS_KEPT: usize = 20;
+
+/// How much of an attempt's message a ledger row remembers, in bytes.
+pub const ATTEMPT_MESSAGE_MAX: usize = 256;
+
+/// How long after a lease's end another may take over: covers the clocks' disagreement (F10).
+pub const LEASE_SKEW: Duration = Duration::from_secs(2);
+
+/// Longest wait that waybill asks of visibility by default: long waits hold messages in flight (F07).
+pub const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Takings-over of a row whose lease ended without a word after which the event runs alone.
+pub const CRASHES_ALONE: u32 = 2;
+
+/// Takings-over of a row whose lease ended without a word after which the event is dead.
+pub const CRASHES_DEAD: u32 = 3;

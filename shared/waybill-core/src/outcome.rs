@@ -1,0 +1,225 @@
+//! What became of an attempt, and what becomes of a message.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What one real try at a target came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The target has it and said so.
+    Delivered,
+    /// The target refused it for good.
+    Rejected,
+    /// The target could not take it now; it may say when.
+    Transient {
+        /// The wait the target asked for.
+        retry_after: Option<Duration>,
+    },
+    /// It was sent and no answer came: it may have happened. Retried with the same key.
+    Unknown,
+}
+
+impl Outcome {
+    /// The word that ledger rows, logs and metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Rejected => "rejected",
+            Self::Transient { .. } => "transient",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One try at a target: what came of it and what to tell people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// A short word for queries, like `http_503` or `connect_refused`.
+    pub code: Cow<'static, str>,
+    /// A sentence for people; never a body, a header or a secret. Empty when delivered.
+    pub message: String,
+}
+
+impl Attempt {
+    /// A delivery, with the code that says how the target answered.
+    pub fn delivered(code: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            outcome: Outcome::Delivered,
+            code: code.into(),
+            message: String::new(),
+        }
+    }
+
+    /// A final refusal.
+    pub fn rejected(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Rejected,
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
+    /// A refusal for now.
+    pub fn transient(
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+        retry_after: Option<Duration>,
+    ) -> Self {
+        let outcome = Outcome::Transient { retry_after };
+        Self {
+            outcome,
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
+    /// Sent, and no answer.
+    pub fn unknown(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Unknown,
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// It leaves the queue: every route is terminal and the ledger says so.
+    Ack,
+    /// A try failed and another is due: handed back for this long.
+    Retry {
+        /// How long it stays invisible.
+        after: Duration,
+    },
+    /// No more tries: to the dead-letter queue.
+    Dead {
+        /// Why.
+        reason: DeadReason,
+    },
+    /// Not its turn; nothing was tried and nothing is charged.
+    Defer {
+        /// How long it stays invisible.
+        after: Duration,
+        /// Why.
+        cause: DeferCause,
+    },
+}
+
+/// Why a message is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadReason {
+    /// Every retry of a route was used.
+    AttemptsSpent,
+    /// A target refused it for good.
+    Rejected,
+    /// What it says cannot be read, or not as its route requires.
+    Malformed,
+    /// No route wants it and the file says that this is an error.
+    Unrouted,
+    /// The configured key is not in it.
+    KeyMissing,
+    /// Its key is known with other data.
+    KeyConflict,
+    /// It is older than its usefulness.
+    Expired,
+    /// It would leave the queue by age before its next try.
+    WouldExpire,
+    /// It took the process down, again and again.
+    Crashed,
+    /// It was redriven too often.
+    RedriveLoop,
+}
+
+impl DeadReason {
+    /// Every reason, for tables and tests.
+    pub const ALL: [Self; 10] = [
+        Self::AttemptsSpent,
+        Self::Rejected,
+        Self::Malformed,
+        Self::Unrouted,
+        Self::KeyMissing,
+        Self::KeyConflict,
+        Self::Expired,
+        Self::WouldExpire,
+        Self::Crashed,
+        Self::RedriveLoop,
+    ];
+
+    /// The word that ledger rows, message attributes, logs and metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AttemptsSpent => "attempts_spent",
+            Self::Rejected => "rejected",
+            Self::Malformed => "malformed",
+            Self::Unrouted => "unrouted",
+            Self::KeyMissing => "key_missing",
+            Self::KeyConflict => "key_conflict",
+            Self::Expired => "expired",
+            Self::WouldExpire => "would_expire",
+            Self::Crashed => "crashed",
+            Self::RedriveLoop => "redrive_loop",
+        }
+    }
+
+    /// Reads [`DeadReason::word`] back; `None` for a word of another release.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+}
+
+/// Why a message is not worked on now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeferCause {
+    /// Too little time is left to end what would be begun.
+    Deadline,
+    /// Somebody else holds its lease.
+    LeaseBusy,
+    /// Its next try is not due yet.
+    NotDue,
+    /// The ledger did not answer, or not yet.
+    StoreDown,
+    /// The ledger's row was written by a release that this one cannot read.
+    UnknownRow,
+    /// Another took the claim between our read and our write, or while we worked (F39).
+    Fenced,
+    /// A copy of the same event is being worked on in this batch (F45).
+    Copy,
+    /// The dead-letter queue could not be reached, or the queue has no redrive policy.
+    DeadLetterUnavailable,
+}
+
+impl DeferCause {
+    /// The word that logs and metrics use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::LeaseBusy => "lease_busy",
+            Self::NotDue => "not_due",
+            Self::StoreDown => "store_down",
+            Self::UnknownRow => "unknown_row",
+            Self::Fenced => "fenced",
+            Self::Copy => "copy",
+            Self::DeadLetterUnavailable => "dead_letter_unavailable",
+        }
+    }
+}
+
+impl fmt::Display for DeadReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl fmt::Display for DeferCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}

@@ -1,0 +1,193 @@
+//! What the loops need of the outside, and what a caller may rely on.
+//!
+//! An implementation translates and decides nothing; every one of them passes the conformance
+//! suite of `waybill-testkit`.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use waybill_core::event::Event;
+use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle};
+use waybill_core::ledger::{Fence, Record, Row};
+use waybill_core::message::{Message, MessageAttribute};
+use waybill_core::outcome::Attempt;
+use waybill_core::time::Timestamp;
+
+/// The ledger: rows by key, linearizable per key.
+pub trait Ledger: Send + Sync {
+    /// Makes at most [`waybill_core::limit::STATEMENTS_MAX`] writes of distinct keys in one
+    /// request; each succeeds or fails alone. Answers by position, one for each write.
+    ///
+    /// A write that answers `Err` may have happened. One request is made; the caller retries.
+    fn write(
+        &self,
+        writes: &[Write],
+    ) -> impl Future<Output = Vec<Result<Written, StoreError>>> + Send;
+
+    /// Reads at most [`waybill_core::limit::BATCH_GET_MAX`] rows of distinct keys, consistently,
+    /// in one request. Answers by position; a key that the store left unprocessed is an `Err`.
+    fn read(
+        &self,
+        keys: &[LedgerKey],
+    ) -> impl Future<Output = Vec<Result<Option<Row>, StoreError>>> + Send;
+}
+
+/// One conditional write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Where no row stands. A refusal carries no row.
+    Insert(Record),
+    /// Where the row stands as it was read. Success carries the row as it is after the write
+    /// where the store returns it; a refusal carries the row that stands there, where the store
+    /// returns it.
+    TakeOver {
+        /// What was read.
+        seen: Fence,
+        /// The row to be.
+        next: Record,
+    },
+    /// Where the row stands as I last wrote it. Success carries no row; a refusal as above.
+    Settle {
+        /// What I last wrote.
+        held: Fence,
+        /// The row to be.
+        next: Record,
+    },
+}
+
+/// The answer to one conditional write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Written {
+    /// The row is as asked.
+    Done(Option<Row>),
+    /// The condition did not hold.
+    Refused(Option<Row>),
+}
+
+/// The store did not answer one request, or one statement of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    /// Whether trying again soon can help.
+    pub kind: StoreErrorKind,
+    /// A short word for queries: the service's own error code where it gave one.
+    pub code: String,
+    /// What happened and, where a person can mend it, what to do.
+    pub message: String,
+}
+
+/// Whether trying again soon can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreErrorKind {
+    /// Throttled, refused, timed out, or broken off: retried within the deadline.
+    Transient,
+    /// A missing table or permission, or a request that is wrong: a person must mend it.
+    Permanent,
+}
+
+/// One SQS queue. Every answer is by position (F31); batch entry ids are positions (F32).
+pub trait Queue: Send + Sync {
+    /// Receives at most ten messages, waiting at most `wait` (0 to 20 s) for the first, and holds
+    /// them for `visibility`.
+    fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        visibility: Duration,
+    ) -> impl Future<Output = Result<Vec<Message>, QueueError>> + Send;
+
+    /// Sets when messages are visible again, counted from now (F06), at most ten at once.
+    fn change_visibility(
+        &self,
+        changes: &[VisibilityChange],
+    ) -> impl Future<Output = Vec<Result<(), QueueError>>> + Send;
+
+    /// Deletes at most ten messages by their newest handles.
+    fn delete(
+        &self,
+        handles: &[ReceiptHandle],
+    ) -> impl Future<Output = Vec<Result<(), QueueError>>> + Send;
+
+    /// Sends at most ten messages.
+    fn send(
+        &self,
+        messages: &[Outgoing],
+    ) -> impl Future<Output = Vec<Result<MessageId, QueueError>>> + Send;
+
+    /// Whether the queue has a redrive policy.
+    fn has_redrive_policy(&self) -> impl Future<Output = Result<bool, QueueError>> + Send;
+}
+
+/// When one message is visible again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisibilityChange {
+    /// Which receive.
+    pub receipt_handle: ReceiptHandle,
+    /// From now; sent in whole seconds, rounded up, at most twelve hours.
+    pub visible_in: Duration,
+}
+
+/// One message to send.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outgoing {
+    /// The body.
+    pub body: String,
+    /// At most ten message attributes (F74).
+    pub attributes: std::collections::BTreeMap<String, MessageAttribute>,
+    /// `MessageGroupId`: the order of a FIFO queue, the fairness of a standard one.
+    pub group_id: Option<String>,
+    /// `MessageDeduplicationId`, for FIFO queues.
+    pub deduplication_id: Option<String>,
+    /// `AWSTraceHeader`, which counts toward no quota.
+    pub trace_header: Option<String>,
+}
+
+/// The queue did not do one thing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct QueueError {
+    /// What follows from it.
+    pub kind: QueueErrorKind,
+    /// The service's own error code where it gave one.
+    pub code: String,
+    /// What happened and, where a person can mend it, what to do.
+    pub message: String,
+}
+
+/// What follows from a queue's error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueErrorKind {
+    /// Throttled, refused, timed out: may be tried again.
+    Transient,
+    /// The handle holds nothing any more: the lease is lost (F02).
+    LeaseLost,
+    /// The request, the permission or the queue is wrong (`SenderFault`): not tried again.
+    Permanent,
+}
+
+/// A place that events are delivered to. Boxed, because a bundle has a list of different ones.
+pub trait Target: Send + Sync {
+    /// Makes one try, which ends within `request.limit`. Every error is an outcome.
+    fn send<'a>(&'a self, request: TargetRequest<'a>) -> BoxFuture<'a, Attempt>;
+}
+
+/// What a target is given for one try.
+#[derive(Debug, Clone, Copy)]
+pub struct TargetRequest<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// Hex SHA-256 of consumer, event key and route: the same on every try.
+    pub idempotency_key: &'a str,
+    /// How long this try may take at most.
+    pub limit: Duration,
+}
+
+/// Time and chance, handed to decisions as values.
+pub trait Ambient: Send + Sync {
+    /// The time by this machine's clock.
+    fn now(&self) -> Timestamp;
+
+    /// 64 random bits.
+    fn random(&self) -> u64;
+}
