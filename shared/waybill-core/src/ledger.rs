@@ -22,7 +22,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Row {
     /// Of a version and status that this release knows.
-    Known(Record),
+    Known(Box<Record>),
     /// Of another release, or damaged: nothing is done on it (promise 6).
     Unknown {
         /// What is not understood, for people.
