@@ -192,6 +192,8 @@ pub enum DeferCause {
     Fenced,
     /// A copy of the same event is being worked on in this batch (F45).
     Copy,
+    /// Reading it panicked; only this message is touched (F15).
+    Panicked,
     /// The dead-letter queue could not be reached, or the queue has no redrive policy.
     DeadLetterUnavailable,
 }
@@ -207,6 +209,7 @@ impl DeferCause {
             Self::UnknownRow => "unknown_row",
             Self::Fenced => "fenced",
             Self::Copy => "copy",
+            Self::Panicked => "panicked",
             Self::DeadLetterUnavailable => "dead_letter_unavailable",
         }
     }
