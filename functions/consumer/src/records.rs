@@ -1,0 +1,166 @@
+//! The payload that the event source mapping sends, read record by record from raw JSON: one
+//! record that will not parse never harms the others (F14).
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use waybill_core::id::{MessageId, ReceiptHandle};
+use waybill_core::message::{AttributeValue, Message, MessageAttribute};
+use waybill_core::time::Timestamp;
+
+/// A batch as it was received.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// The id of every record, in order: the only ids that an answer may name (F12).
+    pub(crate) ids: Vec<MessageId>,
+    /// The records that could be read, each with its place in `ids`.
+    pub(crate) messages: Vec<(usize, Message)>,
+    /// The records that could not, each with its place and what is wrong with it.
+    pub(crate) unread: Vec<(usize, String)>,
+}
+
+/// Why a payload is refused as a whole: every message of it stays in the queue.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PayloadError {
+    /// It is no SQS event.
+    #[error(
+        "the payload is not an SQS event ({0}); invoke this function by an SQS event source \
+         mapping, or with one of its sample events"
+    )]
+    NotSqs(serde_json::Error),
+    /// A record cannot be named in the answer.
+    #[error("record {0} has no `messageId`, so that no answer could name it")]
+    NoId(usize),
+    /// A queue that this release does not serve.
+    #[error(
+        "queue `{0}` is a FIFO queue, which this release does not serve yet; map this function to \
+         a standard queue"
+    )]
+    Fifo(String),
+    /// Records of several queues.
+    #[error("the records come from more than one queue: `{0}` and `{1}`")]
+    SeveralQueues(String, String),
+}
+
+impl Batch {
+    /// Reads a payload.
+    pub(crate) fn parse(payload: &str) -> Result<Self, PayloadError> {
+        let event: RawEvent<'_> = serde_json::from_str(payload).map_err(PayloadError::NotSqs)?;
+        let mut batch = Self::default();
+        let mut queue: Option<String> = None;
+        for (at, raw) in event.records.iter().enumerate() {
+            let id = serde_json::from_str::<RawId>(raw.get()).ok().and_then(|id| id.message_id);
+            batch.ids.push(id.and_then(MessageId::new).ok_or(PayloadError::NoId(at))?);
+            let record: RawRecord = match serde_json::from_str(raw.get()) {
+                Ok(record) => record,
+                Err(error) => {
+                    batch.unread.push((at, error.to_string()));
+                    continue;
+                }
+            };
+            let arn = record.event_source_arn.clone();
+            if arn.ends_with(".fifo") {
+                return Err(PayloadError::Fifo(arn));
+            }
+            match &queue {
+                Some(first) if *first != arn => {
+                    return Err(PayloadError::SeveralQueues(first.clone(), arn));
+                }
+                Some(_) => {}
+                None => queue = Some(arn),
+            }
+            match record.into_message() {
+                Ok(message) => batch.messages.push((at, message)),
+                Err(what) => batch.unread.push((at, what)),
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// The payload; its records are read one by one.
+#[derive(Deserialize)]
+struct RawEvent<'a> {
+    #[serde(rename = "Records", borrow)]
+    records: Vec<&'a RawValue>,
+}
+
+/// What a record must at least have.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawId {
+    message_id: Option<String>,
+}
+
+/// A record.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawRecord {
+    message_id: String,
+    receipt_handle: String,
+    body: String,
+    #[serde(default)]
+    attributes: RawAttributes,
+    #[serde(default)]
+    message_attributes: BTreeMap<String, RawMessageAttribute>,
+    #[serde(rename = "eventSourceARN")]
+    event_source_arn: String,
+}
+
+/// What SQS says of a message. Numbers come as text.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct RawAttributes {
+    approximate_receive_count: Option<String>,
+    sent_timestamp: Option<String>,
+    message_group_id: Option<String>,
+    #[serde(rename = "AWSTraceHeader")]
+    aws_trace_header: Option<String>,
+}
+
+/// What the sender says of a message.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawMessageAttribute {
+    data_type: String,
+    string_value: Option<String>,
+    binary_value: Option<String>,
+}
+
+impl RawRecord {
+    fn into_message(self) -> Result<Message, String> {
+        let number = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
+        let receive_count = number(self.attributes.approximate_receive_count).unwrap_or(1).max(1);
+        let attributes = self.message_attributes.into_iter().map(|(name, raw)| {
+            let value = match (raw.string_value, raw.binary_value) {
+                (Some(text), _) => AttributeValue::Text(text),
+                (None, Some(bytes)) => {
+                    let bytes = STANDARD.decode(bytes);
+                    AttributeValue::Bytes(
+                        bytes.map_err(|error| format!("message attribute `{name}`: {error}"))?,
+                    )
+                }
+                (None, None) => return Err(format!("message attribute `{name}` has no value")),
+            };
+            Ok((name, MessageAttribute { data_type: raw.data_type, value }))
+        });
+        Ok(Message {
+            message_id: MessageId::new(self.message_id).ok_or("the message id is empty")?,
+            receipt_handle: ReceiptHandle(self.receipt_handle),
+            body: self.body,
+            receive_count: u32::try_from(receive_count).unwrap_or(u32::MAX),
+            sent: number(self.attributes.sent_timestamp).map(Timestamp::from_millis),
+            group_id: self.attributes.message_group_id,
+            trace_header: self.attributes.aws_trace_header,
+            attributes: attributes.collect::<Result<_, String>>()?,
+            queue_arn: self.event_source_arn,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

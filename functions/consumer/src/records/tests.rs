@@ -1,0 +1,66 @@
+use super::*;
+
+fn record(id: &str, body: &str) -> String {
+    format!(
+        r#"{{"messageId":"{id}","receiptHandle":"r-{id}","body":{body},
+        "attributes":{{"ApproximateReceiveCount":"2","SentTimestamp":"1700000000000",
+        "MessageGroupId":"tenant-1","AWSTraceHeader":"Root=1-2-3"}},
+        "messageAttributes":{{"a":{{"stringValue":"x","dataType":"String","stringListValues":[]}},
+        "b":{{"binaryValue":"AAE=","dataType":"Binary"}}}},"md5OfBody":"m","eventSource":"aws:sqs",
+        "eventSourceARN":"arn:aws:sqs:eu-west-1:123456789012:orders","awsRegion":"eu-west-1"}}"#
+    )
+}
+
+fn payload(records: &[String]) -> String {
+    format!(r#"{{"Records":[{}]}}"#, records.join(","))
+}
+
+#[test]
+fn a_record_is_read_with_all_that_sqs_says_of_it() {
+    let batch = Batch::parse(&payload(&[record("m-1", r#""{}""#)])).unwrap();
+    let (at, message) = &batch.messages[0];
+    assert_eq!((*at, message.receive_count), (0, 2));
+    assert_eq!(message.sent, Some(Timestamp::from_millis(1_700_000_000_000)));
+    assert_eq!(message.group_id.as_deref(), Some("tenant-1"));
+    assert_eq!(message.trace_header.as_deref(), Some("Root=1-2-3"));
+    assert_eq!(message.text_attribute("a"), Some("x"));
+    assert_eq!(message.attributes["b"].value, AttributeValue::Bytes(vec![0, 1]));
+}
+
+#[test]
+fn one_record_that_does_not_parse_harms_no_other_f14() {
+    let records = [record("m-1", "17"), record("m-2", r#""ok""#)];
+    let batch = Batch::parse(&payload(&records)).unwrap();
+    assert_eq!(batch.ids.len(), 2);
+    assert_eq!(batch.messages.len(), 1);
+    assert_eq!(batch.messages[0].0, 1);
+    assert_eq!(batch.unread[0].0, 0);
+}
+
+#[test]
+fn a_record_without_an_id_fails_the_invocation_f12() {
+    for id in [r#""messageId":"","#, r#""messageId":null,"#, ""] {
+        let nameless = record("m-1", r#""ok""#).replace(r#""messageId":"m-1","#, id);
+        let error = Batch::parse(&payload(&[record("m-0", r#""ok""#), nameless])).unwrap_err();
+        assert!(matches!(error, PayloadError::NoId(1)), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_sqs_event_is_refused_with_a_remedy() {
+    for payload in ["{}", "null", "[]", r#"{"Records":7}"#] {
+        let error = Batch::parse(payload).unwrap_err().to_string();
+        assert!(error.contains("SQS event source mapping"), "{error}");
+    }
+}
+
+#[test]
+fn a_fifo_queue_is_refused_for_now() {
+    let fifo = record("m-1", r#""ok""#).replace(":orders", ":orders.fifo");
+    assert!(matches!(Batch::parse(&payload(&[fifo])), Err(PayloadError::Fifo(_))));
+}
+
+#[test]
+fn an_empty_batch_is_a_batch() {
+    assert!(Batch::parse(r#"{"Records":[]}"#).unwrap().ids.is_empty());
+}

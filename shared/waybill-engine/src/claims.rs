@@ -1,0 +1,234 @@
+//! Claiming: the right to work on events, taken by conditional writes before any effect.
+//!
+//! A window costs one request when its events are new. A message received before is read first;
+//! a refused insert is read and judged; take-overs and inserts share the next request.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use waybill_core::ledger::{Ask, Record, Row, TakeOver, Verdict, judge};
+use waybill_core::limit::{CRASHES_ALONE, CRASHES_DEAD};
+use waybill_core::outcome::{DeadReason, DeferCause};
+use waybill_core::time::Timestamp;
+
+use crate::ports::{Ambient, Ledger, StoreError, StoreErrorKind, Write, Written};
+
+/// One event that wants a claim.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// Who asks.
+    pub(crate) ask: &'a Ask,
+    /// The row of a first claim.
+    pub(crate) first: &'a Record,
+    /// Whether a row is expected: the message was received before.
+    pub(crate) repeat: bool,
+    /// Whether the event may run although it took processes down before.
+    pub(crate) alone: bool,
+}
+
+/// What came of a request for a claim.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// Mine; the row as it is after my write.
+    Won(Box<Record>),
+    /// It took processes down before: to be asked again, alone.
+    Alone,
+    /// Not now.
+    Defer { until: Timestamp, cause: DeferCause },
+    /// The key is known with other data.
+    Conflict,
+    /// Done before.
+    Completed,
+    /// Dead before.
+    Dead { reason: DeadReason, row: Box<Record> },
+    /// Dead before, and still to be sent to the dead-letter queue.
+    SendDead { row: Box<Record> },
+    /// The ledger did not answer.
+    Failed(StoreError),
+}
+
+/// Where one request stands between two round trips.
+enum Step {
+    /// The row must be read.
+    Read,
+    /// The first row is to be written.
+    Insert,
+    /// The row is to be taken over.
+    TakeOver { seen: Box<Record>, next: Box<Record> },
+    /// Answered.
+    Done(Claim),
+}
+
+/// Claims at most 25 distinct keys. Answers by position.
+///
+/// Store trouble is retried a few times and no later than `until`; a request that then has no
+/// answer is [`Claim::Failed`]: nothing was begun for it.
+pub(crate) async fn claim<L: Ledger, A: Ambient>(
+    ledger: &L,
+    ambient: &A,
+    requests: &[Request<'_>],
+    until: Timestamp,
+) -> Vec<Claim> {
+    let mut steps: Vec<Step> = requests
+        .iter()
+        .map(|request| if request.repeat { Step::Read } else { Step::Insert })
+        .collect();
+    let mut trouble = None;
+    for round in 0..ROUNDS {
+        read(ledger, ambient, requests, &mut steps, &mut trouble).await;
+        write(ledger, ambient, requests, &mut steps, &mut trouble).await;
+        if steps.iter().all(|step| matches!(step, Step::Done(_))) {
+            break;
+        }
+        if trouble.is_some() {
+            let wait = BACKOFF * 2u32.pow(round);
+            if ambient.now().after(wait) >= until {
+                break;
+            }
+            sleep(wait).await;
+        }
+    }
+    let unanswered = trouble.unwrap_or_else(raced);
+    let claims = steps.into_iter().map(|step| match step {
+        Step::Done(claim) => claim,
+        Step::Read | Step::Insert | Step::TakeOver { .. } => Claim::Failed(unanswered.clone()),
+    });
+    claims.collect()
+}
+
+/// Reads the rows that must be read, in one request, and judges them.
+async fn read<L: Ledger, A: Ambient>(
+    ledger: &L,
+    ambient: &A,
+    requests: &[Request<'_>],
+    steps: &mut [Step],
+    trouble: &mut Option<StoreError>,
+) {
+    let wanted = || requests.iter().zip(&*steps).filter(|(_, step)| matches!(step, Step::Read));
+    let keys: Vec<_> = wanted().map(|(request, _)| request.ask.key.clone()).collect();
+    if keys.is_empty() {
+        return;
+    }
+    let mut rows = ledger.read(&keys).await.into_iter();
+    let now = ambient.now();
+    for (request, step) in requests.iter().zip(steps).filter(|(_, step)| matches!(step, Step::Read)) {
+        match rows.next() {
+            Some(Ok(Some(row))) => *step = judged(request, row, now),
+            Some(Ok(None)) => *step = Step::Insert,
+            Some(Err(error)) => *step = failed(error, trouble),
+            None => *trouble = Some(silent()),
+        }
+    }
+}
+
+/// Writes inserts and take-overs, in one request, and judges what refused them.
+async fn write<L: Ledger, A: Ambient>(
+    ledger: &L,
+    ambient: &A,
+    requests: &[Request<'_>],
+    steps: &mut [Step],
+    trouble: &mut Option<StoreError>,
+) {
+    let writes: Vec<_> =
+        requests.iter().zip(&*steps).filter_map(|(request, step)| to_write(request, step)).collect();
+    if writes.is_empty() {
+        return;
+    }
+    let mut answers = ledger.write(&writes).await.into_iter();
+    let now = ambient.now();
+    for (request, step) in requests.iter().zip(steps) {
+        if to_write(request, step).is_none() {
+            continue;
+        }
+        *step = match (answers.next(), &*step) {
+            (Some(Ok(Written::Done(Some(row)))), _) => judged(request, row, now),
+            (Some(Ok(Written::Done(None))), Step::Insert) => {
+                Step::Done(Claim::Won(Box::new(request.first.clone())))
+            }
+            (Some(Ok(Written::Refused(Some(row)))), _) => judged(request, row, now),
+            // A take-over goes on from the row as it is after it, never from the earlier read; and
+            // a write without an answer may have happened: both are read.
+            (Some(Ok(Written::Done(None) | Written::Refused(None))), _) => Step::Read,
+            (Some(Err(error)), _) => failed(error, trouble),
+            (None, _) => {
+                *trouble = Some(silent());
+                Step::Read
+            }
+        };
+    }
+}
+
+/// The write that a step asks for.
+fn to_write(request: &Request<'_>, step: &Step) -> Option<Write> {
+    match step {
+        Step::Insert => Some(Write::Insert(request.first.clone())),
+        Step::TakeOver { seen, next } => {
+            Some(Write::TakeOver { seen: seen.fence(), next: (**next).clone() })
+        }
+        Step::Read | Step::Done(_) => None,
+    }
+}
+
+/// What a row means for a request.
+fn judged(request: &Request<'_>, row: Row, now: Timestamp) -> Step {
+    let verdict = judge(&row, request.ask, now);
+    let Row::Known(record) = row else {
+        return Step::Done(Claim::Defer { until: now, cause: DeferCause::UnknownRow });
+    };
+    let done = match verdict {
+        Verdict::Mine => Claim::Won(record),
+        Verdict::Defer { until, cause } => Claim::Defer { until, cause },
+        Verdict::Conflict => Claim::Conflict,
+        Verdict::Completed => Claim::Completed,
+        Verdict::Dead(reason) => Claim::Dead { reason, row: record },
+        Verdict::SendDead(_) => Claim::SendDead { row: record },
+        Verdict::TakeOver(TakeOver::Crashed) if must_run_alone(request, &record) => Claim::Alone,
+        Verdict::TakeOver(why) => {
+            let next = request.ask.take_over(&record, why, request.first, now);
+            return Step::TakeOver { seen: record, next: Box::new(next) };
+        }
+    };
+    Step::Done(done)
+}
+
+/// Whether an event has taken processes down so often that nothing else may run beside it.
+fn must_run_alone(request: &Request<'_>, record: &Record) -> bool {
+    let crashes = record.crashes.saturating_add(1);
+    !request.alone && (CRASHES_ALONE..CRASHES_DEAD).contains(&crashes)
+}
+
+/// Trouble that may pass is looked at again; the rest is an answer.
+fn failed(error: StoreError, trouble: &mut Option<StoreError>) -> Step {
+    match error.kind {
+        StoreErrorKind::Transient => {
+            *trouble = Some(error);
+            Step::Read
+        }
+        StoreErrorKind::Permanent => Step::Done(Claim::Failed(error)),
+    }
+}
+
+/// Others kept changing the row between our reads and writes.
+fn raced() -> StoreError {
+    StoreError {
+        kind: StoreErrorKind::Transient,
+        code: "raced".to_owned(),
+        message: "the row changed between every read and write".to_owned(),
+    }
+}
+
+/// The store answered fewer statements than it was sent.
+fn silent() -> StoreError {
+    StoreError {
+        kind: StoreErrorKind::Transient,
+        code: "no_answer".to_owned(),
+        message: "the ledger left a statement without an answer".to_owned(),
+    }
+}
+
+/// Round trips for one window, the two of a repeat included.
+const ROUNDS: u32 = 4;
+
+/// The first wait after store trouble.
+const BACKOFF: Duration = Duration::from_millis(50);

@@ -1,0 +1,79 @@
+//! Handing back: when the messages that stay are visible again.
+//!
+//! The ledger has been written before. A change that fails loses nothing: the message comes back
+//! when the queue's own visibility timeout ends.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use waybill_core::ledger::DeadLetter;
+use waybill_core::limit::{SQS_BATCH_MAX, WAIT_MAX};
+use waybill_core::message::Message;
+use waybill_core::outcome::Disposition;
+
+use crate::engine::Source;
+use crate::ports::{Ambient, Queue, VisibilityChange};
+use crate::telemetry;
+use crate::work::Finished;
+
+/// Sets the visibility of every message that stays, in requests of ten.
+pub(crate) async fn hand_back<Q: Queue, A: Ambient>(
+    source: &Source<Q>,
+    dead_letter: DeadLetter,
+    messages: &[Message],
+    finished: &[Finished],
+    ambient: &A,
+) {
+    let began = ambient.now();
+    let any_dead = finished.iter().any(|end| matches!(end.disposition, Disposition::Dead { .. }));
+    let dead_wait = match dead_letter {
+        DeadLetter::Redrive if any_dead => Some(dead_wait(source).await),
+        DeadLetter::Redrive | DeadLetter::Send => None,
+    };
+    let lag = ambient.now().since(began);
+    let mut changes = Vec::new();
+    for (message, end) in messages.iter().zip(finished) {
+        let visible_in = match end.disposition {
+            Disposition::Ack => None,
+            Disposition::Retry { after } | Disposition::Defer { after, .. } => {
+                Some(after.saturating_sub(lag))
+            }
+            Disposition::Dead { .. } => dead_wait,
+        };
+        if let Some(visible_in) = visible_in {
+            let receipt_handle = message.receipt_handle.clone();
+            changes.push((message, VisibilityChange { receipt_handle, visible_in }));
+        }
+    }
+    for chunk in changes.chunks(SQS_BATCH_MAX) {
+        let request: Vec<_> = chunk.iter().map(|(_, change)| change.clone()).collect();
+        let answers = source.queue.change_visibility(&request).await;
+        for ((message, _), answer) in chunk.iter().zip(answers) {
+            if let Err(error) = answer {
+                telemetry::visibility_unchanged(message, &error);
+            }
+        }
+    }
+}
+
+/// How long a dead message stays invisible: not at all, so that SQS moves it soon; but without a
+/// redrive policy it would come back for ever, so it waits long, and a person is told.
+async fn dead_wait<Q: Queue>(source: &Source<Q>) -> Duration {
+    if source.has_redrive_policy.load(Ordering::Relaxed) {
+        return Duration::ZERO;
+    }
+    match source.queue.has_redrive_policy().await {
+        Ok(true) => {
+            source.has_redrive_policy.store(true, Ordering::Relaxed);
+            Duration::ZERO
+        }
+        Ok(false) => {
+            telemetry::redrive_policy_missing("the queue has none");
+            WAIT_MAX
+        }
+        Err(error) => {
+            telemetry::redrive_policy_missing(&error.message);
+            WAIT_MAX
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What is done with an event: delivering along routes is one handler, an async function of your
+//! own another.
+
+use std::time::Duration;
+
+use waybill_core::event::Event;
+use waybill_core::id::RouteName;
+use waybill_core::ledger::OnRejected;
+use waybill_core::message::Message;
+use waybill_core::outcome::{Attempt, DeadReason};
+use waybill_core::retry::RetryPolicy;
+
+/// What is done with an event, in one or several parts that succeed or fail alone. The ledger
+/// keeps each part's state by its name, so that what is done is not done again.
+pub trait Handler: Send + Sync {
+    /// Says which parts an event has. Asked at the first claim; the answer is fixed then.
+    fn plan(&self, event: &Event) -> Plan;
+
+    /// How a part is tried; `None` when this release does not know the part, which is then tried
+    /// again later as a transient failure.
+    fn policy(&self, route: &RouteName) -> Option<Policy>;
+
+    /// Makes one try of one part. Every failure is an outcome; a panic counts as
+    /// [`waybill_core::outcome::Outcome::Unknown`] and touches this message alone (F15).
+    fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> impl Future<Output = Attempt> + Send + 'a;
+}
+
+/// What is to be done with an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// These parts, each once in effect.
+    Deliver {
+        /// Which release of the plan this is, for people.
+        version: String,
+        /// The parts; not empty, no name twice.
+        routes: Vec<RouteName>,
+    },
+    /// Nothing, and that is right: it leaves the queue.
+    Ignore,
+    /// Nothing can be: it is dead.
+    Dead(DeadReason),
+}
+
+/// How a part is tried.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Policy {
+    /// How often and how long apart.
+    pub retry: RetryPolicy,
+    /// What a final refusal means.
+    pub on_rejected: OnRejected,
+    /// How long a try may take; none starts with less time left.
+    pub time: Duration,
+}
+
+/// What a handler is given for one try.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// The message that carries it.
+    pub message: &'a Message,
+    /// Which part.
+    pub route: &'a RouteName,
+    /// Hex SHA-256 of consumer, event key and part: the same on every try, different for every
+    /// part.
+    pub idempotency_key: &'a str,
+    /// Which try this is, by the ledger's count: 1 for the first.
+    pub attempt: u32,
+    /// How long it may take at most; it is cut off then.
+    pub limit: Duration,
+}

@@ -1,0 +1,190 @@
+//! Settling: what became of claimed events is written by group commit.
+//!
+//! A finished record waits a moment for company, not at all when nothing else is running; those
+//! that finish while a write is under way share the next one. A write without a clear answer is
+//! repeated to the deadline: the row tells whether it was ours that won (F40).
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use waybill_core::ledger::{Fence, Record, Row};
+use waybill_core::limit::STATEMENTS_MAX;
+use waybill_core::time::Timestamp;
+
+use crate::ports::{Ambient, Ledger, StoreError, StoreErrorKind, Write, Written};
+
+/// What came of a write.
+#[derive(Debug)]
+pub(crate) enum Settled {
+    /// The row is as asked.
+    Written,
+    /// Another holds the row: nothing more may be done for it (F39).
+    Fenced,
+    /// No clear answer before the deadline: the row stays as it is until its lease ends.
+    Unconfirmed(StoreError),
+}
+
+/// Where records hand in their writes.
+pub(crate) struct Desk {
+    jobs: mpsc::UnboundedSender<Job>,
+    running: AtomicUsize,
+    idle: Notify,
+}
+
+/// One write waiting for its turn.
+pub(crate) struct Job {
+    held: Fence,
+    next: Record,
+    reply: oneshot::Sender<Settled>,
+    go_at: Instant,
+    tries: u32,
+}
+
+/// Says that something is running which may soon have something to write.
+pub(crate) struct Running<'a>(&'a Desk);
+
+impl Desk {
+    /// A desk, and where its jobs come out for [`drive`].
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Job>) {
+        let (jobs, out) = mpsc::unbounded_channel();
+        (Self { jobs, running: AtomicUsize::new(0), idle: Notify::new() }, out)
+    }
+
+    /// Writes a row on the condition that it stands as `held`. Writes of one key are one after
+    /// the other: the caller waits for the answer.
+    pub(crate) async fn settle(&self, held: Fence, next: Record) -> Settled {
+        let (reply, answer) = oneshot::channel();
+        let go_at = Instant::now() + LINGER;
+        let _ = self.jobs.send(Job { held, next, reply, go_at, tries: 0 });
+        answer.await.unwrap_or_else(|_| Settled::Unconfirmed(too_late()))
+    }
+
+    /// Counts one running piece of work until the answer is dropped.
+    pub(crate) fn running(&self) -> Running<'_> {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Running(self)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if self.0.running.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.idle.notify_one();
+        }
+    }
+}
+
+/// Writes what is handed in, group by group, until nobody can hand in any more. Store trouble is
+/// retried no later than `until`.
+pub(crate) async fn drive<L: Ledger, A: Ambient>(
+    ledger: &L,
+    ambient: &A,
+    desk: &Desk,
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    until: Timestamp,
+) {
+    let mut waiting = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            match jobs.recv().await {
+                Some(job) => waiting.push(job),
+                None => return,
+            }
+        }
+        gather(desk, &mut jobs, &mut waiting).await;
+        let group = take_group(&mut waiting);
+        let writes: Vec<_> = group
+            .iter()
+            .map(|job| Write::Settle { held: job.held, next: job.next.clone() })
+            .collect();
+        let mut answers = ledger.write(&writes).await.into_iter();
+        let now = ambient.now();
+        for job in group {
+            let answer = answers.next().unwrap_or_else(|| Err(too_late()));
+            waiting.extend(answered(job, answer, now, until));
+        }
+    }
+}
+
+/// Waits until a group should be written: when nothing else is running, when it is full, when its
+/// first has waited long enough, or when a retry is due.
+async fn gather(desk: &Desk, jobs: &mut mpsc::UnboundedReceiver<Job>, waiting: &mut Vec<Job>) {
+    loop {
+        while let Ok(job) = jobs.try_recv() {
+            waiting.push(job);
+        }
+        let fresh = waiting.iter().filter(|job| job.tries == 0).count();
+        let alone = desk.running.load(Ordering::Relaxed) == 0;
+        if (fresh > 0 && alone) || fresh >= STATEMENTS_MAX {
+            return;
+        }
+        let Some(go_at) = waiting.iter().map(|job| job.go_at).min() else { return };
+        tokio::select! {
+            job = jobs.recv() => match job {
+                Some(job) => waiting.push(job),
+                None => return,
+            },
+            () = sleep_until(go_at) => return,
+            () = desk.idle.notified() => {}
+        }
+    }
+}
+
+/// Takes the next group: what is new and the retries that are due, as many as one request takes.
+fn take_group(waiting: &mut Vec<Job>) -> Vec<Job> {
+    let now = Instant::now();
+    let (mut group, rest): (Vec<_>, Vec<_>) =
+        waiting.drain(..).partition(|job| job.tries == 0 || job.go_at <= now);
+    *waiting = rest;
+    waiting.extend(group.split_off(group.len().min(STATEMENTS_MAX)));
+    group
+}
+
+/// Answers a job, or gives it back to be tried again.
+fn answered(
+    mut job: Job,
+    answer: Result<Written, StoreError>,
+    now: Timestamp,
+    until: Timestamp,
+) -> Option<Job> {
+    let settled = match answer {
+        Ok(Written::Done(_)) => Settled::Written,
+        Ok(Written::Refused(Some(Row::Known(row)))) if row.shows(&job.next) => Settled::Written,
+        Ok(Written::Refused(_)) => Settled::Fenced,
+        Err(error) => {
+            let wait = match error.kind {
+                StoreErrorKind::Transient => BACKOFF * 2u32.pow(job.tries.min(5)),
+                StoreErrorKind::Permanent => BACKOFF_PERMANENT,
+            };
+            if now.after(wait) < until {
+                job.tries = job.tries.saturating_add(1);
+                job.go_at = Instant::now() + wait;
+                return Some(job);
+            }
+            Settled::Unconfirmed(error)
+        }
+    };
+    let _ = job.reply.send(settled);
+    None
+}
+
+/// The invocation ended first.
+fn too_late() -> StoreError {
+    StoreError {
+        kind: StoreErrorKind::Transient,
+        code: "no_answer".to_owned(),
+        message: "the ledger did not answer before the deadline".to_owned(),
+    }
+}
+
+/// How long a finished record waits for company.
+const LINGER: Duration = Duration::from_millis(10);
+
+/// The first wait after store trouble.
+const BACKOFF: Duration = Duration::from_millis(50);
+
+/// The wait after trouble that only a person can mend: they may be mending it.
+const BACKOFF_PERMANENT: Duration = Duration::from_secs(1);

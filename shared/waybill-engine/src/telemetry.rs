@@ -1,0 +1,178 @@
+//! What happens, as one line of JSON each. Only this module writes, so that a thing has one name
+//! everywhere. Never a body, a header, a token or a key.
+
+use std::time::Duration;
+
+use tracing::{debug, error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+use waybill_core::id::RouteName;
+use waybill_core::message::Message;
+use waybill_core::outcome::{Attempt, DeadReason, Disposition, Outcome};
+
+use crate::ports::{QueueError, StoreError};
+use crate::work::Finished;
+
+/// Writes events as JSON lines to standard output, which Lambda keeps; `RUST_LOG` says which,
+/// `info` where it is not set.
+pub fn init() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter);
+    let _ = lines.with_target(false).with_current_span(false).try_init();
+}
+
+/// The process cannot start. The line says what is wrong and what to do.
+pub fn cannot_start(what: &str) {
+    error!("cannot start: {what}");
+}
+
+/// An invocation was refused as a whole: every message stays.
+pub fn invocation_refused(what: &str) {
+    error!("invocation refused, every message stays in the queue: {what}");
+}
+
+/// One try ended.
+pub(crate) fn attempt_ended(message: &Message, route: &RouteName, attempt: &Attempt) {
+    let (outcome, code) = (attempt.outcome.word(), attempt.code.as_ref());
+    match attempt.outcome {
+        Outcome::Delivered => debug!(
+            message.id = message.message_id.as_str(),
+            route.name = route.as_str(),
+            delivery.outcome = outcome,
+            failure.code = code,
+            "attempt ended"
+        ),
+        Outcome::Rejected | Outcome::Transient { .. } | Outcome::Unknown => info!(
+            message.id = message.message_id.as_str(),
+            route.name = route.as_str(),
+            delivery.outcome = outcome,
+            failure.code = code,
+            failure.message = attempt.message,
+            "attempt ended"
+        ),
+    }
+}
+
+/// A body has no meaning, or not the key that it should.
+pub(crate) fn unreadable(message: &Message, reason: DeadReason, what: &dyn std::fmt::Display) {
+    warn!(
+        message.id = message.message_id.as_str(),
+        dead.reason = reason.word(),
+        failure.message = %what,
+        "message unreadable"
+    );
+}
+
+/// A claim had no answer: nothing was begun, the message stays.
+pub(crate) fn claim_failed(message: &Message, error: &StoreError) {
+    error!(
+        message.id = message.message_id.as_str(),
+        failure.code = error.code,
+        failure.message = error.message,
+        "ledger did not answer a claim; the message stays, nothing is charged"
+    );
+}
+
+/// A write after an effect had no answer: the first of the open doors.
+pub(crate) fn settle_unconfirmed(message: &Message, error: &StoreError) {
+    error!(
+        message.id = message.message_id.as_str(),
+        failure.code = error.code,
+        failure.message = error.message,
+        "ledger unwritable after the effect; the message stays and may be delivered again"
+    );
+}
+
+/// Another holds what we worked on (F39).
+pub(crate) fn fenced(message: &Message) {
+    warn!(message.id = message.message_id.as_str(), fenced = 1, "fenced; the message stays");
+}
+
+/// A dead message could not be sent to its queue.
+pub(crate) fn dead_letter_failed(message: &Message, what: &str) {
+    error!(
+        message.id = message.message_id.as_str(),
+        failure.message = what,
+        "dead letter not sent; the message stays"
+    );
+}
+
+/// A visibility could not be set: the message comes back when the queue's own timeout ends.
+pub(crate) fn visibility_unchanged(message: &Message, error: &QueueError) {
+    warn!(
+        message.id = message.message_id.as_str(),
+        failure.code = error.code,
+        failure.message = error.message,
+        "visibility unchanged; the queue's own timeout holds"
+    );
+}
+
+/// Dead messages cannot leave the queue.
+pub(crate) fn redrive_policy_missing(what: &str) {
+    error!(
+        failure.message = what,
+        "no redrive policy seen on the source queue; dead messages wait in it. Give the queue a \
+         redrive policy, or set `dead_letter: send`"
+    );
+}
+
+/// There was no time left to set visibilities.
+pub(crate) fn hand_back_cut_off() {
+    warn!("the deadline cut handing back; the queue's own visibility timeout holds");
+}
+
+/// An invocation ended: one line with its counts, and one for each message that did not leave by
+/// the clean way.
+pub(crate) fn invocation_ended(messages: &[Message], finished: &[Finished], took: Duration) {
+    let mut counts = Counts::default();
+    for (message, end) in messages.iter().zip(finished) {
+        counts.add(message, end);
+    }
+    info!(
+        received = messages.len(),
+        delivered = counts.delivered,
+        duplicates = counts.duplicates,
+        retried = counts.retried,
+        dead = counts.dead,
+        deferred = counts.deferred,
+        attempts = counts.attempts,
+        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "invocation ended"
+    );
+}
+
+/// How the messages of one invocation ended.
+#[derive(Default)]
+struct Counts {
+    delivered: u32,
+    duplicates: u32,
+    retried: u32,
+    dead: u32,
+    deferred: u32,
+    attempts: u32,
+}
+
+impl Counts {
+    fn add(&mut self, message: &Message, end: &Finished) {
+        self.attempts += end.attempts;
+        let id = message.message_id.as_str();
+        let seconds = |after: Duration| after.as_secs_f64();
+        match end.disposition {
+            Disposition::Ack if end.attempts == 0 => self.duplicates += 1,
+            Disposition::Ack => self.delivered += 1,
+            Disposition::Retry { after } => {
+                self.retried += 1;
+                info!(message.id = id, retry_after_s = seconds(after), "message handed back");
+            }
+            Disposition::Dead { reason } => {
+                self.dead += 1;
+                warn!(message.id = id, dead.reason = reason.word(), "message dead");
+            }
+            Disposition::Defer { after, cause } => {
+                self.deferred += 1;
+                let cause = cause.word();
+                info!(message.id = id, cause, retry_after_s = seconds(after), "message deferred");
+            }
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! One claimed event: its routes tried side by side, each end written down, the message's fate
+//! decided from the routes' states.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::timeout;
+
+use waybill_core::deadline::{Budget, Start};
+use waybill_core::event::Event;
+use waybill_core::id::{EventKey, RouteName};
+use waybill_core::key::idempotency_key;
+use waybill_core::ledger::{Ask, DeadLetter, OnRejected, Record, RouteState, Status};
+use waybill_core::message::{AttributeValue, Message, MessageAttribute};
+use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
+use waybill_core::retry::{Jitter, RetryPolicy, store_trouble_wait};
+
+use crate::engine::{Engine, Source};
+use crate::handler::{Delivery, Handler};
+use crate::ports::{Ambient, Ledger, Outgoing, Queue};
+use crate::settle::{Desk, Settled};
+use crate::telemetry;
+
+/// An event that is to be worked on.
+#[derive(Debug)]
+pub(crate) struct Work<'m> {
+    /// The message that carries it.
+    pub(crate) message: &'m Message,
+    /// The event; none when the body could not be read.
+    pub(crate) event: Option<Event>,
+    /// What it is known by.
+    pub(crate) key: EventKey,
+    /// Who asks for the claim.
+    pub(crate) ask: Ask,
+    /// The row of a first claim.
+    pub(crate) first: Record,
+}
+
+/// How one message ended in this invocation.
+#[derive(Debug, Clone)]
+pub(crate) struct Finished {
+    /// What becomes of it.
+    pub(crate) disposition: Disposition,
+    /// The row as it stands, where we know it: copies of the event are judged by it.
+    pub(crate) row: Option<Box<Record>>,
+    /// Tries made.
+    pub(crate) attempts: u32,
+}
+
+impl Finished {
+    /// An end without a try.
+    pub(crate) fn untried(disposition: Disposition) -> Self {
+        Self { disposition, row: None, attempts: 0 }
+    }
+
+    /// An end without a try, for now.
+    pub(crate) fn deferred(after: Duration, cause: DeferCause) -> Self {
+        Self::untried(Disposition::Defer { after, cause })
+    }
+}
+
+/// What the works of one invocation share.
+pub(crate) struct Shift<'a, Q> {
+    /// Where the messages came from.
+    pub(crate) source: &'a Source<Q>,
+    /// The time there is.
+    pub(crate) budget: Budget,
+    /// Where writes are handed in.
+    pub(crate) desk: &'a Desk,
+}
+
+impl<Q> Clone for Shift<'_, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q> Copy for Shift<'_, Q> {}
+
+impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
+    /// Works on an event whose row is mine.
+    pub(crate) async fn work<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work<'_>,
+        mut record: Record,
+    ) -> Finished {
+        if record.status == Status::Dead {
+            return self.bury(shift, work, record, 0).await;
+        }
+        let mut attempts_made = 0;
+        if let Err(settled) = self.try_routes(shift, work, &mut record, &mut attempts_made).await {
+            return self.unsettled(work, settled, attempts_made);
+        }
+        let now = self.ambient().now();
+        let held = record.fence();
+        let disposition = record.close(&work.message.message_id, now, UNSTARTED_WAIT);
+        let record = record.written(self.expires_at(now));
+        match shift.desk.settle(held, record.clone()).await {
+            Settled::Written => match disposition {
+                Disposition::Dead { .. } => self.bury(shift, work, record, attempts_made).await,
+                Disposition::Ack | Disposition::Retry { .. } | Disposition::Defer { .. } => {
+                    let row = Some(Box::new(record));
+                    Finished { disposition, row, attempts: attempts_made }
+                }
+            },
+            settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
+                self.unsettled(work, settled, attempts_made)
+            }
+        }
+    }
+
+    /// Tries every route that is due, side by side. A route that ends while others still run is
+    /// written down at once; a write that is fenced cancels the rest before its next effect.
+    async fn try_routes<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work<'_>,
+        record: &mut Record,
+        attempts_made: &mut u32,
+    ) -> Result<(), Settled> {
+        let ready = record.ready(self.ambient().now());
+        let mut running: FuturesUnordered<_> = ready
+            .iter()
+            .filter_map(|route| self.start_route(shift, work, record, route))
+            .collect();
+        let mut write = OptionFuture::from(None);
+        let mut unwritten = false;
+        while !running.is_empty() || !write.is_terminated() {
+            tokio::select! {
+                Some((route, attempt)) = running.next() => {
+                    *attempts_made = attempts_made.saturating_add(1);
+                    self.note(work, record, route, &attempt);
+                    unwritten |= is_terminal(record, route);
+                }
+                Some((settled, rev, expires_at)) = &mut write => {
+                    match settled {
+                        Settled::Written => {
+                            record.rev = rev;
+                            record.expires_at = expires_at;
+                        }
+                        Settled::Fenced | Settled::Unconfirmed(_) => return Err(settled),
+                    }
+                    write = OptionFuture::from(None);
+                }
+            }
+            if unwritten && write.is_terminated() && !running.is_empty() {
+                unwritten = false;
+                let next = record.clone().written(self.expires_at(self.ambient().now()));
+                let (rev, expires_at) = (next.rev, next.expires_at);
+                let settle = shift.desk.settle(record.fence(), next);
+                let settle = settle.map(move |settled| (settled, rev, expires_at));
+                write = OptionFuture::from(Some(Box::pin(settle.fuse())));
+            }
+        }
+        Ok(())
+    }
+
+    /// One try of one route, cut off at its limit; nothing when there is no time for it. A route
+    /// that this release does not know counts as a transient failure: during a deployment the
+    /// older release may see what the newer one planned.
+    fn start_route<'a, Q: Queue>(
+        &'a self,
+        shift: Shift<'a, Q>,
+        work: &'a Work<'_>,
+        record: &Record,
+        route: &'a RouteName,
+    ) -> Option<impl Future<Output = (&'a RouteName, Attempt)> + use<'a, H, L, A, Q>> {
+        let policy = self.handler().policy(route);
+        let wanted = policy.map_or(Duration::ZERO, |policy| policy.time);
+        let Start::Now { limit } = shift.budget.start(self.ambient().now(), wanted) else {
+            return None;
+        };
+        let at = record.routes.iter().find(|at| at.name == *route)?;
+        let attempt = at.attempts.saturating_add(1);
+        let event = work.event.as_ref();
+        Some(async move {
+            let _running = shift.desk.running();
+            let (Some(event), Some(_)) = (event, policy) else {
+                let message = format!("the routes file in force has no route `{route}`");
+                return (route, Attempt::transient("route_unknown", message, None));
+            };
+            let key = idempotency_key(&self.config().consumer, &work.key, route);
+            let delivery = Delivery {
+                event,
+                message: work.message,
+                route,
+                idempotency_key: &key,
+                attempt,
+                limit,
+            };
+            let tried = AssertUnwindSafe(self.handler().deliver(delivery)).catch_unwind();
+            let attempt = match timeout(limit, tried).await {
+                Ok(Ok(attempt)) => attempt,
+                Ok(Err(_)) => Attempt::unknown("panicked", "the handler panicked"),
+                Err(_) => Attempt::unknown("timeout", "the handler did not end in its time"),
+            };
+            (route, attempt)
+        })
+    }
+
+    /// Notes one attempt in the row.
+    fn note(&self, work: &Work<'_>, record: &mut Record, route: &RouteName, attempt: &Attempt) {
+        let policy = self.handler().policy(route);
+        let retry = policy.map_or_else(RetryPolicy::default, |policy| policy.retry);
+        let on_rejected = policy.map_or(OnRejected::Dead, |policy| policy.on_rejected);
+        let jitter = Jitter::from_bits(self.ambient().random());
+        record.note(route, attempt, &retry, on_rejected, self.ambient().now(), jitter);
+        telemetry::attempt_ended(work.message, route, attempt);
+    }
+
+    /// What becomes of a message whose row could not be written: it stays in the queue, and
+    /// nothing is released, because an effect may have happened.
+    fn unsettled(&self, work: &Work<'_>, settled: Settled, attempts: u32) -> Finished {
+        let after = store_trouble_wait(work.message.receive_count);
+        let cause = match settled {
+            Settled::Unconfirmed(error) => {
+                telemetry::settle_unconfirmed(work.message, &error);
+                DeferCause::StoreDown
+            }
+            Settled::Fenced | Settled::Written => {
+                telemetry::fenced(work.message);
+                DeferCause::Fenced
+            }
+        };
+        Finished { attempts, ..Finished::deferred(after, cause) }
+    }
+
+    /// Brings a message whose row says `DEAD` on its way: with `redrive` SQS moves it at a later
+    /// receive; with `send` it is sent with its reason, the row says so, and it is deleted (F36).
+    pub(crate) async fn bury<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work<'_>,
+        record: Record,
+        attempts: u32,
+    ) -> Finished {
+        let reason = record.death.as_ref().map_or(DeadReason::Crashed, |death| death.reason);
+        let disposition = Disposition::Dead { reason };
+        let sent = record.death.as_ref().is_some_and(|death| death.dlq_sent);
+        if self.config().dead_letter == DeadLetter::Redrive || sent {
+            return Finished { disposition, row: Some(Box::new(record)), attempts };
+        }
+        if !self.send_dead(shift.source, work, reason).await {
+            let after = store_trouble_wait(work.message.receive_count);
+            let cause = DeferCause::DeadLetterUnavailable;
+            return Finished { attempts, ..Finished::deferred(after, cause) };
+        }
+        let held = record.fence();
+        let mut record = record.written(self.expires_at(self.ambient().now()));
+        record.death.iter_mut().for_each(|death| death.dlq_sent = true);
+        match shift.desk.settle(held, record.clone()).await {
+            Settled::Written => {
+                Finished { disposition, row: Some(Box::new(record)), attempts }
+            }
+            settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
+                self.unsettled(work, settled, attempts)
+            }
+        }
+    }
+
+    /// Sends a message to the dead-letter queue with its reason; whether it is there.
+    pub(crate) async fn send_dead<Q: Queue>(
+        &self,
+        source: &Source<Q>,
+        work: &Work<'_>,
+        reason: DeadReason,
+    ) -> bool {
+        let Some(queue) = &source.dead_letter_queue else {
+            telemetry::dead_letter_failed(work.message, "no dead-letter queue is configured");
+            return false;
+        };
+        let sent = queue.send(&[dead_letter(work.message, &work.key, reason)]).await;
+        match sent.into_iter().next() {
+            Some(Ok(_)) => true,
+            Some(Err(error)) => {
+                telemetry::dead_letter_failed(work.message, &error.message);
+                false
+            }
+            None => {
+                telemetry::dead_letter_failed(work.message, "the queue gave no answer");
+                false
+            }
+        }
+    }
+}
+
+/// Whether a route has come to its end.
+fn is_terminal(record: &Record, route: &RouteName) -> bool {
+    record.routes.iter().any(|at| at.name == *route && at.state != RouteState::Open)
+}
+
+/// The message as it goes to the dead-letter queue: its body untouched, its key, so that a
+/// redrive finds the same row although the copy has an id of its own (F69), and its reason. SQS
+/// takes ten attributes (F74): the sender's own come first, the reason is left out first; the
+/// ledger has it in any case.
+fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason) -> Outgoing {
+    let mut attributes = message.attributes.clone();
+    attributes.retain(|name, _| name != KEY_ATTRIBUTE && name != REASON_ATTRIBUTE);
+    for (name, value) in [(KEY_ATTRIBUTE, key.as_str()), (REASON_ATTRIBUTE, reason.word())] {
+        if attributes.len() < ATTRIBUTES_MAX {
+            let value = AttributeValue::Text(value.to_owned());
+            let attribute = MessageAttribute { data_type: "String".to_owned(), value };
+            attributes.insert(name.to_owned(), attribute);
+        }
+    }
+    Outgoing {
+        body: message.body.clone(),
+        attributes,
+        group_id: message.group_id.clone(),
+        deduplication_id: None,
+        trace_header: message.trace_header.clone(),
+    }
+}
+
+/// How long a message waits whose routes there was no time to start.
+const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
+
+/// The message attribute that names the event key.
+const KEY_ATTRIBUTE: &str = "waybill-key";
+
+/// The message attribute that says what a message died of.
+const REASON_ATTRIBUTE: &str = "waybill-reason";
+
+/// Most message attributes of one message.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
+const ATTRIBUTES_MAX: usize = 10;
