@@ -31,6 +31,11 @@ pub fn invocation_refused(what: &str) {
     error!("invocation refused, every message stays in the queue: {what}");
 }
 
+/// A record could not be read although it has an id: it stays in the queue.
+pub fn record_unread(message_id: &str, what: &str) {
+    error!(message.id = message_id, failure.message = what, "record unread; it stays in the queue");
+}
+
 /// One try ended.
 pub(crate) fn attempt_ended(message: &Message, route: &RouteName, attempt: &Attempt) {
     let (outcome, code) = (attempt.outcome.word(), attempt.code.as_ref());

@@ -1,0 +1,69 @@
+//! An SQS event in, engine calls, a batch response out.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use waybill_core::batch::{BatchResponse, Handed};
+use waybill_core::deadline::Budget;
+use waybill_core::time::Timestamp;
+use waybill_engine::engine::{Engine, Source};
+use waybill_engine::handler::Handler;
+use waybill_engine::ports::{Ambient, Ledger, Queue};
+use waybill_engine::telemetry;
+
+use crate::records::{Batch, PayloadError};
+
+/// The function, kept between invocations; it may serve several at once.
+pub(crate) struct Consumer<H, L, A, Q> {
+    engine: Engine<H, L, A>,
+    ambient: A,
+    open: Box<dyn Fn(&str) -> Source<Q> + Send + Sync>,
+    sources: Mutex<HashMap<String, Arc<Source<Q>>>>,
+}
+
+impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
+    /// A function over its engine; `open` makes a source of a queue's ARN, once for each.
+    pub(crate) fn new(
+        engine: Engine<H, L, A>,
+        ambient: A,
+        open: impl Fn(&str) -> Source<Q> + Send + Sync + 'static,
+    ) -> Self {
+        Self { engine, ambient, open: Box::new(open), sources: Mutex::default() }
+    }
+
+    /// Runs one invocation. An error fails it as a whole, so that every message stays.
+    pub(crate) async fn handle(
+        &self,
+        payload: &str,
+        deadline: Timestamp,
+    ) -> Result<BatchResponse, PayloadError> {
+        let budget = Budget { started: self.ambient.now(), deadline };
+        let batch = Batch::parse(payload)?;
+        for (at, what) in &batch.unread {
+            telemetry::record_unread(batch.ids.get(*at).map_or("", |id| id.as_str()), what);
+        }
+        let mut handed = vec![Handed::Back; batch.ids.len()];
+        if let Some((_, first)) = batch.messages.first() {
+            let source = self.source(&first.queue_arn);
+            let (places, messages): (Vec<_>, Vec<_>) = batch.messages.into_iter().unzip();
+            let answers = self.engine.run(&messages, &source, budget).await;
+            for (place, answer) in places.into_iter().zip(answers) {
+                if let Some(handed) = handed.get_mut(place) {
+                    *handed = answer;
+                }
+            }
+        }
+        Ok(BatchResponse::new(&batch.ids, &handed))
+    }
+
+    /// The source of a queue, opened at its first message.
+    fn source(&self, arn: &str) -> Arc<Source<Q>> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = sources.get(arn) {
+            return Arc::clone(source);
+        }
+        let source = Arc::new((self.open)(arn));
+        sources.insert(arn.to_owned(), Arc::clone(&source));
+        source
+    }
+}

@@ -1,0 +1,276 @@
+//! A queue, a ledger and a handler whose answers a test scripts.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::{advance, sleep};
+
+use waybill_core::batch::Handed;
+use waybill_core::deadline::Budget;
+use waybill_core::event::{Data, Event};
+use waybill_core::id::{Consumer, LedgerKey, MessageId, RouteName};
+use waybill_core::ledger::{DeadLetter, OnRejected, Record};
+use waybill_core::message::{AttributeValue, MessageAttribute};
+use waybill_core::outcome::Attempt;
+use waybill_core::retry::RetryPolicy;
+use waybill_core::routes::OnConflict;
+use waybill_core::time::Timestamp;
+use waybill_engine::engine::{Config, Engine, Source};
+use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
+use waybill_engine::ports::{Ambient, Outgoing, Queue};
+use waybill_testkit::{FakeLedger, FakeQueue, Faulty, TestAmbient, fixtures};
+
+/// How long the source queue hides what was received.
+pub(crate) const VISIBILITY: Duration = Duration::from_secs(360);
+
+/// How long an invocation may take.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Receives before the redrive policy moves a message.
+const MAX_RECEIVE_COUNT: u32 = 25;
+
+/// What the scripted handler answers one try with.
+pub(crate) enum Answer {
+    Give(Attempt),
+    Slowly(Duration, Attempt),
+    Panic,
+    Hang,
+}
+
+/// One try as the handler saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Try {
+    pub(crate) data: String,
+    pub(crate) route: String,
+    pub(crate) attempt: u32,
+    pub(crate) idempotency_key: String,
+    pub(crate) at: Timestamp,
+}
+
+/// A handler that answers from a script, `delivered` where it is empty.
+#[derive(Clone)]
+pub(crate) struct Script {
+    routes: Vec<RouteName>,
+    pub(crate) plan: Option<Plan>,
+    pub(crate) policy: Policy,
+    answers: Arc<Mutex<HashMap<(String, String), VecDeque<Answer>>>>,
+    tries: Arc<Mutex<Vec<Try>>>,
+    ambient: TestAmbient,
+}
+
+impl Handler for Script {
+    fn plan(&self, event: &Event) -> Plan {
+        assert!(event.data != Data::Text("panic in plan".to_owned()), "scripted");
+        let routes = self.routes.clone();
+        self.plan.clone().unwrap_or(Plan::Deliver { version: "v1".to_owned(), routes })
+    }
+
+    fn policy(&self, route: &RouteName) -> Option<Policy> {
+        self.routes.contains(route).then_some(self.policy)
+    }
+
+    async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {
+        let data = String::from_utf8_lossy(delivery.event.data.as_bytes()).into_owned();
+        let route = delivery.route.as_str().to_owned();
+        self.tries.lock().unwrap().push(Try {
+            data: data.clone(),
+            route: route.clone(),
+            attempt: delivery.attempt,
+            idempotency_key: delivery.idempotency_key.to_owned(),
+            at: self.ambient.now(),
+        });
+        let answer = {
+            let mut answers = self.answers.lock().unwrap();
+            answers.get_mut(&(data, route)).and_then(VecDeque::pop_front)
+        };
+        match answer {
+            None => Attempt::delivered("ok"),
+            Some(Answer::Give(attempt)) => attempt,
+            Some(Answer::Slowly(wait, attempt)) => {
+                sleep(wait).await;
+                attempt
+            }
+            Some(Answer::Panic) => panic!("scripted"),
+            Some(Answer::Hang) => std::future::pending().await,
+        }
+    }
+}
+
+/// Everything a test needs. Time stands still but for waits.
+pub(crate) struct Scene {
+    pub(crate) ambient: TestAmbient,
+    pub(crate) ledger: Faulty<FakeLedger>,
+    pub(crate) queue: Faulty<FakeQueue>,
+    pub(crate) dead_letters: Faulty<FakeQueue>,
+    pub(crate) script: Script,
+    pub(crate) config: Config,
+    with_redrive_policy: bool,
+}
+
+impl Scene {
+    /// A scene whose handler has these routes.
+    pub(crate) fn new(routes: &[&str]) -> Self {
+        let ambient = TestAmbient::default();
+        let dead_letters = FakeQueue::new("dead", Arc::new(ambient.clone()));
+        let queue = FakeQueue::new("orders", Arc::new(ambient.clone()))
+            .with_redrive(MAX_RECEIVE_COUNT, dead_letters.clone());
+        Self {
+            ledger: Faulty::new(FakeLedger::new()),
+            queue: Faulty::new(queue),
+            dead_letters: Faulty::new(dead_letters),
+            script: Script {
+                routes: routes.iter().map(|name| fixtures::route(name)).collect(),
+                plan: None,
+                policy: Policy {
+                    retry: RetryPolicy { jitter: 0.0, ..RetryPolicy::default() },
+                    on_rejected: OnRejected::Dead,
+                    time: Duration::from_secs(10),
+                },
+                answers: Arc::default(),
+                tries: Arc::default(),
+                ambient: ambient.clone(),
+            },
+            config: Config {
+                consumer: Consumer::new(fixtures::CONSUMER).unwrap(),
+                key: None,
+                dead_letter: DeadLetter::Redrive,
+                on_conflict: OnConflict::Dead,
+                time_to_live: Duration::from_secs(35 * 24 * 3600),
+                redrive_limit: 3,
+                concurrency: 25,
+            },
+            with_redrive_policy: true,
+            ambient,
+        }
+    }
+
+    /// The same, with dead messages sent by us.
+    pub(crate) fn sending_the_dead(mut self) -> Self {
+        self.config.dead_letter = DeadLetter::Send;
+        self
+    }
+
+    /// The same, without a redrive policy on the queue.
+    pub(crate) fn without_redrive_policy(mut self) -> Self {
+        self.queue = Faulty::new(FakeQueue::new("orders", Arc::new(self.ambient.clone())));
+        self.with_redrive_policy = false;
+        self
+    }
+
+    /// Sends an event of this key whose data is the key too.
+    pub(crate) fn send(&self, key: &str) -> MessageId {
+        self.send_with_data(key, key)
+    }
+
+    /// Sends an event of this key with other data.
+    pub(crate) fn send_with_data(&self, key: &str, data: &str) -> MessageId {
+        let value = AttributeValue::Text(key.to_owned());
+        let attribute = MessageAttribute { data_type: "String".to_owned(), value };
+        self.queue.inner().put(Outgoing {
+            body: data.to_owned(),
+            attributes: [("waybill-key".to_owned(), attribute)].into(),
+            ..Outgoing::default()
+        })
+    }
+
+    /// Scripts the next answer to a try of an event at a route.
+    pub(crate) fn answer(&self, data: &str, route: &str, answer: Answer) -> &Self {
+        let mut answers = self.script.answers.lock().unwrap();
+        answers.entry((data.to_owned(), route.to_owned())).or_default().push_back(answer);
+        self
+    }
+
+    /// An engine as a new process has it.
+    pub(crate) fn process(&self) -> Process<'_> {
+        let engine = Engine::new(
+            self.script.clone(),
+            self.ledger.clone(),
+            self.ambient.clone(),
+            self.config.clone(),
+        );
+        let dead_letters = Some(self.dead_letters.clone());
+        Process { scene: self, engine, source: Source::new(self.queue.clone(), dead_letters) }
+    }
+
+    /// One batch in a new process.
+    pub(crate) async fn turn(&self) -> Vec<Handed> {
+        self.process().turn().await
+    }
+
+    /// Batches in one process until the queue is empty, at most `turns`, with time going on to
+    /// when the next message is visible.
+    pub(crate) async fn drain(&self, turns: usize) {
+        let process = self.process();
+        for _ in 0..turns {
+            if self.queue.inner().is_empty() {
+                return;
+            }
+            self.wait_for_next().await;
+            process.turn().await;
+        }
+        panic!("{} messages are left", self.queue.inner().len());
+    }
+
+    /// Lets time go on to when a message is visible.
+    pub(crate) async fn wait_for_next(&self) {
+        let standing = self.queue.inner().messages();
+        if let Some(at) = standing.iter().map(|message| message.visible_at).min() {
+            advance(at.since(self.ambient.now())).await;
+        }
+    }
+
+    /// Every try so far.
+    pub(crate) fn tries(&self) -> Vec<Try> {
+        self.script.tries.lock().unwrap().clone()
+    }
+
+    /// Data and route of every try so far.
+    pub(crate) fn tried(&self) -> Vec<(String, String)> {
+        self.tries().into_iter().map(|t| (t.data, t.route)).collect()
+    }
+
+    /// The row of an event.
+    pub(crate) fn row(&self, key: &str) -> Record {
+        self.ledger.inner().record(&self.key(key)).expect("the row stands")
+    }
+
+    /// The ledger's key of an event.
+    pub(crate) fn key(&self, key: &str) -> LedgerKey {
+        fixtures::key(key)
+    }
+
+    /// When the only message is visible again.
+    pub(crate) fn visible_in(&self) -> Duration {
+        let standing = self.queue.inner().messages();
+        assert_eq!(standing.len(), 1, "one message");
+        standing[0].visible_at.since(self.ambient.now())
+    }
+}
+
+/// A process that serves several batches.
+pub(crate) struct Process<'a> {
+    scene: &'a Scene,
+    engine: Engine<Script, Faulty<FakeLedger>, TestAmbient>,
+    source: Source<Faulty<FakeQueue>>,
+}
+
+impl Process<'_> {
+    /// Receives a batch, runs it, and deletes what the engine says is over, as the event source
+    /// mapping does.
+    pub(crate) async fn turn(&self) -> Vec<Handed> {
+        let queue = self.scene.queue.inner();
+        let messages = queue.receive(10, Duration::ZERO, VISIBILITY).await.unwrap();
+        let started = self.scene.ambient.now();
+        let budget = Budget { started, deadline: started.after(TIMEOUT) };
+        let handed = self.engine.run(&messages, &self.source, budget).await;
+        assert_eq!(handed.len(), messages.len());
+        assert!(self.scene.ambient.now() <= budget.deadline, "the deadline passed");
+        let over = messages.iter().zip(&handed).filter(|(_, handed)| **handed == Handed::Over);
+        let handles: Vec<_> = over.map(|(message, _)| message.receipt_handle.clone()).collect();
+        for answer in queue.delete(&handles).await {
+            answer.unwrap();
+        }
+        handed
+    }
+}
