@@ -1,17 +1,185 @@
 //! What one event is known by.
+//!
+//! The message attribute [`KEY_ATTRIBUTE`] comes first, word for word: redriving a message by
+//! sending it anew must not make it a new event. Then the configured expression, then the
+//! natural key of the form ([`crate::envelope`]).
+//!
+//! A key begins with where it comes from (`key:`, `ce:`, `eb:`, `sns:`, `plain:`, `sqs:`), so
+//! that keys of different origin never meet. These prefixes, the order of the parts and the
+//! hashing of long keys are stored in ledgers: changing them makes every event a new one.
+
+use jmespath::{Rcvar, Variable};
+use sha2::{Digest, Sha256};
+
+use crate::digest;
+use crate::envelope::{self, Parsed};
+use crate::id::{Consumer, EventKey, RouteName};
+use crate::limit::EVENT_KEY_MAX;
+use crate::message::{AttributeValue, Message, MessageAttribute};
+
+/// The message attribute that carries a key.
+pub const KEY_ATTRIBUTE: &str = "waybill-key";
+
+/// Longest key expression in bytes: it is parsed by recursion, and read by people.
+pub const EXPRESSION_MAX: usize = 1024;
+
+/// The configured key is not in this event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct KeyMissing(pub String);
+
+/// The key of a message.
+///
+/// `parsed` is absent where the body is malformed: then no expression is asked. Fails where the
+/// attribute is there but is no key (empty, longer than [`EVENT_KEY_MAX`], not text), and where
+/// an expression is configured that finds nothing; it never falls back to a lesser key, because
+/// that would be a second effect (F48).
+pub fn event_key(
+    message: &Message,
+    parsed: Option<&Parsed>,
+    expression: Option<&KeyExpression>,
+) -> Result<EventKey, KeyMissing> {
+    if let Some(attribute) = message.attributes.get(KEY_ATTRIBUTE) {
+        return carried(attribute);
+    }
+    match (parsed, expression) {
+        (None, _) => Ok(message_key(message)),
+        (Some(parsed), None) => Ok(join("", &parsed.natural_key)),
+        (Some(parsed), Some(expression)) => Ok(join("key:", &expression.find(parsed)?)),
+    }
+}
+
+/// The key of a message that has no other: SQS's message id.
+pub fn message_key(message: &Message) -> EventKey {
+    join("", &[envelope::message_name(message)])
+}
+
+/// The attribute under [`KEY_ATTRIBUTE`] that carries a key with a message that is sent anew.
+///
+/// SQS refuses many control characters in text, U+0000 among them, which joins the parts of a
+/// key; such a key travels as bytes (F75).
+pub fn key_attribute(key: &EventKey) -> MessageAttribute {
+    let text = key.as_str();
+    let allowed = |letter| matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
+    let (data_type, value) = if text.chars().all(allowed) {
+        ("String", AttributeValue::Text(text.to_owned()))
+    } else {
+        ("Binary", AttributeValue::Bytes(text.as_bytes().to_vec()))
+    };
+    MessageAttribute {
+        data_type: data_type.to_owned(),
+        value,
+    }
+}
+
+/// What a target is told to know a delivery by: the same on every try, 64 hexadecimal digits.
+pub fn idempotency_key(consumer: &Consumer, key: &EventKey, route: &RouteName) -> String {
+    let parts = [consumer.as_str(), key.as_str(), route.as_str()];
+    hex::encode(Sha256::digest(parts.join("\0")))
+}
 
 /// A compiled JMESPath over the event, as `key:` in the routes file.
 #[derive(Debug, Clone)]
-pub struct KeyExpression(String);
+pub struct KeyExpression(jmespath::Expression<'static>);
 
 impl KeyExpression {
-    /// Compiles an expression; the error says what is wrong with it.
+    /// Compiles an expression of at most [`EXPRESSION_MAX`] bytes; the error says what is wrong
+    /// with it.
     pub fn compile(text: &str) -> Result<Self, String> {
-        Ok(Self(text.to_owned()))
+        if text.len() > EXPRESSION_MAX {
+            return Err(format!(
+                "key expression is longer than {EXPRESSION_MAX} bytes"
+            ));
+        }
+        jmespath::compile(text)
+            .map(Self)
+            .map_err(|fault| format!("key expression `{text}`: {}", fault.reason))
     }
 
     /// The expression's text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
+    }
+
+    /// The parts that it finds in an event.
+    fn find(&self, parsed: &Parsed) -> Result<Vec<String>, KeyMissing> {
+        let missing = |why: &str| KeyMissing(format!("key `{}` {why}", self.as_str()));
+        let found = self
+            .0
+            .search(parsed.event.to_value())
+            .map_err(|fault| missing(&format!("cannot be asked here: {}", fault.reason)))?;
+        if is_nothing(&found) {
+            return Err(missing("is not in the event"));
+        }
+        let parts: Option<Vec<_>> = match found.as_ref() {
+            Variable::Array(list) => list.iter().map(part).collect(),
+            Variable::Null
+            | Variable::String(_)
+            | Variable::Bool(_)
+            | Variable::Number(_)
+            | Variable::Object(_)
+            | Variable::Expref(_) => part(&found).map(|part| vec![part]),
+        };
+        parts.ok_or_else(|| missing("cannot be written exactly"))
     }
 }
+
+/// Whether there is nothing in it to know an event by: null, nothing, or a list of only that.
+fn is_nothing(found: &Variable) -> bool {
+    match found {
+        Variable::Null | Variable::Expref(_) => true,
+        Variable::String(text) => text.is_empty(),
+        Variable::Object(members) => members.is_empty(),
+        Variable::Array(list) => list.iter().all(|one| is_nothing(one)),
+        Variable::Bool(_) | Variable::Number(_) => false,
+    }
+}
+
+/// One part of a key; `None` where two different values would be one part.
+fn part(found: &Rcvar) -> Option<String> {
+    /// From here on not every integer is a float, so two of them can be read as one.
+    const FLOAT_EXACT: f64 = 9_007_199_254_740_992.0;
+    match found.as_ref() {
+        Variable::Null => Some(String::new()),
+        Variable::String(text) => (!text.contains('\0')).then(|| text.clone()),
+        Variable::Bool(yes) => Some(yes.to_string()),
+        Variable::Number(number) => {
+            let exact = number.is_i64()
+                || number.is_u64()
+                || number
+                    .as_f64()
+                    .is_some_and(|float| float.abs() < FLOAT_EXACT);
+            exact.then(|| number.to_string())
+        }
+        Variable::Array(_) | Variable::Object(_) => {
+            digest::canonical(&serde_json::to_string(found).ok()?)
+        }
+        Variable::Expref(_) => None,
+    }
+}
+
+/// Takes a key that came with the message.
+fn carried(attribute: &MessageAttribute) -> Result<EventKey, KeyMissing> {
+    let text = match &attribute.value {
+        AttributeValue::Text(text) => text,
+        AttributeValue::Bytes(bytes) => str::from_utf8(bytes)
+            .map_err(|_| KeyMissing(format!("attribute `{KEY_ATTRIBUTE}` is not utf-8")))?,
+    };
+    if text.is_empty() || text.len() > EVENT_KEY_MAX {
+        let fault = format!("attribute `{KEY_ATTRIBUTE}` is not 1 to {EVENT_KEY_MAX} bytes long");
+        return Err(KeyMissing(fault));
+    }
+    Ok(EventKey(text.to_owned()))
+}
+
+/// Joins parts; what is too long is hashed.
+fn join(prefix: &str, parts: &[String]) -> EventKey {
+    let key = format!("{prefix}{}", parts.join("\0"));
+    if key.len() <= EVENT_KEY_MAX {
+        return EventKey(key);
+    }
+    EventKey(format!("sha256:{}", hex::encode(Sha256::digest(&key))))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! One text for all the ways to write the same JSON.
+//!
+//! It rewrites text into text and reads no number, so that neither the length of a number nor
+//! the features that another crate switches on in `serde_json` can change a stored digest.
+
+use std::fmt::Write;
+
+use serde::de::IgnoredAny;
+
+/// Deepest nesting that is rewritten; [`crate::envelope`] lets no deeper JSON in.
+const DEPTH_MAX: usize = 128;
+
+/// Rewrites JSON without white space, members sorted by the bytes of their written name (equal
+/// names stay in order), strings with no escape that they do not need, numbers as they are.
+/// `None` for what is no JSON, or nested deeper than 128.
+pub(crate) fn canonical(text: &str) -> Option<String> {
+    serde_json::from_str::<IgnoredAny>(text).ok()?;
+    let mut out = String::with_capacity(text.len());
+    Reader { rest: text }.value(&mut out, DEPTH_MAX)?;
+    Some(out)
+}
+
+/// What is left to read of a text that is known to be JSON.
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    /// Rewrites the next value.
+    fn value(&mut self, out: &mut String, depth: usize) -> Option<()> {
+        match self.peek()? {
+            '{' => self.object(out, depth.checked_sub(1)?),
+            '[' => self.list(out, depth.checked_sub(1)?),
+            '"' => self.string(out),
+            _ => {
+                let end = self.rest.find([',', ']', '}', ' ', '\t', '\n', '\r']);
+                out.push_str(self.take(end.unwrap_or(self.rest.len()))?);
+                Some(())
+            }
+        }
+    }
+
+    /// Rewrites an object.
+    fn object(&mut self, out: &mut String, depth: usize) -> Option<()> {
+        self.take(1)?;
+        let mut members = Vec::new();
+        while self.peek()? != '}' {
+            let (mut name, mut value) = (String::new(), String::new());
+            self.string(&mut name)?;
+            self.peek()?;
+            self.take(1)?;
+            self.value(&mut value, depth)?;
+            members.push((name, value));
+            self.comma()?;
+        }
+        self.take(1)?;
+        members.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut comma = "{";
+        for (name, value) in &members {
+            write!(out, "{comma}{name}:{value}").ok()?;
+            comma = ",";
+        }
+        out.push_str(if members.is_empty() { "{}" } else { "}" });
+        Some(())
+    }
+
+    /// Rewrites a list.
+    fn list(&mut self, out: &mut String, depth: usize) -> Option<()> {
+        self.take(1)?;
+        let mut comma = "";
+        out.push('[');
+        while self.peek()? != ']' {
+            out.push_str(comma);
+            self.value(out, depth)?;
+            self.comma()?;
+            comma = ",";
+        }
+        self.take(1)?;
+        out.push(']');
+        Some(())
+    }
+
+    /// Rewrites a string, quotes included.
+    fn string(&mut self, out: &mut String) -> Option<()> {
+        self.peek()?;
+        self.take(1)?;
+        out.push('"');
+        loop {
+            let plain = self.rest.find(['"', '\\'])?;
+            out.push_str(self.take(plain)?);
+            if self.take(1)? == "\"" {
+                out.push('"');
+                return Some(());
+            }
+            self.escape(out)?;
+        }
+    }
+
+    /// Rewrites what follows a backslash.
+    fn escape(&mut self, out: &mut String) -> Option<()> {
+        let letter = self.take(1)?;
+        let unit = match letter {
+            "b" => 0x08,
+            "f" => 0x0c,
+            "n" => 0x0a,
+            "r" => 0x0d,
+            "t" => 0x09,
+            "u" => self.unit()?,
+            other => u16::from(*other.as_bytes().first()?),
+        };
+        let low = self.rest.strip_prefix("\\u").and_then(|rest| rest.get(..4));
+        let low = low
+            .and_then(|digits| u16::from_str_radix(digits, 16).ok())
+            .filter(|low| (0xd800..0xdc00).contains(&unit) && (0xdc00..0xe000).contains(low));
+        if low.is_some() {
+            self.take(6)?;
+        }
+        for read in char::decode_utf16([unit].into_iter().chain(low)) {
+            match read {
+                Ok(letter @ ('"' | '\\')) => write!(out, "\\{letter}"),
+                Ok(letter @ '\0'..'\x20') => write!(out, "\\u{:04x}", u32::from(letter)),
+                Ok(letter) => write!(out, "{letter}"),
+                Err(half) => write!(out, "\\u{:04x}", half.unpaired_surrogate()),
+            }
+            .ok()?;
+        }
+        Some(())
+    }
+
+    /// Reads four hexadecimal digits.
+    fn unit(&mut self) -> Option<u16> {
+        u16::from_str_radix(self.take(4)?, 16).ok()
+    }
+
+    /// Skips white space and at most one comma.
+    fn comma(&mut self) -> Option<()> {
+        if self.peek()? == ',' {
+            self.take(1)?;
+        }
+        Some(())
+    }
+
+    /// The next character that is no white space.
+    fn peek(&mut self) -> Option<char> {
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        self.rest.chars().next()
+    }
+
+    /// Takes that many bytes.
+    fn take(&mut self, length: usize) -> Option<&'a str> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+}
