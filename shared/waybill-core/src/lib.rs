@@ -5,7 +5,7 @@
 //! `waybill-engine`, the translation to AWS and HTTP in `waybill-aws`.
 //!
 //! In reading order: what arrives ([`message`], [`event`], [`envelope`], [`key`], [`digest`]),
-//! where it goes ([`routes`]), who may work on it ([`ledger`]), what became of it ([`outcome`],
+//! where it goes ([`routes`], [`http`]), who may work on it ([`ledger`]), what became of it ([`outcome`],
 //! [`retry`], [`deadline`]) and what is answered ([`batch`]).
 
 pub mod batch;
@@ -13,6 +13,7 @@ pub mod deadline;
 pub mod digest;
 pub mod envelope;
 pub mod event;
+pub mod http;
 pub mod id;
 pub mod key;
 pub mod ledger;
