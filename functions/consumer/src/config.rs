@@ -46,7 +46,8 @@ impl ConsumerConfig {
         let dead_letter = errors.keep(dead_letter(var, said.and_then(|file| file.dead_letter)));
         let days = errors.keep(time_to_live(var));
         let allow_private_targets = errors.keep(flag(var, "WAYBILL_ALLOW_PRIVATE_TARGETS"));
-        let dead_letter_url = var("WAYBILL_DLQ_URL").filter(|_| dead_letter == Some(DeadLetter::Send));
+        let dead_letter_url =
+            var("WAYBILL_DLQ_URL").filter(|_| dead_letter == Some(DeadLetter::Send));
         if dead_letter == Some(DeadLetter::Send) && dead_letter_url.is_none() {
             errors.0.push(
                 "WAYBILL_DLQ_URL is not set: `dead_letter: send` needs the URL of the queue that \
@@ -54,7 +55,14 @@ impl ConsumerConfig {
                     .to_owned(),
             );
         }
-        match (routes, ledger_table, consumer, dead_letter, days, allow_private_targets) {
+        match (
+            routes,
+            ledger_table,
+            consumer,
+            dead_letter,
+            days,
+            allow_private_targets,
+        ) {
             (
                 Some(mut routes),
                 Some(ledger_table),
@@ -129,7 +137,9 @@ fn dead_letter(
         Some("redrive") => Some(DeadLetter::Redrive),
         Some("send") => Some(DeadLetter::Send),
         Some(other) => {
-            return Err(format!("WAYBILL_DEAD_LETTER is `{other}`: say `redrive` or `send`"));
+            return Err(format!(
+                "WAYBILL_DEAD_LETTER is `{other}`: say `redrive` or `send`"
+            ));
         }
     };
     match (said, file) {
@@ -145,7 +155,9 @@ fn dead_letter(
 
 /// How long a ledger row lives after its last write.
 fn time_to_live(var: impl Fn(&str) -> Option<String>) -> Result<Duration, String> {
-    let Some(days) = var("WAYBILL_LEDGER_TTL_DAYS") else { return Ok(TIME_TO_LIVE) };
+    let Some(days) = var("WAYBILL_LEDGER_TTL_DAYS") else {
+        return Ok(TIME_TO_LIVE);
+    };
     match days.parse::<u32>() {
         Ok(days @ 1..=3650) => Ok(DAY * days),
         Ok(_) | Err(_) => Err(format!(

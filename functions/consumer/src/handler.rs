@@ -28,7 +28,12 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
         ambient: A,
         open: impl Fn(&str) -> Source<Q> + Send + Sync + 'static,
     ) -> Self {
-        Self { engine, ambient, open: Box::new(open), sources: Mutex::default() }
+        Self {
+            engine,
+            ambient,
+            open: Box::new(open),
+            sources: Mutex::default(),
+        }
     }
 
     /// Runs one invocation. An error fails it as a whole, so that every message stays.
@@ -37,7 +42,10 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
         payload: &str,
         deadline: Timestamp,
     ) -> Result<BatchResponse, PayloadError> {
-        let budget = Budget { started: self.ambient.now(), deadline };
+        let budget = Budget {
+            started: self.ambient.now(),
+            deadline,
+        };
         let batch = Batch::parse(payload)?;
         for (at, what) in &batch.unread {
             telemetry::record_unread(batch.ids.get(*at).map_or("", |id| id.as_str()), what);

@@ -53,8 +53,12 @@ impl Batch {
         let mut batch = Self::default();
         let mut queue: Option<String> = None;
         for (at, raw) in event.records.iter().enumerate() {
-            let id = serde_json::from_str::<RawId>(raw.get()).ok().and_then(|id| id.message_id);
-            batch.ids.push(id.and_then(MessageId::new).ok_or(PayloadError::NoId(at))?);
+            let id = serde_json::from_str::<RawId>(raw.get())
+                .ok()
+                .and_then(|id| id.message_id);
+            batch
+                .ids
+                .push(id.and_then(MessageId::new).ok_or(PayloadError::NoId(at))?);
             let record: RawRecord = match serde_json::from_str(raw.get()) {
                 Ok(record) => record,
                 Err(error) => {
@@ -134,7 +138,9 @@ struct RawMessageAttribute {
 impl RawRecord {
     fn into_message(self) -> Result<Message, String> {
         let number = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
-        let receive_count = number(self.attributes.approximate_receive_count).unwrap_or(1).max(1);
+        let receive_count = number(self.attributes.approximate_receive_count)
+            .unwrap_or(1)
+            .max(1);
         let attributes = self.message_attributes.into_iter().map(|(name, raw)| {
             let value = match (raw.string_value, raw.binary_value) {
                 (Some(text), _) => AttributeValue::Text(text),
@@ -146,7 +152,13 @@ impl RawRecord {
                 }
                 (None, None) => return Err(format!("message attribute `{name}` has no value")),
             };
-            Ok((name, MessageAttribute { data_type: raw.data_type, value }))
+            Ok((
+                name,
+                MessageAttribute {
+                    data_type: raw.data_type,
+                    value,
+                },
+            ))
         });
         Ok(Message {
             message_id: MessageId::new(self.message_id).ok_or("the message id is empty")?,

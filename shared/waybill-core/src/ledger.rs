@@ -573,3 +573,6 @@ impl RouteState {
         .find(|state| state.word() == word)
     }
 }
+
+#[cfg(test)]
+mod tests;

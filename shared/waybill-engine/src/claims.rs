@@ -41,7 +41,10 @@ pub(crate) enum Claim {
     /// Done before.
     Completed,
     /// Dead before.
-    Dead { reason: DeadReason, row: Box<Record> },
+    Dead {
+        reason: DeadReason,
+        row: Box<Record>,
+    },
     /// Dead before, and still to be sent to the dead-letter queue.
     SendDead { row: Box<Record> },
     /// The ledger did not answer.
@@ -55,7 +58,10 @@ enum Step {
     /// The first row is to be written.
     Insert,
     /// The row is to be taken over.
-    TakeOver { seen: Box<Record>, next: Box<Record> },
+    TakeOver {
+        seen: Box<Record>,
+        next: Box<Record>,
+    },
     /// Answered.
     Done(Claim),
 }
@@ -72,7 +78,13 @@ pub(crate) async fn claim<L: Ledger, A: Ambient>(
 ) -> Vec<Claim> {
     let mut steps: Vec<Step> = requests
         .iter()
-        .map(|request| if request.repeat { Step::Read } else { Step::Insert })
+        .map(|request| {
+            if request.repeat {
+                Step::Read
+            } else {
+                Step::Insert
+            }
+        })
         .collect();
     let mut trouble = None;
     for round in 0..ROUNDS {
@@ -105,14 +117,25 @@ async fn read<L: Ledger, A: Ambient>(
     steps: &mut [Step],
     trouble: &mut Option<StoreError>,
 ) {
-    let wanted = || requests.iter().zip(&*steps).filter(|(_, step)| matches!(step, Step::Read));
-    let keys: Vec<_> = wanted().map(|(request, _)| request.ask.key.clone()).collect();
+    let wanted = || {
+        requests
+            .iter()
+            .zip(&*steps)
+            .filter(|(_, step)| matches!(step, Step::Read))
+    };
+    let keys: Vec<_> = wanted()
+        .map(|(request, _)| request.ask.key.clone())
+        .collect();
     if keys.is_empty() {
         return;
     }
     let mut rows = ledger.read(&keys).await.into_iter();
     let now = ambient.now();
-    for (request, step) in requests.iter().zip(steps).filter(|(_, step)| matches!(step, Step::Read)) {
+    for (request, step) in requests
+        .iter()
+        .zip(steps)
+        .filter(|(_, step)| matches!(step, Step::Read))
+    {
         match rows.next() {
             Some(Ok(Some(row))) => *step = judged(request, row, now),
             Some(Ok(None)) => *step = Step::Insert,
@@ -130,8 +153,11 @@ async fn write<L: Ledger, A: Ambient>(
     steps: &mut [Step],
     trouble: &mut Option<StoreError>,
 ) {
-    let writes: Vec<_> =
-        requests.iter().zip(&*steps).filter_map(|(request, step)| to_write(request, step)).collect();
+    let writes: Vec<_> = requests
+        .iter()
+        .zip(&*steps)
+        .filter_map(|(request, step)| to_write(request, step))
+        .collect();
     if writes.is_empty() {
         return;
     }
@@ -163,9 +189,10 @@ async fn write<L: Ledger, A: Ambient>(
 fn to_write(request: &Request<'_>, step: &Step) -> Option<Write> {
     match step {
         Step::Insert => Some(Write::Insert(request.first.clone())),
-        Step::TakeOver { seen, next } => {
-            Some(Write::TakeOver { seen: seen.fence(), next: (**next).clone() })
-        }
+        Step::TakeOver { seen, next } => Some(Write::TakeOver {
+            seen: seen.fence(),
+            next: (**next).clone(),
+        }),
         Step::Read | Step::Done(_) => None,
     }
 }
@@ -174,19 +201,28 @@ fn to_write(request: &Request<'_>, step: &Step) -> Option<Write> {
 fn judged(request: &Request<'_>, row: Row, now: Timestamp) -> Step {
     let verdict = judge(&row, request.ask, now);
     let Row::Known(record) = row else {
-        return Step::Done(Claim::Defer { until: now, cause: DeferCause::UnknownRow });
+        return Step::Done(Claim::Defer {
+            until: now,
+            cause: DeferCause::UnknownRow,
+        });
     };
     let done = match verdict {
         Verdict::Mine => Claim::Won(record),
         Verdict::Defer { until, cause } => Claim::Defer { until, cause },
         Verdict::Conflict => Claim::Conflict,
         Verdict::Completed => Claim::Completed,
-        Verdict::Dead(reason) => Claim::Dead { reason, row: record },
+        Verdict::Dead(reason) => Claim::Dead {
+            reason,
+            row: record,
+        },
         Verdict::SendDead(_) => Claim::SendDead { row: record },
         Verdict::TakeOver(TakeOver::Crashed) if must_run_alone(request, &record) => Claim::Alone,
         Verdict::TakeOver(why) => {
             let next = request.ask.take_over(&record, why, request.first, now);
-            return Step::TakeOver { seen: record, next: Box::new(next) };
+            return Step::TakeOver {
+                seen: record,
+                next: Box::new(next),
+            };
         }
     };
     Step::Done(done)

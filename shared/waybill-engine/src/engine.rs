@@ -31,12 +31,12 @@ use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
 
 use crate::claims::{Claim, Request, claim};
-use crate::handler::{Handler, Plan};
 use crate::hand_back::hand_back;
+use crate::handler::{Handler, Plan};
 use crate::ports::{Ambient, Ledger, Queue};
 use crate::settle::{Desk, drive};
 use crate::telemetry;
-use crate::work::{Finished, Shift, Work};
+use crate::work::{Finished, Over, Shift, Work};
 
 /// What an engine is told once.
 #[derive(Debug, Clone)]
@@ -72,7 +72,11 @@ pub struct Source<Q> {
 impl<Q> Source<Q> {
     /// A queue, and the queue for its dead where we send them ourselves.
     pub fn new(queue: Q, dead_letter_queue: Option<Q>) -> Self {
-        Self { queue, dead_letter_queue, has_redrive_policy: AtomicBool::new(false) }
+        Self {
+            queue,
+            dead_letter_queue,
+            has_redrive_policy: AtomicBool::new(false),
+        }
     }
 }
 
@@ -95,7 +99,13 @@ enum Prepared<'m> {
 impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     /// An engine over its ports.
     pub fn new(handler: H, ledger: L, ambient: A, config: Config) -> Self {
-        Self { handler, ledger, ambient, config, dead: Mutex::new(HashMap::new()) }
+        Self {
+            handler,
+            ledger,
+            ambient,
+            config,
+            dead: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Runs a batch to its end. Answers by position.
@@ -108,10 +118,16 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         source: &Source<Q>,
         budget: Budget,
     ) -> Vec<Handed> {
-        let prepared: Vec<_> =
-            messages.iter().map(|message| self.prepare(message, budget)).collect();
+        let prepared: Vec<_> = messages
+            .iter()
+            .map(|message| self.prepare(message, budget))
+            .collect();
         let (desk, jobs) = Desk::new();
-        let shift = Shift { source, budget, desk: &desk };
+        let shift = Shift {
+            source,
+            budget,
+            desk: &desk,
+        };
         let mut finished = vec![None; messages.len()];
         {
             let until = budget.settle_until();
@@ -121,13 +137,26 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             let _ = timeout_at_end(select(working, writing), end).await;
         }
         let finished: Vec<_> = finished.into_iter().map(cut_off).collect();
-        telemetry::invocation_ended(messages, &finished, self.ambient.now().since(budget.started));
+        telemetry::invocation_ended(
+            messages,
+            &finished,
+            self.ambient.now().since(budget.started),
+        );
         let left = budget.stop_at().since(self.ambient.now());
-        let handing = hand_back(source, self.config.dead_letter, messages, &finished, &self.ambient);
+        let handing = hand_back(
+            source,
+            self.config.dead_letter,
+            messages,
+            &finished,
+            &self.ambient,
+        );
         if timeout(left, handing).await.is_err() {
             telemetry::hand_back_cut_off();
         }
-        finished.iter().map(|finished| self.handed(finished)).collect()
+        finished
+            .iter()
+            .map(|finished| self.handed(finished))
+            .collect()
     }
 
     /// Whether a message leaves the queue.
@@ -162,7 +191,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let parsed = match envelope::parse(message) {
             Ok(Envelope::Event(parsed)) => parsed,
             Ok(Envelope::TestEvent) => {
-                return Prepared::Finished(Finished::untried(Disposition::Ack));
+                return Prepared::Finished(Finished::over(Over::Ignored));
             }
             Err(error) => return malformed(&error, DeadReason::Malformed),
         };
@@ -199,7 +228,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             dead_letter: self.config.dead_letter,
         };
         let first = match plan {
-            Plan::Ignore => return Prepared::Finished(Finished::untried(Disposition::Ack)),
+            Plan::Ignore => return Prepared::Finished(Finished::over(Over::Ignored)),
             Plan::Deliver { version, routes } => ask.first(&version, &routes),
             Plan::Dead(reason) => {
                 let mut dead = ask.first("", &[]);
@@ -207,7 +236,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 dead
             }
         };
-        Prepared::Work(Box::new(Work { message, event, key, ask, first }))
+        Prepared::Work(Box::new(Work {
+            message,
+            event,
+            key,
+            ask,
+            first,
+        }))
     }
 
     /// Works through what was prepared: claimed in windows as places get free, copies of an event
@@ -302,7 +337,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     ) -> Vec<Place<'p, 'm>> {
         let mut window = Vec::new();
         while window.len() < places.min(STATEMENTS_MAX) {
-            let Some((at, work)) = queue.pop_front() else { break };
+            let Some((at, work)) = queue.pop_front() else {
+                break;
+            };
             match budget.start(self.ambient.now(), self.wanted(work)) {
                 Start::Now { .. } => window.push((at, work)),
                 Start::TooLate => {
@@ -317,7 +354,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
     /// The shortest time that any of a work's routes needs.
     fn wanted(&self, work: &Work<'_>) -> Duration {
-        let policies = work.first.routes.iter().filter_map(|at| self.handler.policy(&at.name));
+        let policies = work
+            .first
+            .routes
+            .iter()
+            .filter_map(|at| self.handler.policy(&at.name));
         policies.map(|policy| policy.time).min().unwrap_or_default()
     }
 
@@ -338,7 +379,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             })
             .collect();
         let claims = claim(&self.ledger, &self.ambient, &requests, budget.work_until()).await;
-        window.into_iter().zip(claims).map(|((at, work), claim)| (at, work, claim)).collect()
+        window
+            .into_iter()
+            .zip(claims)
+            .map(|((at, work), claim)| (at, work, claim))
+            .collect()
     }
 
     /// What follows from a claim.
@@ -350,18 +395,18 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             Claim::SendDead { row } => return Next::Run(Task::Bury(row)),
             Claim::Conflict => match self.config.on_conflict {
                 OnConflict::Dead => return Next::Run(Task::Conflict),
-                OnConflict::Ack => Finished::untried(Disposition::Ack),
+                OnConflict::Ack => Finished::over(Over::Ignored),
             },
             Claim::Alone => return Next::Alone,
-            Claim::Completed => Finished::untried(Disposition::Ack),
-            Claim::Dead { reason, row } => Finished {
-                disposition: Disposition::Dead { reason },
-                row: Some(row),
-                attempts: 0,
-            },
+            Claim::Completed => Finished::over(Over::Duplicate),
+            Claim::Dead { reason, row } => Finished::tried(Disposition::Dead { reason }, *row, 0),
             Claim::Defer { until, cause } => {
                 let wait = until.since(now).max(DEFER_MIN);
-                let wait = if cause == DeferCause::UnknownRow { trouble_wait } else { wait };
+                let wait = if cause == DeferCause::UnknownRow {
+                    trouble_wait
+                } else {
+                    wait
+                };
                 Finished::deferred(wait, cause)
             }
             Claim::Failed(error) => {
@@ -386,10 +431,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 Task::Conflict => self.conflict(shift, work).await,
             }
         };
-        let end = AssertUnwindSafe(running).catch_unwind().await.unwrap_or_else(|_| {
-            let after = store_trouble_wait(work.message.receive_count);
-            Finished::deferred(after, DeferCause::Panicked)
-        });
+        let end = AssertUnwindSafe(running)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                let after = store_trouble_wait(work.message.receive_count);
+                Finished::deferred(after, DeferCause::Panicked)
+            });
         ((at, work), end)
     }
 
@@ -436,7 +484,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             return Finished::deferred(after.max(UNSTARTED_WAIT), DeferCause::Copy);
         };
         match judge(&Row::Known(row.clone()), &copy.ask, now) {
-            Verdict::Completed => Finished::untried(Disposition::Ack),
+            Verdict::Completed => Finished::over(Over::Duplicate),
             Verdict::Dead(reason) => Finished::untried(Disposition::Dead { reason }),
             Verdict::Defer { until, cause } => Finished::deferred(until.since(now), cause),
             Verdict::Mine | Verdict::TakeOver(_) | Verdict::Conflict | Verdict::SendDead(_) => {
@@ -462,8 +510,12 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
     /// Remembers a dead row, a bounded number of them.
     fn remember_dead(&self, end: &Finished) {
-        let (Disposition::Dead { .. }, Some(row)) = (end.disposition, &end.row) else { return };
-        let Ok(mut dead) = self.dead.lock() else { return };
+        let (Disposition::Dead { .. }, Some(row)) = (end.disposition, &end.row) else {
+            return;
+        };
+        let Ok(mut dead) = self.dead.lock() else {
+            return;
+        };
         if dead.len() >= DEAD_REMEMBERED {
             dead.clear();
         }

@@ -25,7 +25,9 @@ pub(crate) async fn hand_back<Q: Queue, A: Ambient>(
     ambient: &A,
 ) {
     let began = ambient.now();
-    let any_dead = finished.iter().any(|end| matches!(end.disposition, Disposition::Dead { .. }));
+    let any_dead = finished
+        .iter()
+        .any(|end| matches!(end.disposition, Disposition::Dead { .. }));
     let dead_wait = match dead_letter {
         DeadLetter::Redrive if any_dead => Some(dead_wait(source).await),
         DeadLetter::Redrive | DeadLetter::Send => None,
@@ -42,7 +44,13 @@ pub(crate) async fn hand_back<Q: Queue, A: Ambient>(
         };
         if let Some(visible_in) = visible_in {
             let receipt_handle = message.receipt_handle.clone();
-            changes.push((message, VisibilityChange { receipt_handle, visible_in }));
+            changes.push((
+                message,
+                VisibilityChange {
+                    receipt_handle,
+                    visible_in,
+                },
+            ));
         }
     }
     for chunk in changes.chunks(SQS_BATCH_MAX) {

@@ -191,3 +191,13 @@ pub trait Ambient: Send + Sync {
     /// 64 random bits.
     fn random(&self) -> u64;
 }
+
+impl<A: Ambient + ?Sized> Ambient for std::sync::Arc<A> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    fn random(&self) -> u64 {
+        (**self).random()
+    }
+}

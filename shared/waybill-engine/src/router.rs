@@ -22,8 +22,14 @@ impl Router {
         file: RoutesFile,
         target: impl Fn(&Route) -> Result<Box<dyn Target>, E>,
     ) -> Result<Self, E> {
-        let targets = file.routes.iter().map(|route| Ok((route.name.clone(), target(route)?)));
-        Ok(Self { targets: targets.collect::<Result<_, E>>()?, file })
+        let targets = file
+            .routes
+            .iter()
+            .map(|route| Ok((route.name.clone(), target(route)?)));
+        Ok(Self {
+            targets: targets.collect::<Result<_, E>>()?,
+            file,
+        })
     }
 }
 
@@ -40,8 +46,14 @@ impl Handler for Router {
         if matching.iter().any(|route| route.require_json && !is_json) {
             return Plan::Dead(DeadReason::Malformed);
         }
-        let routes = matching.into_iter().map(|route| route.name.clone()).collect();
-        Plan::Deliver { version: self.file.version.clone(), routes }
+        let routes = matching
+            .into_iter()
+            .map(|route| route.name.clone())
+            .collect();
+        Plan::Deliver {
+            version: self.file.version.clone(),
+            routes,
+        }
     }
 
     fn policy(&self, route: &RouteName) -> Option<Policy> {
@@ -49,7 +61,11 @@ impl Handler for Router {
         let time = match &route.target {
             TargetSpec::Http(http) => http.timeout,
         };
-        Some(Policy { retry: route.retry, on_rejected: route.on_rejected, time })
+        Some(Policy {
+            retry: route.retry,
+            on_rejected: route.on_rejected,
+            time,
+        })
     }
 
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {

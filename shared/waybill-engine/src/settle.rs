@@ -50,7 +50,14 @@ impl Desk {
     /// A desk, and where its jobs come out for [`drive`].
     pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Job>) {
         let (jobs, out) = mpsc::unbounded_channel();
-        (Self { jobs, running: AtomicUsize::new(0), idle: Notify::new() }, out)
+        (
+            Self {
+                jobs,
+                running: AtomicUsize::new(0),
+                idle: Notify::new(),
+            },
+            out,
+        )
     }
 
     /// Writes a row on the condition that it stands as `held`. Writes of one key are one after
@@ -58,8 +65,16 @@ impl Desk {
     pub(crate) async fn settle(&self, held: Fence, next: Record) -> Settled {
         let (reply, answer) = oneshot::channel();
         let go_at = Instant::now() + LINGER;
-        let _ = self.jobs.send(Job { held, next, reply, go_at, tries: 0 });
-        answer.await.unwrap_or_else(|_| Settled::Unconfirmed(too_late()))
+        let _ = self.jobs.send(Job {
+            held,
+            next,
+            reply,
+            go_at,
+            tries: 0,
+        });
+        answer
+            .await
+            .unwrap_or_else(|_| Settled::Unconfirmed(too_late()))
     }
 
     /// Counts one running piece of work until the answer is dropped.
@@ -98,7 +113,10 @@ pub(crate) async fn drive<L: Ledger, A: Ambient>(
         let group = take_group(&mut waiting);
         let writes: Vec<_> = group
             .iter()
-            .map(|job| Write::Settle { held: job.held, next: job.next.clone() })
+            .map(|job| Write::Settle {
+                held: job.held,
+                next: job.next.clone(),
+            })
             .collect();
         let mut answers = ledger.write(&writes).await.into_iter();
         let now = ambient.now();
@@ -121,7 +139,9 @@ async fn gather(desk: &Desk, jobs: &mut mpsc::UnboundedReceiver<Job>, waiting: &
         if (fresh > 0 && alone) || fresh >= STATEMENTS_MAX {
             return;
         }
-        let Some(go_at) = waiting.iter().map(|job| job.go_at).min() else { return };
+        let Some(go_at) = waiting.iter().map(|job| job.go_at).min() else {
+            return;
+        };
         tokio::select! {
             job = jobs.recv() => match job {
                 Some(job) => waiting.push(job),
@@ -136,8 +156,9 @@ async fn gather(desk: &Desk, jobs: &mut mpsc::UnboundedReceiver<Job>, waiting: &
 /// Takes the next group: what is new and the retries that are due, as many as one request takes.
 fn take_group(waiting: &mut Vec<Job>) -> Vec<Job> {
     let now = Instant::now();
-    let (mut group, rest): (Vec<_>, Vec<_>) =
-        waiting.drain(..).partition(|job| job.tries == 0 || job.go_at <= now);
+    let (mut group, rest): (Vec<_>, Vec<_>) = waiting
+        .drain(..)
+        .partition(|job| job.tries == 0 || job.go_at <= now);
     *waiting = rest;
     waiting.extend(group.split_off(group.len().min(STATEMENTS_MAX)));
     group

@@ -8,16 +8,19 @@ use tracing_subscriber::EnvFilter;
 
 use waybill_core::id::RouteName;
 use waybill_core::message::Message;
-use waybill_core::outcome::{Attempt, DeadReason, Disposition, Outcome};
+use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
 
 use crate::ports::{QueueError, StoreError};
-use crate::work::Finished;
+use crate::work::{Finished, Over};
 
 /// Writes events as JSON lines to standard output, which Lambda keeps; `RUST_LOG` says which,
 /// `info` where it is not set.
 pub fn init() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter);
+    let lines = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter);
     let _ = lines.with_target(false).with_current_span(false).try_init();
 }
 
@@ -33,7 +36,11 @@ pub fn invocation_refused(what: &str) {
 
 /// A record could not be read although it has an id: it stays in the queue.
 pub fn record_unread(message_id: &str, what: &str) {
-    error!(message.id = message_id, failure.message = what, "record unread; it stays in the queue");
+    error!(
+        message.id = message_id,
+        failure.message = what,
+        "record unread; it stays in the queue"
+    );
 }
 
 /// One try ended.
@@ -90,7 +97,11 @@ pub(crate) fn settle_unconfirmed(message: &Message, error: &StoreError) {
 
 /// Another holds what we worked on (F39).
 pub(crate) fn fenced(message: &Message) {
-    warn!(message.id = message.message_id.as_str(), fenced = 1, "fenced; the message stays");
+    warn!(
+        message.id = message.message_id.as_str(),
+        fenced = 1,
+        "fenced; the message stays"
+    );
 }
 
 /// A dead message could not be sent to its queue.
@@ -137,9 +148,11 @@ pub(crate) fn invocation_ended(messages: &[Message], finished: &[Finished], took
         received = messages.len(),
         delivered = counts.delivered,
         duplicates = counts.duplicates,
+        ignored = counts.ignored,
         retried = counts.retried,
         dead = counts.dead,
         deferred = counts.deferred,
+        fenced = counts.fenced,
         attempts = counts.attempts,
         duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "invocation ended"
@@ -151,9 +164,11 @@ pub(crate) fn invocation_ended(messages: &[Message], finished: &[Finished], took
 struct Counts {
     delivered: u32,
     duplicates: u32,
+    ignored: u32,
     retried: u32,
     dead: u32,
     deferred: u32,
+    fenced: u32,
     attempts: u32,
 }
 
@@ -163,11 +178,18 @@ impl Counts {
         let id = message.message_id.as_str();
         let seconds = |after: Duration| after.as_secs_f64();
         match end.disposition {
-            Disposition::Ack if end.attempts == 0 => self.duplicates += 1,
-            Disposition::Ack => self.delivered += 1,
+            Disposition::Ack => match end.over {
+                Over::Delivered => self.delivered += 1,
+                Over::Duplicate => self.duplicates += 1,
+                Over::Ignored => self.ignored += 1,
+            },
             Disposition::Retry { after } => {
                 self.retried += 1;
-                info!(message.id = id, retry_after_s = seconds(after), "message handed back");
+                info!(
+                    message.id = id,
+                    retry_after_s = seconds(after),
+                    "message handed back"
+                );
             }
             Disposition::Dead { reason } => {
                 self.dead += 1;
@@ -175,8 +197,14 @@ impl Counts {
             }
             Disposition::Defer { after, cause } => {
                 self.deferred += 1;
+                self.fenced += u32::from(cause == DeferCause::Fenced);
                 let cause = cause.word();
-                info!(message.id = id, cause, retry_after_s = seconds(after), "message deferred");
+                info!(
+                    message.id = id,
+                    cause,
+                    retry_after_s = seconds(after),
+                    "message deferred"
+                );
             }
         }
     }

@@ -47,12 +47,47 @@ pub(crate) struct Finished {
     pub(crate) row: Option<Box<Record>>,
     /// Tries made.
     pub(crate) attempts: u32,
+    /// How a message that is over came to be.
+    pub(crate) over: Over,
+}
+
+/// How a message that leaves the queue came to be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// It was delivered, now or piece by piece.
+    Delivered,
+    /// It was done before.
+    Duplicate,
+    /// Nothing was to be done.
+    Ignored,
 }
 
 impl Finished {
     /// An end without a try.
     pub(crate) fn untried(disposition: Disposition) -> Self {
-        Self { disposition, row: None, attempts: 0 }
+        Self {
+            disposition,
+            row: None,
+            attempts: 0,
+            over: Over::Delivered,
+        }
+    }
+
+    /// Over without a try.
+    pub(crate) fn over(over: Over) -> Self {
+        Self {
+            over,
+            ..Self::untried(Disposition::Ack)
+        }
+    }
+
+    /// An end after tries, with the row as it stands.
+    pub(crate) fn tried(disposition: Disposition, row: Record, attempts: u32) -> Self {
+        Self {
+            row: Some(Box::new(row)),
+            attempts,
+            ..Self::untried(disposition)
+        }
     }
 
     /// An end without a try, for now.
@@ -91,7 +126,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             return self.bury(shift, work, record, 0).await;
         }
         let mut attempts_made = 0;
-        if let Err(settled) = self.try_routes(shift, work, &mut record, &mut attempts_made).await {
+        if let Err(settled) = self
+            .try_routes(shift, work, &mut record, &mut attempts_made)
+            .await
+        {
             return self.unsettled(work, settled, attempts_made);
         }
         let now = self.ambient().now();
@@ -102,8 +140,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             Settled::Written => match disposition {
                 Disposition::Dead { .. } => self.bury(shift, work, record, attempts_made).await,
                 Disposition::Ack | Disposition::Retry { .. } | Disposition::Defer { .. } => {
-                    let row = Some(Box::new(record));
-                    Finished { disposition, row, attempts: attempts_made }
+                    Finished::tried(disposition, record, attempts_made)
                 }
             },
             settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
@@ -148,7 +185,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
             if unwritten && write.is_terminated() && !running.is_empty() {
                 unwritten = false;
-                let next = record.clone().written(self.expires_at(self.ambient().now()));
+                let next = record
+                    .clone()
+                    .written(self.expires_at(self.ambient().now()));
                 let (rev, expires_at) = (next.rev, next.expires_at);
                 let settle = shift.desk.settle(record.fence(), next);
                 let settle = settle.map(move |settled| (settled, rev, expires_at));
@@ -207,7 +246,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let retry = policy.map_or_else(RetryPolicy::default, |policy| policy.retry);
         let on_rejected = policy.map_or(OnRejected::Dead, |policy| policy.on_rejected);
         let jitter = Jitter::from_bits(self.ambient().random());
-        record.note(route, attempt, &retry, on_rejected, self.ambient().now(), jitter);
+        record.note(
+            route,
+            attempt,
+            &retry,
+            on_rejected,
+            self.ambient().now(),
+            jitter,
+        );
         telemetry::attempt_ended(work.message, route, attempt);
     }
 
@@ -225,7 +271,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 DeferCause::Fenced
             }
         };
-        Finished { attempts, ..Finished::deferred(after, cause) }
+        Finished {
+            attempts,
+            ..Finished::deferred(after, cause)
+        }
     }
 
     /// Brings a message whose row says `DEAD` on its way: with `redrive` SQS moves it at a later
@@ -237,24 +286,31 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         record: Record,
         attempts: u32,
     ) -> Finished {
-        let reason = record.death.as_ref().map_or(DeadReason::Crashed, |death| death.reason);
+        let reason = record
+            .death
+            .as_ref()
+            .map_or(DeadReason::Crashed, |death| death.reason);
         let disposition = Disposition::Dead { reason };
         let sent = record.death.as_ref().is_some_and(|death| death.dlq_sent);
         if self.config().dead_letter == DeadLetter::Redrive || sent {
-            return Finished { disposition, row: Some(Box::new(record)), attempts };
+            return Finished::tried(disposition, record, attempts);
         }
         if !self.send_dead(shift.source, work, reason).await {
             let after = store_trouble_wait(work.message.receive_count);
             let cause = DeferCause::DeadLetterUnavailable;
-            return Finished { attempts, ..Finished::deferred(after, cause) };
+            return Finished {
+                attempts,
+                ..Finished::deferred(after, cause)
+            };
         }
         let held = record.fence();
         let mut record = record.written(self.expires_at(self.ambient().now()));
-        record.death.iter_mut().for_each(|death| death.dlq_sent = true);
+        record
+            .death
+            .iter_mut()
+            .for_each(|death| death.dlq_sent = true);
         match shift.desk.settle(held, record.clone()).await {
-            Settled::Written => {
-                Finished { disposition, row: Some(Box::new(record)), attempts }
-            }
+            Settled::Written => Finished::tried(disposition, record, attempts),
             settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
                 self.unsettled(work, settled, attempts)
             }
@@ -272,7 +328,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             telemetry::dead_letter_failed(work.message, "no dead-letter queue is configured");
             return false;
         };
-        let sent = queue.send(&[dead_letter(work.message, &work.key, reason)]).await;
+        let sent = queue
+            .send(&[dead_letter(work.message, &work.key, reason)])
+            .await;
         match sent.into_iter().next() {
             Some(Ok(_)) => true,
             Some(Err(error)) => {
@@ -289,7 +347,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
 /// Whether a route has come to its end.
 fn is_terminal(record: &Record, route: &RouteName) -> bool {
-    record.routes.iter().any(|at| at.name == *route && at.state != RouteState::Open)
+    record
+        .routes
+        .iter()
+        .any(|at| at.name == *route && at.state != RouteState::Open)
 }
 
 /// The message as it goes to the dead-letter queue: its body untouched, its key, so that a
@@ -299,10 +360,16 @@ fn is_terminal(record: &Record, route: &RouteName) -> bool {
 fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason) -> Outgoing {
     let mut attributes = message.attributes.clone();
     attributes.retain(|name, _| name != KEY_ATTRIBUTE && name != REASON_ATTRIBUTE);
-    for (name, value) in [(KEY_ATTRIBUTE, key.as_str()), (REASON_ATTRIBUTE, reason.word())] {
+    for (name, value) in [
+        (KEY_ATTRIBUTE, key.as_str()),
+        (REASON_ATTRIBUTE, reason.word()),
+    ] {
         if attributes.len() < ATTRIBUTES_MAX {
             let value = AttributeValue::Text(value.to_owned());
-            let attribute = MessageAttribute { data_type: "String".to_owned(), value };
+            let attribute = MessageAttribute {
+                data_type: "String".to_owned(),
+                value,
+            };
             attributes.insert(name.to_owned(), attribute);
         }
     }

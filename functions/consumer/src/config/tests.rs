@@ -2,7 +2,8 @@ use std::collections::HashMap;
 
 use super::*;
 
-const ROUTES: &str = "inline:{routes: [{name: crm, target: {http: {url: 'https://example.com/in'}}}]}";
+const ROUTES: &str =
+    "inline:{routes: [{name: crm, target: {http: {url: 'https://example.com/in'}}}]}";
 
 fn parse(changes: &[(&str, &str)]) -> Result<ConsumerConfig, String> {
     let mut vars = HashMap::from([
@@ -60,12 +61,18 @@ fn sending_the_dead_needs_their_queue() {
     assert!(error.contains("WAYBILL_DLQ_URL is not set"), "{error}");
     let url = ("WAYBILL_DLQ_URL", "http://localhost/1/dead");
     let config = parse(&[("WAYBILL_DEAD_LETTER", "send"), url]).unwrap();
-    assert_eq!(config.dead_letter_url.as_deref(), Some("http://localhost/1/dead"));
+    assert_eq!(
+        config.dead_letter_url.as_deref(),
+        Some("http://localhost/1/dead")
+    );
 }
 
 #[test]
 fn environment_and_file_may_not_disagree_on_the_dead() {
     let routes = ROUTES.replace("{routes", "{dead_letter: send, routes");
-    let error = parse(&[("WAYBILL_ROUTES", &routes), ("WAYBILL_DEAD_LETTER", "redrive")]);
+    let error = parse(&[
+        ("WAYBILL_ROUTES", &routes),
+        ("WAYBILL_DEAD_LETTER", "redrive"),
+    ]);
     assert!(error.unwrap_err().contains("differ"));
 }

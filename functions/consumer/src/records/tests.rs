@@ -20,11 +20,17 @@ fn a_record_is_read_with_all_that_sqs_says_of_it() {
     let batch = Batch::parse(&payload(&[record("m-1", r#""{}""#)])).unwrap();
     let (at, message) = &batch.messages[0];
     assert_eq!((*at, message.receive_count), (0, 2));
-    assert_eq!(message.sent, Some(Timestamp::from_millis(1_700_000_000_000)));
+    assert_eq!(
+        message.sent,
+        Some(Timestamp::from_millis(1_700_000_000_000))
+    );
     assert_eq!(message.group_id.as_deref(), Some("tenant-1"));
     assert_eq!(message.trace_header.as_deref(), Some("Root=1-2-3"));
     assert_eq!(message.text_attribute("a"), Some("x"));
-    assert_eq!(message.attributes["b"].value, AttributeValue::Bytes(vec![0, 1]));
+    assert_eq!(
+        message.attributes["b"].value,
+        AttributeValue::Bytes(vec![0, 1])
+    );
 }
 
 #[test]
@@ -57,7 +63,10 @@ fn what_is_no_sqs_event_is_refused_with_a_remedy() {
 #[test]
 fn a_fifo_queue_is_refused_for_now() {
     let fifo = record("m-1", r#""ok""#).replace(":orders", ":orders.fifo");
-    assert!(matches!(Batch::parse(&payload(&[fifo])), Err(PayloadError::Fifo(_))));
+    assert!(matches!(
+        Batch::parse(&payload(&[fifo])),
+        Err(PayloadError::Fifo(_))
+    ));
 }
 
 #[test]

@@ -17,7 +17,9 @@ fn busy() -> Answer {
 #[tokio::test(start_paused = true)]
 async fn a_batch_of_ten_costs_two_ledger_requests_and_none_to_the_queue() {
     let scene = Scene::new(&["crm"]);
-    (0..10).for_each(|n| drop(scene.send(&format!("e-{n}"))));
+    for n in 0..10 {
+        scene.send(&format!("e-{n}"));
+    }
     assert_eq!(scene.turn().await, [Handed::Over; 10]);
     assert_eq!(scene.ledger.inner().counts().requests(), 2);
     assert_eq!(scene.queue.calls(Call::ChangeVisibility), 0);
@@ -39,7 +41,9 @@ async fn a_message_that_comes_again_after_it_was_done_is_over_f09() {
 #[tokio::test(start_paused = true)]
 async fn copies_in_one_batch_wait_for_the_first_f45() {
     let scene = Scene::new(&["crm"]);
-    (0..3).for_each(|_| drop(scene.send("e")));
+    for _ in 0..3 {
+        scene.send("e");
+    }
     assert_eq!(scene.turn().await, [Handed::Over; 3]);
     assert_eq!(scene.tried().len(), 1);
     assert_eq!(scene.ledger.inner().counts().requests(), 2);
@@ -49,7 +53,9 @@ async fn copies_in_one_batch_wait_for_the_first_f45() {
 async fn copies_of_what_failed_are_not_counted_as_done_f45() {
     let scene = Scene::new(&["crm"]);
     scene.answer("e", "crm", busy());
-    (0..2).for_each(|_| drop(scene.send("e")));
+    for _ in 0..2 {
+        scene.send("e");
+    }
     assert_eq!(scene.turn().await, [Handed::Back; 2]);
     scene.drain(4).await;
     assert_eq!(scene.tried().len(), 2);
@@ -65,9 +71,16 @@ async fn a_failed_try_comes_again_after_its_wait() {
     assert_eq!(scene.visible_in(), Duration::from_secs(10));
     scene.drain(3).await;
     let tries = scene.tries();
-    assert_eq!(tries.iter().map(|t| t.attempt).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(
+        tries.iter().map(|t| t.attempt).collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
     assert_eq!(tries[2].at.since(tries[1].at), Duration::from_secs(20));
-    assert!(tries.iter().all(|t| t.idempotency_key == tries[0].idempotency_key));
+    assert!(
+        tries
+            .iter()
+            .all(|t| t.idempotency_key == tries[0].idempotency_key)
+    );
     assert!(scene.row("e").attempts.is_empty(), "dropped on COMPLETED");
 }
 
@@ -75,7 +88,11 @@ async fn a_failed_try_comes_again_after_its_wait() {
 async fn what_the_target_asks_for_is_waited_for_f58() {
     let scene = Scene::new(&["crm"]);
     let wait = Duration::from_secs(100);
-    scene.answer("e", "crm", Answer::Give(Attempt::transient("http_429", "", Some(wait))));
+    scene.answer(
+        "e",
+        "crm",
+        Answer::Give(Attempt::transient("http_429", "", Some(wait))),
+    );
     scene.send("e");
     scene.turn().await;
     assert_eq!(scene.visible_in(), wait);
@@ -89,16 +106,26 @@ async fn only_what_was_not_delivered_is_tried_again_f53() {
     scene.drain(3).await;
     let tried = scene.tried();
     assert_eq!(tried.iter().filter(|(_, route)| route == "crm").count(), 1);
-    assert_eq!(tried.iter().filter(|(_, route)| route == "audit").count(), 2);
+    assert_eq!(
+        tried.iter().filter(|(_, route)| route == "audit").count(),
+        2
+    );
     let tries = scene.tries();
-    assert_ne!(tries[0].idempotency_key, tries[1].idempotency_key, "each route has its own");
+    assert_ne!(
+        tries[0].idempotency_key, tries[1].idempotency_key,
+        "each route has its own"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_route_that_ends_is_written_down_while_others_run() {
     let scene = Scene::new(&["crm", "slow"]);
     let delivered = Attempt::delivered("ok");
-    scene.answer("e", "slow", Answer::Slowly(Duration::from_secs(5), delivered));
+    scene.answer(
+        "e",
+        "slow",
+        Answer::Slowly(Duration::from_secs(5), delivered),
+    );
     scene.send("e");
     let process = scene.process();
     let looking = async {
@@ -117,7 +144,11 @@ async fn a_route_that_ends_is_written_down_while_others_run() {
 async fn a_slow_neighbour_delays_no_write() {
     let scene = Scene::new(&["crm"]);
     let delivered = Attempt::delivered("ok");
-    scene.answer("slow", "crm", Answer::Slowly(Duration::from_secs(9), delivered));
+    scene.answer(
+        "slow",
+        "crm",
+        Answer::Slowly(Duration::from_secs(9), delivered),
+    );
     scene.send("slow");
     scene.send("quick");
     let process = scene.process();
@@ -133,9 +164,14 @@ async fn a_slow_neighbour_delays_no_write() {
 async fn a_panic_touches_its_message_alone_f15() {
     let scene = Scene::new(&["crm"]);
     scene.answer("bad", "crm", Answer::Panic);
-    ["a", "bad", "panic in plan", "b"].map(|key| scene.send(key));
+    for key in ["a", "bad", "panic in plan", "b"] {
+        scene.send(key);
+    }
     let handed = scene.turn().await;
-    assert_eq!(handed, [Handed::Over, Handed::Back, Handed::Back, Handed::Over]);
+    assert_eq!(
+        handed,
+        [Handed::Over, Handed::Back, Handed::Back, Handed::Over]
+    );
     assert_eq!(scene.row("bad").routes[0].last, "panicked");
 }
 
@@ -148,7 +184,10 @@ async fn a_handler_that_never_ends_is_cut_off() {
     assert_eq!(scene.turn().await, [Handed::Back]);
     assert_eq!(started.elapsed().as_secs(), 10);
     let row = scene.row("e");
-    assert_eq!((row.status, row.routes[0].last.as_str()), (Status::Pending, "timeout"));
+    assert_eq!(
+        (row.status, row.routes[0].last.as_str()),
+        (Status::Pending, "timeout")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,24 +197,41 @@ async fn what_cannot_end_in_time_is_not_begun_and_not_charged_f16() {
     for n in 0..10 {
         let data = format!("e-{n}");
         let delivered = Attempt::delivered("ok");
-        scene.answer(&data, "crm", Answer::Slowly(Duration::from_secs(9), delivered));
+        scene.answer(
+            &data,
+            "crm",
+            Answer::Slowly(Duration::from_secs(9), delivered),
+        );
         scene.send(&data);
     }
     let handed = scene.turn().await;
-    let over = handed.iter().filter(|handed| **handed == Handed::Over).count();
+    let over = handed
+        .iter()
+        .filter(|handed| **handed == Handed::Over)
+        .count();
     assert_eq!(over, 6, "six tries of 9 s start with 10 s left of 58");
     assert_eq!(scene.tried().len(), 6);
-    assert!(scene.ledger.inner().record(&scene.key("e-9")).is_none(), "not even claimed");
+    assert!(
+        scene.ledger.inner().record(&scene.key("e-9")).is_none(),
+        "not even claimed"
+    );
     scene.drain(10).await;
     assert_eq!(scene.tried().len(), 10);
-    assert!(scene.tries().iter().all(|t| t.attempt == 1), "nothing was charged");
+    assert!(
+        scene.tries().iter().all(|t| t.attempt == 1),
+        "nothing was charged"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_the_route_lets_go_is_over_f56() {
     let mut scene = Scene::new(&["crm"]);
     scene.script.policy.on_rejected = OnRejected::Ack;
-    scene.answer("e", "crm", Answer::Give(Attempt::rejected("http_401", "who are you")));
+    scene.answer(
+        "e",
+        "crm",
+        Answer::Give(Attempt::rejected("http_401", "who are you")),
+    );
     scene.send("e");
     assert_eq!(scene.turn().await, [Handed::Over]);
     assert_eq!(scene.row("e").routes[0].state, RouteState::LetGo);
@@ -197,7 +253,10 @@ async fn what_nobody_wants_is_dead_where_the_file_says_so() {
     scene.send("e");
     assert_eq!(scene.turn().await, [Handed::Back]);
     let row = scene.row("e");
-    assert_eq!(row.death.map(|death| death.reason), Some(DeadReason::Unrouted));
+    assert_eq!(
+        row.death.map(|death| death.reason),
+        Some(DeadReason::Unrouted)
+    );
     assert!(scene.tried().is_empty());
 }
 
@@ -214,7 +273,10 @@ async fn a_route_that_this_release_does_not_know_is_tried_again_later_f55() {
     assert_eq!(older.turn().await, [Handed::Back]);
     let row = scene.row("e");
     assert_eq!(row.routes[0].state, RouteState::Delivered);
-    assert_eq!((row.routes[1].state, row.routes[1].last.as_str()), (RouteState::Open, "route_unknown"));
+    assert_eq!(
+        (row.routes[1].state, row.routes[1].last.as_str()),
+        (RouteState::Open, "route_unknown")
+    );
     scene.drain(2).await;
     assert_eq!(scene.row("e").status, Status::Completed);
 }

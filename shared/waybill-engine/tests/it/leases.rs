@@ -14,7 +14,12 @@ use crate::scene::{Answer, Scene, TIMEOUT};
 /// A row of somebody else's whose data is the scene's.
 fn others(scene: &Scene, key: &str, lease_until: Timestamp) -> Record {
     let digest = waybill_core::digest::Digest::of(&waybill_core::event::Data::Text(key.to_owned()));
-    Record { digest, lease_until, ..fixtures::claimed(key, 7) }.tap(|row| scene.ledger.inner().put(row))
+    Record {
+        digest,
+        lease_until,
+        ..fixtures::claimed(key, 7)
+    }
+    .tap(|row| scene.ledger.inner().put(row))
 }
 
 trait Tap: Clone {
@@ -57,7 +62,12 @@ async fn a_lease_is_never_freed_by_expiry() {
 async fn an_expired_row_that_still_stands_is_as_if_it_did_not_f41() {
     let scene = Scene::new(&["crm"]);
     let row = others(&scene, "e", fixtures::NOW);
-    let done = Record { status: Status::Completed, expires_at: 1, crashes: 2, ..row };
+    let done = Record {
+        status: Status::Completed,
+        expires_at: 1,
+        crashes: 2,
+        ..row
+    };
     scene.ledger.inner().put(done);
     scene.send("e");
     assert_eq!(scene.turn().await, [Handed::Over]);
@@ -75,12 +85,19 @@ async fn a_zombie_neither_completes_nor_deletes_f39() {
         Fault::meanwhile(move || {
             let row = ledger.inner().record(&key).unwrap();
             let rev = row.rev + 1;
-            ledger.inner().put(Record { owner: fixtures::owner(7), rev, ..row });
+            ledger.inner().put(Record {
+                owner: fixtures::owner(7),
+                rev,
+                ..row
+            });
         }),
     );
     assert_eq!(scene.turn().await, [Handed::Back]);
     let row = scene.row("e");
-    assert_eq!((row.owner, row.status), (fixtures::owner(7), Status::InProgress));
+    assert_eq!(
+        (row.owner, row.status),
+        (fixtures::owner(7), Status::InProgress)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,7 +112,10 @@ async fn a_lost_lease_cancels_what_still_runs_f04() {
     );
     let started = tokio::time::Instant::now();
     assert_eq!(scene.turn().await, [Handed::Back]);
-    assert!(started.elapsed() < Duration::from_secs(1), "the other route was not waited for");
+    assert!(
+        started.elapsed() < Duration::from_secs(1),
+        "the other route was not waited for"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,7 +124,9 @@ async fn what_took_processes_down_runs_alone_after_the_rest_f38() {
     let mut row = others(&scene, "bad", fixtures::NOW);
     row.crashes = 1;
     scene.ledger.inner().put(row);
-    ["bad", "a", "b"].map(|key| scene.send(key));
+    for key in ["bad", "a", "b"] {
+        scene.send(key);
+    }
     let slow = Duration::from_secs(3);
     scene.answer("b", "crm", Answer::Slowly(slow, Attempt::delivered("ok")));
     tokio::time::advance(Duration::from_secs(5)).await;
@@ -130,8 +152,13 @@ async fn the_third_end_without_a_word_is_death() {
 #[tokio::test(start_paused = true)]
 async fn a_row_of_another_release_is_left_alone() {
     let scene = Scene::new(&["crm"]);
-    let unknown = Row::Unknown { what: "v 2".to_owned() };
-    scene.ledger.inner().put_row(scene.key("e"), unknown.clone());
+    let unknown = Row::Unknown {
+        what: "v 2".to_owned(),
+    };
+    scene
+        .ledger
+        .inner()
+        .put_row(scene.key("e"), unknown.clone());
     scene.send("e");
     assert_eq!(scene.turn().await, [Handed::Back]);
     assert!(scene.tried().is_empty());
@@ -141,11 +168,19 @@ async fn a_row_of_another_release_is_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_message_before_its_time_waits_for_it() {
     let scene = Scene::new(&["crm"]);
-    scene.answer("e", "crm", Answer::Give(Attempt::transient("http_503", "", None)));
+    scene.answer(
+        "e",
+        "crm",
+        Answer::Give(Attempt::transient("http_503", "", None)),
+    );
     scene.send("e");
     scene.turn().await;
     scene.send("e");
-    assert_eq!(scene.turn().await, [Handed::Back], "a copy that comes early");
+    assert_eq!(
+        scene.turn().await,
+        [Handed::Back],
+        "a copy that comes early"
+    );
     assert_eq!(scene.tried().len(), 1);
     scene.drain(5).await;
     assert_eq!(scene.tried().len(), 2);

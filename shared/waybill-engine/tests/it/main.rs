@@ -1,5 +1,12 @@
 //! The engine in simulated time: fakes with real semantics, scripted trouble, no waiting.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop"
+)]
+
 mod dead;
 mod delivery;
 mod leases;

@@ -48,22 +48,31 @@ pub(crate) struct Try {
     pub(crate) at: Timestamp,
 }
 
+/// The answers to come, by data and route.
+type Answers = HashMap<(String, String), VecDeque<Answer>>;
+
 /// A handler that answers from a script, `delivered` where it is empty.
 #[derive(Clone)]
 pub(crate) struct Script {
     routes: Vec<RouteName>,
     pub(crate) plan: Option<Plan>,
     pub(crate) policy: Policy,
-    answers: Arc<Mutex<HashMap<(String, String), VecDeque<Answer>>>>,
+    answers: Arc<Mutex<Answers>>,
     tries: Arc<Mutex<Vec<Try>>>,
-    ambient: TestAmbient,
+    ambient: Arc<TestAmbient>,
 }
 
 impl Handler for Script {
     fn plan(&self, event: &Event) -> Plan {
-        assert!(event.data != Data::Text("panic in plan".to_owned()), "scripted");
+        assert!(
+            event.data != Data::Text("panic in plan".to_owned()),
+            "scripted"
+        );
         let routes = self.routes.clone();
-        self.plan.clone().unwrap_or(Plan::Deliver { version: "v1".to_owned(), routes })
+        self.plan.clone().unwrap_or(Plan::Deliver {
+            version: "v1".to_owned(),
+            routes,
+        })
     }
 
     fn policy(&self, route: &RouteName) -> Option<Policy> {
@@ -82,7 +91,9 @@ impl Handler for Script {
         });
         let answer = {
             let mut answers = self.answers.lock().unwrap();
-            answers.get_mut(&(data, route)).and_then(VecDeque::pop_front)
+            answers
+                .get_mut(&(data, route))
+                .and_then(VecDeque::pop_front)
         };
         match answer {
             None => Attempt::delivered("ok"),
@@ -99,7 +110,7 @@ impl Handler for Script {
 
 /// Everything a test needs. Time stands still but for waits.
 pub(crate) struct Scene {
-    pub(crate) ambient: TestAmbient,
+    pub(crate) ambient: Arc<TestAmbient>,
     pub(crate) ledger: Faulty<FakeLedger>,
     pub(crate) queue: Faulty<FakeQueue>,
     pub(crate) dead_letters: Faulty<FakeQueue>,
@@ -111,9 +122,9 @@ pub(crate) struct Scene {
 impl Scene {
     /// A scene whose handler has these routes.
     pub(crate) fn new(routes: &[&str]) -> Self {
-        let ambient = TestAmbient::default();
-        let dead_letters = FakeQueue::new("dead", Arc::new(ambient.clone()));
-        let queue = FakeQueue::new("orders", Arc::new(ambient.clone()))
+        let ambient = Arc::new(TestAmbient::default());
+        let dead_letters = FakeQueue::new("dead", ambient.clone());
+        let queue = FakeQueue::new("orders", ambient.clone())
             .with_redrive(MAX_RECEIVE_COUNT, dead_letters.clone());
         Self {
             ledger: Faulty::new(FakeLedger::new()),
@@ -123,7 +134,10 @@ impl Scene {
                 routes: routes.iter().map(|name| fixtures::route(name)).collect(),
                 plan: None,
                 policy: Policy {
-                    retry: RetryPolicy { jitter: 0.0, ..RetryPolicy::default() },
+                    retry: RetryPolicy {
+                        jitter: 0.0,
+                        ..RetryPolicy::default()
+                    },
                     on_rejected: OnRejected::Dead,
                     time: Duration::from_secs(10),
                 },
@@ -153,7 +167,7 @@ impl Scene {
 
     /// The same, without a redrive policy on the queue.
     pub(crate) fn without_redrive_policy(mut self) -> Self {
-        self.queue = Faulty::new(FakeQueue::new("orders", Arc::new(self.ambient.clone())));
+        self.queue = Faulty::new(FakeQueue::new("orders", self.ambient.clone()));
         self.with_redrive_policy = false;
         self
     }
@@ -166,7 +180,10 @@ impl Scene {
     /// Sends an event of this key with other data.
     pub(crate) fn send_with_data(&self, key: &str, data: &str) -> MessageId {
         let value = AttributeValue::Text(key.to_owned());
-        let attribute = MessageAttribute { data_type: "String".to_owned(), value };
+        let attribute = MessageAttribute {
+            data_type: "String".to_owned(),
+            value,
+        };
         self.queue.inner().put(Outgoing {
             body: data.to_owned(),
             attributes: [("waybill-key".to_owned(), attribute)].into(),
@@ -177,7 +194,10 @@ impl Scene {
     /// Scripts the next answer to a try of an event at a route.
     pub(crate) fn answer(&self, data: &str, route: &str, answer: Answer) -> &Self {
         let mut answers = self.script.answers.lock().unwrap();
-        answers.entry((data.to_owned(), route.to_owned())).or_default().push_back(answer);
+        answers
+            .entry((data.to_owned(), route.to_owned()))
+            .or_default()
+            .push_back(answer);
         self
     }
 
@@ -190,7 +210,11 @@ impl Scene {
             self.config.clone(),
         );
         let dead_letters = Some(self.dead_letters.clone());
-        Process { scene: self, engine, source: Source::new(self.queue.clone(), dead_letters) }
+        Process {
+            scene: self,
+            engine,
+            source: Source::new(self.queue.clone(), dead_letters),
+        }
     }
 
     /// One batch in a new process.
@@ -227,12 +251,18 @@ impl Scene {
 
     /// Data and route of every try so far.
     pub(crate) fn tried(&self) -> Vec<(String, String)> {
-        self.tries().into_iter().map(|t| (t.data, t.route)).collect()
+        self.tries()
+            .into_iter()
+            .map(|t| (t.data, t.route))
+            .collect()
     }
 
     /// The row of an event.
     pub(crate) fn row(&self, key: &str) -> Record {
-        self.ledger.inner().record(&self.key(key)).expect("the row stands")
+        self.ledger
+            .inner()
+            .record(&self.key(key))
+            .expect("the row stands")
     }
 
     /// The ledger's key of an event.
@@ -251,7 +281,7 @@ impl Scene {
 /// A process that serves several batches.
 pub(crate) struct Process<'a> {
     scene: &'a Scene,
-    engine: Engine<Script, Faulty<FakeLedger>, TestAmbient>,
+    engine: Engine<Script, Faulty<FakeLedger>, Arc<TestAmbient>>,
     source: Source<Faulty<FakeQueue>>,
 }
 
@@ -262,12 +292,23 @@ impl Process<'_> {
         let queue = self.scene.queue.inner();
         let messages = queue.receive(10, Duration::ZERO, VISIBILITY).await.unwrap();
         let started = self.scene.ambient.now();
-        let budget = Budget { started, deadline: started.after(TIMEOUT) };
+        let budget = Budget {
+            started,
+            deadline: started.after(TIMEOUT),
+        };
         let handed = self.engine.run(&messages, &self.source, budget).await;
         assert_eq!(handed.len(), messages.len());
-        assert!(self.scene.ambient.now() <= budget.deadline, "the deadline passed");
-        let over = messages.iter().zip(&handed).filter(|(_, handed)| **handed == Handed::Over);
-        let handles: Vec<_> = over.map(|(message, _)| message.receipt_handle.clone()).collect();
+        assert!(
+            self.scene.ambient.now() <= budget.deadline,
+            "the deadline passed"
+        );
+        let over = messages
+            .iter()
+            .zip(&handed)
+            .filter(|(_, handed)| **handed == Handed::Over);
+        let handles: Vec<_> = over
+            .map(|(message, _)| message.receipt_handle.clone())
+            .collect();
         for answer in queue.delete(&handles).await {
             answer.unwrap();
         }

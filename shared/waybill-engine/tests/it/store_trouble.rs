@@ -12,7 +12,10 @@ use crate::scene::{Answer, Scene};
 #[tokio::test(start_paused = true)]
 async fn nothing_is_begun_or_charged_while_the_ledger_is_down_f43() {
     let scene = Scene::new(&["crm"]);
-    scene.ledger.always(Call::Write, Fault::refused()).always(Call::Read, Fault::refused());
+    scene
+        .ledger
+        .always(Call::Write, Fault::refused())
+        .always(Call::Read, Fault::refused());
     scene.send("e");
     let mut waits = Vec::new();
     for _ in 0..10 {
@@ -22,7 +25,10 @@ async fn nothing_is_begun_or_charged_while_the_ledger_is_down_f43() {
     }
     assert!(scene.tried().is_empty());
     assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
-    scene.ledger.always(Call::Write, Fault::Pass).always(Call::Read, Fault::Pass);
+    scene
+        .ledger
+        .always(Call::Write, Fault::Pass)
+        .always(Call::Read, Fault::Pass);
     scene.drain(2).await;
     assert_eq!(scene.tries()[0].attempt, 1);
 }
@@ -30,7 +36,9 @@ async fn nothing_is_begun_or_charged_while_the_ledger_is_down_f43() {
 #[tokio::test(start_paused = true)]
 async fn a_ledger_that_a_person_must_mend_is_not_hammered() {
     let scene = Scene::new(&["crm"]);
-    scene.ledger.always(Call::Write, Fault::Before(Trouble::Permanent));
+    scene
+        .ledger
+        .always(Call::Write, Fault::Before(Trouble::Permanent));
     scene.send("e");
     assert_eq!(scene.turn().await, [Handed::Back]);
     assert_eq!(scene.ledger.calls(Call::Write), 1);
@@ -41,7 +49,9 @@ async fn a_ledger_that_a_person_must_mend_is_not_hammered() {
 async fn a_claim_whose_reply_was_lost_is_recognised_f40() {
     let scene = Scene::new(&["crm"]);
     scene.ledger.next(Call::Write, Fault::lost_reply());
-    (0..10).for_each(|n| drop(scene.send(&format!("e-{n}"))));
+    for n in 0..10 {
+        scene.send(&format!("e-{n}"));
+    }
     assert_eq!(scene.turn().await, [Handed::Over; 10]);
     assert_eq!(scene.tried().len(), 10);
 }
@@ -50,7 +60,9 @@ async fn a_claim_whose_reply_was_lost_is_recognised_f40() {
 async fn a_claim_throttled_in_part_is_made_whole_f43() {
     let scene = Scene::new(&["crm"]);
     scene.ledger.next(Call::Write, Fault::refused_at([1, 3]));
-    (0..5).for_each(|n| drop(scene.send(&format!("e-{n}"))));
+    for n in 0..5 {
+        scene.send(&format!("e-{n}"));
+    }
     assert_eq!(scene.turn().await, [Handed::Over; 5]);
     assert_eq!(scene.tried().len(), 5);
 }
@@ -58,8 +70,13 @@ async fn a_claim_throttled_in_part_is_made_whole_f43() {
 #[tokio::test(start_paused = true)]
 async fn a_settle_whose_reply_was_lost_is_recognised_f40() {
     let scene = Scene::new(&["crm"]);
-    scene.ledger.next(Call::Write, Fault::Pass).next(Call::Write, Fault::lost_reply());
-    (0..10).for_each(|n| drop(scene.send(&format!("e-{n}"))));
+    scene
+        .ledger
+        .next(Call::Write, Fault::Pass)
+        .next(Call::Write, Fault::lost_reply());
+    for n in 0..10 {
+        scene.send(&format!("e-{n}"));
+    }
     assert_eq!(scene.turn().await, [Handed::Over; 10]);
     assert_eq!(scene.tried().len(), 10);
     assert_eq!(scene.row("e-1").rev, 2, "written once");
@@ -69,7 +86,9 @@ async fn a_settle_whose_reply_was_lost_is_recognised_f40() {
 async fn a_settle_is_tried_again_while_there_is_time() {
     let scene = Scene::new(&["crm"]);
     scene.ledger.next(Call::Write, Fault::Pass);
-    (0..5).for_each(|_| drop(scene.ledger.next(Call::Write, Fault::refused())));
+    for _ in 0..5 {
+        scene.ledger.next(Call::Write, Fault::refused());
+    }
     scene.send("e");
     assert_eq!(scene.turn().await, [Handed::Over]);
     assert_eq!(scene.ledger.pending(Call::Write), 0);
@@ -78,7 +97,10 @@ async fn a_settle_is_tried_again_while_there_is_time() {
 #[tokio::test(start_paused = true)]
 async fn an_unconfirmed_settle_is_never_followed_by_a_release_g11() {
     let scene = Scene::new(&["crm"]);
-    scene.ledger.next(Call::Write, Fault::Pass).always(Call::Write, Fault::refused());
+    scene
+        .ledger
+        .next(Call::Write, Fault::Pass)
+        .always(Call::Write, Fault::refused());
     scene.send("e");
     assert_eq!(scene.turn().await, [Handed::Back]);
     let row = scene.row("e");
@@ -94,7 +116,11 @@ async fn an_unconfirmed_settle_is_never_followed_by_a_release_g11() {
 #[tokio::test(start_paused = true)]
 async fn a_take_over_whose_reply_was_lost_goes_on_from_the_row_f40() {
     let scene = Scene::new(&["crm", "audit"]);
-    scene.answer("e", "audit", Answer::Give(Attempt::transient("http_503", "", None)));
+    scene.answer(
+        "e",
+        "audit",
+        Answer::Give(Attempt::transient("http_503", "", None)),
+    );
     scene.send("e");
     scene.turn().await;
     scene.wait_for_next().await;
@@ -106,7 +132,9 @@ async fn a_take_over_whose_reply_was_lost_goes_on_from_the_row_f40() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_ledger_does_not_carry_work_over_the_deadline() {
     let scene = Scene::new(&["crm"]);
-    scene.ledger.next(Call::Write, Fault::slow(Duration::from_secs(55)));
+    scene
+        .ledger
+        .next(Call::Write, Fault::slow(Duration::from_secs(55)));
     scene.send("e");
     assert_eq!(scene.turn().await, [Handed::Back]);
     assert!(scene.tried().is_empty());
@@ -116,7 +144,11 @@ async fn a_slow_ledger_does_not_carry_work_over_the_deadline() {
 async fn a_visibility_that_cannot_be_set_loses_nothing() {
     let scene = Scene::new(&["crm"]);
     scene.queue.next(Call::ChangeVisibility, Fault::refused());
-    scene.answer("e", "crm", Answer::Give(Attempt::transient("http_503", "", None)));
+    scene.answer(
+        "e",
+        "crm",
+        Answer::Give(Attempt::transient("http_503", "", None)),
+    );
     scene.send("e");
     assert_eq!(scene.turn().await, [Handed::Back]);
     assert_eq!(scene.visible_in(), crate::scene::VISIBILITY);

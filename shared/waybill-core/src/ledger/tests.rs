@@ -1,0 +1,466 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::outcome::Outcome;
+
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+fn ask() -> Ask {
+    Ask {
+        key: LedgerKey::from_stored("c#e"),
+        owner: OwnerId(1),
+        digest: Digest("d".to_owned()),
+        message_id: MessageId::new("m-1").unwrap(),
+        sent: Some(Timestamp::from_millis(1)),
+        lease_until: NOW.after(Duration::from_secs(60)),
+        expires_at: 5_000,
+        redrive_limit: 3,
+        dead_letter: DeadLetter::Redrive,
+    }
+}
+
+fn route(name: &str) -> RouteName {
+    RouteName::new(name).unwrap()
+}
+
+/// A row of somebody else's, of the same event.
+fn other(status: Status) -> Record {
+    let mut row = Ask {
+        owner: OwnerId(2),
+        ..ask()
+    }
+    .first("v", &[route("a"), route("b")]);
+    row.status = status;
+    if status == Status::Dead {
+        row.die(DeadReason::Rejected, &MessageId::new("m-1").unwrap(), NOW);
+    }
+    row
+}
+
+fn verdict(row: Record) -> Verdict {
+    judge(&Row::Known(Box::new(row)), &ask(), NOW)
+}
+
+fn ended() -> Timestamp {
+    NOW.before(Duration::from_secs(10))
+}
+
+#[test]
+fn the_questions_are_asked_in_their_order() {
+    let lease_until = NOW.after(Duration::from_secs(5));
+    let free_at = NOW.after(Duration::from_secs(7));
+    let everything_wrong = Record {
+        owner: OwnerId(1),
+        lease_until,
+        expires_at: 1,
+        digest: Digest("other".to_owned()),
+        ..other(Status::InProgress)
+    };
+    let mut row = everything_wrong;
+    assert_eq!(
+        verdict(row.clone()),
+        Verdict::Mine,
+        "mine comes first (F40)"
+    );
+    row.owner = OwnerId(2);
+    let busy = Verdict::Defer {
+        until: free_at,
+        cause: DeferCause::LeaseBusy,
+    };
+    assert_eq!(
+        verdict(row.clone()),
+        busy,
+        "a live lease is never freed by expiry"
+    );
+    row.lease_until = ended();
+    assert_eq!(
+        verdict(row.clone()),
+        Verdict::TakeOver(TakeOver::Expired),
+        "F41"
+    );
+    row.expires_at = 5_000;
+    assert_eq!(verdict(row.clone()), Verdict::Conflict, "F47");
+    row.digest = ask().digest;
+    assert_eq!(verdict(row), Verdict::TakeOver(TakeOver::Crashed));
+}
+
+#[test]
+fn an_unknown_row_is_left_alone() {
+    let row = Row::Unknown {
+        what: "v 9".to_owned(),
+    };
+    let unknown = Verdict::Defer {
+        until: NOW,
+        cause: DeferCause::UnknownRow,
+    };
+    assert_eq!(judge(&row, &ask(), NOW), unknown);
+}
+
+#[test]
+fn a_lease_ends_two_seconds_late_f10() {
+    for (ago_ms, free) in [(0, false), (2_000, false), (2_001, true)] {
+        let lease_until = NOW.before(Duration::from_millis(ago_ms));
+        let verdict = verdict(Record {
+            lease_until,
+            ..other(Status::InProgress)
+        });
+        assert_eq!(
+            verdict == Verdict::TakeOver(TakeOver::Crashed),
+            free,
+            "{ago_ms}"
+        );
+    }
+}
+
+#[test]
+fn what_is_done_is_done_f09() {
+    assert_eq!(verdict(other(Status::Completed)), Verdict::Completed);
+}
+
+#[test]
+fn what_is_not_due_waits() {
+    let due = NOW.after(Duration::from_secs(1));
+    let row = Record {
+        due: Some(due),
+        ..other(Status::Pending)
+    };
+    assert_eq!(
+        verdict(row.clone()),
+        Verdict::Defer {
+            until: due,
+            cause: DeferCause::NotDue
+        }
+    );
+    let row = Record {
+        due: Some(NOW),
+        ..row
+    };
+    assert_eq!(verdict(row), Verdict::TakeOver(TakeOver::Retry));
+}
+
+#[test]
+fn only_a_different_and_later_message_brings_the_dead_back() {
+    let row = Row::Known(Box::new(other(Status::Dead)));
+    let dead = Verdict::Dead(DeadReason::Rejected);
+    let later = Some(NOW.after(Duration::from_secs(1)));
+    let other_id = MessageId::new("m-2").unwrap();
+    let judge = |ask: Ask| judge(&row, &ask, NOW);
+    assert_eq!(judge(ask()), dead);
+    assert_eq!(
+        judge(Ask {
+            sent: later,
+            ..ask()
+        }),
+        dead,
+        "the same message"
+    );
+    assert_eq!(
+        judge(Ask {
+            message_id: other_id.clone(),
+            ..ask()
+        }),
+        dead,
+        "sent before"
+    );
+    assert_eq!(
+        judge(Ask {
+            message_id: other_id.clone(),
+            sent: None,
+            ..ask()
+        }),
+        dead
+    );
+    let redrive = Ask {
+        message_id: other_id,
+        sent: later,
+        ..ask()
+    };
+    assert_eq!(judge(redrive), Verdict::TakeOver(TakeOver::Redrive));
+}
+
+#[test]
+fn a_death_that_was_not_sent_is_sent_f36() {
+    let mut row = other(Status::Dead);
+    let ask = Ask {
+        dead_letter: DeadLetter::Send,
+        ..ask()
+    };
+    let known = |row: &Record| Row::Known(Box::new(row.clone()));
+    assert_eq!(
+        judge(&known(&row), &ask, NOW),
+        Verdict::SendDead(DeadReason::Rejected)
+    );
+    row.death.iter_mut().for_each(|death| death.dlq_sent = true);
+    assert_eq!(
+        judge(&known(&row), &ask, NOW),
+        Verdict::Dead(DeadReason::Rejected)
+    );
+}
+
+#[test]
+fn a_take_over_goes_on_from_what_is_there() {
+    let mut seen = other(Status::Pending);
+    seen.rev = 7;
+    seen.routes[0].state = RouteState::Delivered;
+    seen.routes[1].attempts = 2;
+    let plan = ask().first("v2", &[route("new")]);
+    let next = ask().take_over(&seen, TakeOver::Retry, &plan, NOW);
+    assert_eq!(
+        (next.rev, next.owner, next.status),
+        (8, OwnerId(1), Status::InProgress)
+    );
+    assert_eq!((next.due, next.lease_until), (None, ask().lease_until));
+    assert_eq!(
+        next.routes, seen.routes,
+        "the routes are fixed at the first claim (F55)"
+    );
+    assert_eq!(next.crashes, 0);
+}
+
+#[test]
+fn each_end_without_a_word_counts_and_the_third_kills() {
+    let plan = other(Status::InProgress);
+    let mut row = other(Status::InProgress);
+    for crashes in 1..=2 {
+        row = ask().take_over(&row, TakeOver::Crashed, &plan, NOW);
+        assert_eq!((row.crashes, row.status), (crashes, Status::InProgress));
+    }
+    row = ask().take_over(&row, TakeOver::Crashed, &plan, NOW);
+    assert_eq!(row.status, Status::Dead);
+    assert_eq!(
+        row.death.map(|death| death.reason),
+        Some(DeadReason::Crashed)
+    );
+}
+
+#[test]
+fn a_redrive_counts_tries_from_zero_and_keeps_what_was_delivered() {
+    let mut seen = other(Status::Dead);
+    seen.crashes = 2;
+    seen.routes[0].state = RouteState::Delivered;
+    seen.routes[1] = RouteRecord {
+        state: RouteState::Spent,
+        attempts: 4,
+        ..seen.routes[1].clone()
+    };
+    let plan = other(Status::InProgress);
+    let next = ask().take_over(&seen, TakeOver::Redrive, &plan, NOW);
+    assert_eq!((next.redrive_n, next.crashes, next.death), (1, 0, None));
+    assert_eq!(next.routes[0].state, RouteState::Delivered);
+    assert_eq!(
+        (next.routes[1].state, next.routes[1].attempts),
+        (RouteState::Open, 0)
+    );
+}
+
+#[test]
+fn a_redrive_too_many_is_a_loop_f70() {
+    let seen = Record {
+        redrive_n: 3,
+        ..other(Status::Dead)
+    };
+    let next = ask().take_over(&seen, TakeOver::Redrive, &seen, NOW);
+    assert_eq!(
+        next.death.map(|death| death.reason),
+        Some(DeadReason::RedriveLoop)
+    );
+}
+
+#[test]
+fn a_redrive_of_what_nobody_wanted_is_planned_anew() {
+    let mut seen = other(Status::Dead);
+    seen.routes.clear();
+    let plan = ask().first("v2", &[route("new")]);
+    let next = ask().take_over(&seen, TakeOver::Redrive, &plan, NOW);
+    assert_eq!((next.status, next.routes.len()), (Status::InProgress, 1));
+    assert_eq!(next.routes_version, "v2");
+}
+
+#[test]
+fn an_expired_row_is_taken_over_as_new() {
+    let seen = Record {
+        rev: 9,
+        crashes: 2,
+        redrive_n: 3,
+        ..other(Status::Dead)
+    };
+    let plan = ask().first("v2", &[route("new")]);
+    let next = ask().take_over(&seen, TakeOver::Expired, &plan, NOW);
+    assert_eq!(next, Record { rev: 10, ..plan });
+}
+
+fn close(states: [RouteState; 2]) -> (Disposition, Record) {
+    let mut row = other(Status::InProgress);
+    for (at, state) in row.routes.iter_mut().zip(states) {
+        at.state = state;
+    }
+    let id = MessageId::new("m-1").unwrap();
+    (row.close(&id, NOW, Duration::from_secs(1)), row)
+}
+
+#[test]
+fn a_message_is_what_its_routes_are() {
+    use RouteState::{Delivered, LetGo, Open, Rejected, Spent};
+    let dead = |reason| Disposition::Dead { reason };
+    for (states, disposition, status) in [
+        ([Delivered, Delivered], Disposition::Ack, Status::Completed),
+        ([Delivered, LetGo], Disposition::Ack, Status::Completed),
+        (
+            [Delivered, Rejected],
+            dead(DeadReason::Rejected),
+            Status::Dead,
+        ),
+        ([Spent, Rejected], dead(DeadReason::Rejected), Status::Dead),
+        (
+            [Spent, Delivered],
+            dead(DeadReason::AttemptsSpent),
+            Status::Dead,
+        ),
+    ] {
+        let (closed, row) = close(states);
+        assert_eq!((closed, row.status), (disposition, status), "{states:?}");
+    }
+    let (closed, row) = close([Open, Rejected]);
+    let after = Duration::from_secs(1);
+    assert_eq!(
+        closed,
+        Disposition::Defer {
+            after,
+            cause: DeferCause::Deadline
+        }
+    );
+    assert_eq!(row.status, Status::Pending);
+}
+
+#[test]
+fn the_earliest_route_says_when() {
+    let mut row = other(Status::InProgress);
+    row.routes[0].due = Some(NOW.after(Duration::from_secs(60)));
+    row.routes[1].due = Some(NOW.after(Duration::from_secs(10)));
+    let id = MessageId::new("m-1").unwrap();
+    let after = Duration::from_secs(10);
+    assert_eq!(
+        row.close(&id, NOW, Duration::ZERO),
+        Disposition::Retry { after }
+    );
+    assert_eq!(row.due, Some(NOW.after(after)));
+    assert_eq!(
+        row.ready(NOW.after(after)),
+        [route("b")],
+        "the other is not due"
+    );
+}
+
+#[test]
+fn a_row_remembers_the_last_twenty_attempts_cut_to_size_f50() {
+    let mut row = other(Status::InProgress);
+    let attempt = Attempt::transient("http_503", "ü".repeat(200), None);
+    let policy = RetryPolicy {
+        steps: 100,
+        ..RetryPolicy::default()
+    };
+    for _ in 0..30 {
+        let jitter = Jitter::from_bits(0);
+        row.note(
+            &route("a"),
+            &attempt,
+            &policy,
+            OnRejected::Dead,
+            NOW,
+            jitter,
+        );
+    }
+    assert_eq!((row.attempts.len(), row.routes[0].attempts), (20, 30));
+    assert!(row.attempts.iter().all(|a| a.message.len() == 256));
+}
+
+#[test]
+fn every_word_reads_back() {
+    for status in [
+        Status::InProgress,
+        Status::Pending,
+        Status::Completed,
+        Status::Dead,
+    ] {
+        assert_eq!(Status::parse(status.word()), Some(status));
+    }
+    for reason in DeadReason::ALL {
+        assert_eq!(DeadReason::parse(reason.word()), Some(reason));
+    }
+    assert_eq!(Status::parse("SCHEDULED"), None, "of a later release");
+}
+
+fn statuses() -> impl Strategy<Value = Status> {
+    use Status::{Completed, Dead, InProgress, Pending};
+    prop_oneof![Just(InProgress), Just(Pending), Just(Completed), Just(Dead)]
+}
+
+fn outcomes() -> impl Strategy<Value = Outcome> {
+    let transient = prop::option::of(0u64..10_000).prop_map(|asked| Outcome::Transient {
+        retry_after: asked.map(Duration::from_secs),
+    });
+    prop_oneof![
+        Just(Outcome::Delivered),
+        Just(Outcome::Rejected),
+        Just(Outcome::Unknown),
+        transient
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_live_lease_is_granted_to_nobody_else(
+        status in statuses(), left_ms in 0u64..100_000, expires_at in 0u64..10_000, same: bool,
+    ) {
+        let mut row = other(status);
+        row.lease_until = NOW.after(Duration::from_millis(left_ms));
+        row.expires_at = expires_at;
+        if !same { row.digest = Digest("x".to_owned()); }
+        if status == Status::InProgress {
+            let deferred = matches!(verdict(row), Verdict::Defer { cause: DeferCause::LeaseBusy, .. });
+            prop_assert!(deferred);
+        }
+    }
+
+    #[test]
+    fn done_stays_done_until_it_expires(at_s in 0u64..10_000, expires_at in 0u64..10_000) {
+        let row = Record { expires_at, ..other(Status::Completed) };
+        let verdict = judge(&Row::Known(Box::new(row)), &ask(), Timestamp::from_secs(at_s));
+        let expired = expires_at <= at_s;
+        prop_assert_eq!(verdict == Verdict::TakeOver(TakeOver::Expired), expired);
+        prop_assert_eq!(verdict == Verdict::Completed, !expired);
+    }
+
+    #[test]
+    fn every_event_ends(outcomes in prop::collection::vec(outcomes(), 1..40), steps in 0u32..10) {
+        let policy = RetryPolicy { steps, ..RetryPolicy::default() };
+        let mut row = other(Status::InProgress);
+        let (mut now, mut tries) = (NOW, 0u32);
+        let id = MessageId::new("m-1").unwrap();
+        let mut outcomes = outcomes.into_iter().cycle();
+        loop {
+            for name in row.ready(now) {
+                let outcome = outcomes.next().unwrap();
+                let attempt = Attempt { outcome, code: "c".into(), message: String::new() };
+                row.note(&name, &attempt, &policy, OnRejected::Dead, now, Jitter::from_bits(0));
+                tries += 1;
+            }
+            match row.close(&id, now, Duration::ZERO) {
+                Disposition::Retry { after } => now = now.after(after),
+                Disposition::Ack => {
+                    prop_assert!(row.routes.iter().all(|r| r.state == RouteState::Delivered));
+                    break;
+                }
+                Disposition::Dead { .. } => {
+                    prop_assert!(row.routes.iter().all(|r| r.state != RouteState::Open));
+                    break;
+                }
+                end @ Disposition::Defer { .. } => prop_assert!(false, "{end:?}"),
+            }
+            row.status = Status::InProgress;
+        }
+        prop_assert!(tries <= 2 * (steps + 1));
+    }
+}
