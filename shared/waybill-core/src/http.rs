@@ -1,5 +1,6 @@
-//! What an HTTP answer means.
+//! What an HTTP answer means, and which addresses may be called.
 
+pub mod address;
 mod retry_after;
 
 use std::collections::BTreeMap;

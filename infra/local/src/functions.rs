@@ -1,0 +1,208 @@
+//! The functions' binaries, built by a cargo inside cargo.
+//!
+//! The nested cargo has a target folder of its own (`functions` under the outer one), because the
+//! outer cargo holds the lock of its own folder while it runs tests, and is started without the
+//! variables that the outer cargo set for us, because they would make it build everything anew.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead, BufReader, Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Mutex;
+
+use serde::Deserialize;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::error::LocalError;
+use crate::lock::Lock;
+use crate::process::Group;
+use crate::say::say;
+use crate::workspace::{Workspace, cargo};
+
+/// The packages that are functions; each has a binary of its own name.
+const FUNCTIONS: [&str; 1] = ["consumer"];
+
+/// How the functions are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Profile {
+    /// As they are deployed.
+    #[default]
+    Release,
+    /// Quickly, for a look at one thing.
+    Dev,
+}
+
+/// The functions' binaries by package name.
+#[derive(Debug, Clone)]
+pub struct BuiltFunctions {
+    /// Where each binary is.
+    binaries: BTreeMap<String, PathBuf>,
+}
+
+/// What this process has built already.
+static BUILT: Mutex<BTreeMap<Profile, BuiltFunctions>> = Mutex::new(BTreeMap::new());
+
+/// Builds every function, once in a process; cargo does nothing where nothing changed.
+///
+/// Blocks, minutes the first time; cargo's progress goes to stderr. Processes that build at once
+/// wait for each other.
+pub fn build(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, LocalError> {
+    let mut built = BUILT
+        .lock()
+        .map_err(|_| LocalError::failed("the functions' build failed before in this process"))?;
+    if let Some(functions) = built.get(&profile) {
+        return Ok(functions.clone());
+    }
+    let functions = run_cargo(workspace, profile)?;
+    built.insert(profile, functions.clone());
+    Ok(functions)
+}
+
+impl BuiltFunctions {
+    /// Binaries that were built otherwise, by function name.
+    pub fn from_binaries(binaries: BTreeMap<String, PathBuf>) -> Self {
+        Self { binaries }
+    }
+
+    /// Where the binary of a function is; `None` when no function has that name.
+    pub fn binary(&self, function: &str) -> Option<&Path> {
+        self.binaries.get(function).map(PathBuf::as_path)
+    }
+
+    /// The archive that Lambda takes: the binary, executable, named `bootstrap`.
+    pub(crate) fn archive(&self, function: &str) -> Result<Vec<u8>, LocalError> {
+        let binary = self.binary(function).ok_or_else(|| {
+            LocalError::failed(format!(
+                "the template names a function `{function}` that is not built"
+            ))
+        })?;
+        zip_files(&[("bootstrap".to_owned(), binary.to_owned())])
+    }
+}
+
+/// Zips files under the names given, all executable, in that order.
+pub(crate) fn zip_files(files: &[(String, PathBuf)]) -> Result<Vec<u8>, LocalError> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(1))
+        .unix_permissions(0o755);
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, path) in files {
+        let bytes = fs::read(path).map_err(|error| {
+            LocalError::because(format!("cannot read {}", path.display()), error)
+        })?;
+        archive
+            .start_file(name, options)
+            .and_then(|()| archive.write_all(&bytes).map_err(Into::into))
+            .map_err(|error| LocalError::because(format!("cannot zip {name}"), error))?;
+    }
+    let cursor = archive
+        .finish()
+        .map_err(|error| LocalError::because("cannot finish a zip archive", error))?;
+    Ok(cursor.into_inner())
+}
+
+/// Runs the nested cargo and reads from its messages where the binaries are.
+fn run_cargo(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, LocalError> {
+    let target = workspace.target().join("functions");
+    let _lock = Lock::take(
+        &workspace.home()?.join("functions.lock"),
+        "building the functions",
+    )?;
+    say(match profile {
+        Profile::Release => "building the functions as they are deployed",
+        Profile::Dev => "building the functions in the dev profile",
+    });
+    let mut command = Group::command(cargo());
+    command
+        .arg("build")
+        .args(FUNCTIONS.iter().flat_map(|function| ["-p", function]))
+        .arg("--message-format=json-render-diagnostics")
+        .arg("--target-dir")
+        .arg(&target)
+        .current_dir(workspace.root())
+        .stdout(Stdio::piped());
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    for name in std::env::vars_os().map(|(name, _)| name) {
+        if is_set_by_cargo(&name) {
+            command.env_remove(name);
+        }
+    }
+    let mut group = Group::spawn(command)?;
+    let stdout = group
+        .take_stdout()
+        .ok_or_else(|| LocalError::failed("cargo's messages cannot be read"))?;
+    let binaries = BufReader::new(stdout)
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| read_executable(&line))
+        .collect::<BTreeMap<_, _>>();
+    if !group.wait()?.success() {
+        return Err(LocalError::failed(
+            "the functions do not build; cargo says why above",
+        ));
+    }
+    for function in FUNCTIONS {
+        if !binaries.contains_key(function) {
+            return Err(LocalError::failed(format!(
+                "cargo built no binary named `{function}`"
+            )));
+        }
+    }
+    Ok(BuiltFunctions { binaries })
+}
+
+/// Whether cargo set this variable for the program it runs, as against one that a person set to
+/// steer cargo (`CARGO_HOME`, `CARGO_NET_OFFLINE`, …), which the nested cargo must see too.
+fn is_set_by_cargo(name: &OsString) -> bool {
+    const NAMES: [&str; 10] = [
+        "CARGO",
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_MANIFEST_LINKS",
+        "CARGO_CRATE_NAME",
+        "CARGO_BIN_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+        "CARGO_TARGET_TMPDIR",
+        "CARGO_MAKEFLAGS",
+        "OUT_DIR",
+    ];
+    const PREFIXES: [&str; 4] = [
+        "CARGO_PKG_",
+        "CARGO_BIN_EXE_",
+        "CARGO_CFG_",
+        "CARGO_FEATURE_",
+    ];
+    name.to_str().is_some_and(|name| {
+        NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+/// The name and path of a binary, where the message of cargo's is about one.
+fn read_executable(line: &str) -> Option<(String, PathBuf)> {
+    let message: Message = serde_json::from_str(line).ok()?;
+    (message.reason == "compiler-artifact").then_some(())?;
+    Some((message.target?.name, message.executable?))
+}
+
+/// What we read of one message of cargo's.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+/// What we read of a target.
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+#[cfg(test)]
+mod tests;

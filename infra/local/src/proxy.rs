@@ -1,0 +1,258 @@
+//! A proxy on the loopback between the functions and the stand-in: it counts what the functions
+//! ask, and spoils answers where a test wants it.
+//!
+//! Our own calls go to the stand-in directly, so that only the functions' requests are counted and
+//! spoiled. What a trigger's own poller does never passes here.
+
+mod call;
+mod fault;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Parts;
+use hyper::http::uri::{Authority, Scheme};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, Uri, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use call::Call;
+pub use fault::{Fault, FaultAction, FaultId};
+
+use crate::error::LocalError;
+use fault::FaultBook;
+
+/// How many requests there were, by service and operation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts(BTreeMap<Call, u64>);
+
+/// A running proxy; it ends when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+/// What the connections share.
+#[derive(Debug)]
+struct Shared {
+    upstream: Authority,
+    client: Client<HttpConnector, Full<Bytes>>,
+    counts: Mutex<Counts>,
+    faults: Mutex<FaultBook>,
+}
+
+/// The connection is closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed without an answer")]
+struct NoAnswer;
+
+impl Proxy {
+    /// Listens on a free port of the loopback and forwards to `upstream` (`host:port`), which need
+    /// not listen yet.
+    pub async fn start(upstream: &str) -> Result<Self, LocalError> {
+        let failed = |error| LocalError::because("the proxy cannot listen on 127.0.0.1", error);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let upstream = upstream
+            .parse()
+            .map_err(|error| LocalError::because(format!("`{upstream}` is no host:port"), error))?;
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let shared = Arc::new(Shared {
+            upstream,
+            client: Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(Duration::from_secs(20))
+                .pool_timer(TokioTimer::new())
+                .build(connector),
+            counts: Mutex::default(),
+            faults: Mutex::default(),
+        });
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        Ok(Self {
+            shared,
+            address,
+            server,
+        })
+    }
+
+    /// Where to send requests, `http://127.0.0.1:port`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What was asked so far, spoiled requests included.
+    pub fn counts(&self) -> Counts {
+        lock(&self.shared.counts).clone()
+    }
+
+    /// Spoils requests from now on.
+    pub fn inject(&self, fault: Fault) -> FaultId {
+        lock(&self.shared.faults).add(fault)
+    }
+
+    /// Ends one fault; answers how many requests it spoiled.
+    pub fn withdraw(&self, id: FaultId) -> u64 {
+        lock(&self.shared.faults).remove(id)
+    }
+
+    /// How many requests a fault has spoiled so far.
+    pub fn spoiled(&self, id: FaultId) -> u64 {
+        lock(&self.shared.faults).spoiled(id)
+    }
+
+    /// Ends every fault.
+    pub fn heal(&self) {
+        lock(&self.shared.faults).clear();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Counts {
+    /// Requests of one service, all operations.
+    pub fn of_service(&self, service: &str) -> u64 {
+        self.0
+            .iter()
+            .filter(|(call, _)| call.service == service)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// Requests of one operation.
+    pub fn of(&self, service: &str, operation: &str) -> u64 {
+        self.0
+            .iter()
+            .filter(|(call, _)| call.service == service && call.operation == operation)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// Every operation and its count.
+    pub fn iter(&self) -> impl Iterator<Item = (&Call, u64)> {
+        self.0.iter().map(|(call, count)| (call, *count))
+    }
+
+    /// What was asked since an earlier look.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let before = |call| earlier.0.get(call).copied().unwrap_or(0);
+        Self(
+            self.0
+                .iter()
+                .map(|(call, count)| (call.clone(), count.saturating_sub(before(call))))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
+        )
+    }
+
+    /// Counts one request.
+    fn add(&mut self, call: Call) {
+        *self.0.entry(call).or_default() += 1;
+    }
+}
+
+/// Accepts connections until the task is aborted.
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let _ = stream.set_nodelay(true);
+                let shared = Arc::clone(&shared);
+                connections.spawn(async move {
+                    let answer = service_fn(move |request| answer(Arc::clone(&shared), request));
+                    // An error is a connection that ended, often because we closed it on purpose.
+                    let _ = http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), answer)
+                        .await;
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Counts one request, and forwards or spoils it.
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, NoAnswer> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
+    let call = Call::read(&parts, &body);
+    let action = lock(&shared.faults).on(&call);
+    let spoiled = action.as_ref().and_then(|action| action.answer(&call));
+    lock(&shared.counts).add(call);
+    if let Some(response) = spoiled {
+        return Ok(response);
+    }
+    match action {
+        Some(FaultAction::Refuse) => return Err(NoAnswer),
+        Some(FaultAction::Delay(wait)) => tokio::time::sleep(wait).await,
+        Some(
+            FaultAction::DropReply
+            | FaultAction::Throttle
+            | FaultAction::Status(_)
+            | FaultAction::AccessDenied,
+        )
+        | None => {}
+    }
+    let response = forward(&shared, parts, body).await?;
+    match action {
+        Some(FaultAction::DropReply) => Err(NoAnswer),
+        Some(_) | None => Ok(response),
+    }
+}
+
+/// Sends a request on as it came and reads the whole reply.
+async fn forward(
+    shared: &Shared,
+    mut parts: Parts,
+    body: Bytes,
+) -> Result<Response<Full<Bytes>>, NoAnswer> {
+    let mut uri = parts.uri.into_parts();
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority = Some(shared.upstream.clone());
+    parts.uri = Uri::from_parts(uri).map_err(|_| NoAnswer)?;
+    for hop in [
+        header::CONNECTION,
+        header::TRANSFER_ENCODING,
+        header::EXPECT,
+    ] {
+        parts.headers.remove(hop);
+    }
+    let request = Request::from_parts(parts, Full::new(body));
+    let reply = shared.client.request(request).await.map_err(|_| NoAnswer)?;
+    let (mut parts, body) = reply.into_parts();
+    let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
+    for hop in [header::CONNECTION, header::TRANSFER_ENCODING] {
+        parts.headers.remove(hop);
+    }
+    Ok(Response::from_parts(parts, Full::new(body)))
+}
+
+/// A lock that a panic elsewhere does not spoil: counts and rules are whole at any time.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
