@@ -75,3 +75,6 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
         source
     }
 }
+
+#[cfg(test)]
+mod tests;
