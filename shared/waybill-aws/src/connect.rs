@@ -1,0 +1,88 @@
+//! Clients of AWS: one reading of the configuration, and time-outs that fit a Lambda function.
+
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+use crate::dynamodb::DynamoLedger;
+use crate::sqs::SqsQueue;
+
+/// Region, credentials and endpoints, read once; adapters are made of it when they are needed.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    config: SdkConfig,
+}
+
+/// AWS cannot be reached as configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// Nothing says in which region the queue and the table are.
+    #[error("no AWS region is configured; set AWS_REGION")]
+    RegionMissing,
+}
+
+/// Reads the configuration as the SDK defines it: `AWS_REGION`, credentials, `AWS_ENDPOINT_URL`
+/// and `AWS_ENDPOINT_URL_*` from the environment, then from the profile. No request is made; the
+/// instance metadata service is never asked for a region.
+pub async fn connect() -> Result<Connection, ConnectError> {
+    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new());
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(REQUEST_TIMEOUT)
+        .build();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(SQS_TRIES))
+        .load()
+        .await;
+    Connection::new(config)
+}
+
+impl Connection {
+    /// A connection by a configuration that was made elsewhere: its time-outs and retries are the
+    /// caller's business, except that the ledger's client never retries.
+    pub fn new(config: SdkConfig) -> Result<Self, ConnectError> {
+        config.region().ok_or(ConnectError::RegionMissing)?;
+        Ok(Self { config })
+    }
+
+    /// The ledger in the DynamoDB table `table`. Its client makes one try: the engine retries
+    /// within its deadline, and reads a refusal that may be its own earlier try (F40).
+    pub fn ledger(&self, table: impl Into<String>) -> DynamoLedger {
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
+            .retry_config(RetryConfig::disabled())
+            .build();
+        DynamoLedger::new(aws_sdk_dynamodb::Client::from_conf(config), table)
+    }
+
+    /// The queue at a URL.
+    pub fn queue(&self, url: impl Into<String>) -> SqsQueue {
+        SqsQueue::at(self.sqs(), url)
+    }
+
+    /// The queue of an ARN. `known_url` is used where it names that queue; otherwise the URL is
+    /// asked for once, when it is first needed.
+    pub fn queue_of(&self, arn: &str, known_url: Option<&str>) -> SqsQueue {
+        SqsQueue::of(self.sqs(), arn, known_url)
+    }
+
+    fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+}
+
+/// How long a connection may take to stand.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long one try of a request may take, its connection included; a long poll has its wait more.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often a request to SQS is tried.
+const SQS_TRIES: u32 = 3;

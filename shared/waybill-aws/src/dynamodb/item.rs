@@ -1,0 +1,302 @@
+//! A row as a DynamoDB item: the only place that knows the attributes' names.
+//!
+//! A usual row stays under one write unit (1 KB): what is empty or zero is left out, and names
+//! inside lists are one letter long. An item that this release cannot read in full is a
+//! [`Row::Unknown`], never half a record: acting on half of what is known could do a thing twice.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use waybill_core::digest::Digest;
+use waybill_core::id::{LedgerKey, MessageId, OwnerId, RouteName};
+use waybill_core::ledger::{
+    AttemptRecord, Death, Fence, Record, RouteRecord, RouteState, Row, SCHEMA_VERSION, Status,
+};
+use waybill_core::outcome::DeadReason;
+use waybill_core::time::Timestamp;
+
+/// An item, or a map inside one.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The partition key's name.
+pub(super) const PK: &str = "pk";
+
+const VERSION: &str = "v";
+const STATUS: &str = "status";
+const OWNER: &str = "owner";
+const REV: &str = "rev";
+const LEASE_UNTIL: &str = "lease_until";
+const DUE: &str = "due";
+const EXPIRES_AT: &str = "expires_at";
+const DIGEST: &str = "digest";
+const ROUTES_VERSION: &str = "routes_version";
+const ROUTES: &str = "routes";
+const ATTEMPTS: &str = "attempts";
+const CRASHES: &str = "crashes";
+const DEAD_AT: &str = "dead_at";
+const DEAD_REASON: &str = "dead_reason";
+const DEAD_MESSAGE_ID: &str = "dead_message_id";
+const DLQ_SENT: &str = "dlq_sent";
+const REDRIVE_N: &str = "redrive_n";
+
+/// Names inside a route: its name, state, attempts, last code, due time.
+mod route {
+    pub(super) const NAME: &str = "n";
+    pub(super) const STATE: &str = "s";
+    pub(super) const ATTEMPTS: &str = "a";
+    pub(super) const LAST: &str = "l";
+    pub(super) const DUE: &str = "d";
+}
+
+/// Names inside an attempt: when, at which route, outcome, code, message.
+mod attempt {
+    pub(super) const AT: &str = "t";
+    pub(super) const ROUTE: &str = "r";
+    pub(super) const OUTCOME: &str = "o";
+    pub(super) const CODE: &str = "c";
+    pub(super) const MESSAGE: &str = "m";
+}
+
+/// Every attribute of a row but its key, in a fixed order; `None` where the row does not have it.
+pub(super) fn attributes(record: &Record) -> [(&'static str, Option<AttributeValue>); 17] {
+    let death = record.death.as_ref();
+    [
+        (VERSION, Some(number(SCHEMA_VERSION.into()))),
+        (STATUS, Some(text(record.status.word()))),
+        (OWNER, Some(text(record.owner.to_string()))),
+        (REV, Some(number(record.rev))),
+        (LEASE_UNTIL, Some(time(record.lease_until))),
+        (DUE, record.due.map(time)),
+        (EXPIRES_AT, Some(number(record.expires_at))),
+        (DIGEST, Some(text(record.digest.0.as_str()))),
+        (ROUTES_VERSION, unless_empty(&record.routes_version)),
+        (ROUTES, list(&record.routes, route_value)),
+        (ATTEMPTS, list(&record.attempts, attempt_value)),
+        (CRASHES, unless_zero(record.crashes)),
+        (DEAD_AT, death.map(|death| time(death.at))),
+        (DEAD_REASON, death.map(|death| text(death.reason.word()))),
+        (DEAD_MESSAGE_ID, death.map(|d| text(d.message_id.as_str()))),
+        (
+            DLQ_SENT,
+            death
+                .filter(|d| d.dlq_sent)
+                .map(|_| AttributeValue::Bool(true)),
+        ),
+        (REDRIVE_N, unless_zero(record.redrive_n)),
+    ]
+}
+
+/// The value of a row's key.
+pub(super) fn pk(record: &Record) -> AttributeValue {
+    text(record.key.as_str())
+}
+
+/// What a write is conditioned on, beside the key.
+pub(super) fn fence(fence: &Fence) -> [(&'static str, AttributeValue); 3] {
+    [
+        (OWNER, text(fence.owner.to_string())),
+        (STATUS, text(fence.status.word())),
+        (REV, number(fence.rev)),
+    ]
+}
+
+/// The item that asks for a key.
+pub(super) fn key_item(key: &LedgerKey) -> Item {
+    [(PK.to_owned(), text(key.as_str()))].into()
+}
+
+/// Whether an item has this key.
+pub(super) fn has_key(item: &Item, key: &LedgerKey) -> bool {
+    matches!(item.get(PK), Some(AttributeValue::S(pk)) if pk == key.as_str())
+}
+
+/// Reads an item.
+pub(super) fn read(item: &Item) -> Row {
+    match record(item) {
+        Ok(record) => Row::Known(Box::new(record)),
+        Err(what) => Row::Unknown { what },
+    }
+}
+
+/// Reads an item, or says what is not understood.
+fn record(item: &Item) -> Result<Record, String> {
+    let version = need(VERSION, u64_of(item, VERSION)?)?;
+    if version != u64::from(SCHEMA_VERSION) {
+        return Err(format!(
+            "the row has version {version}, this release reads {SCHEMA_VERSION}"
+        ));
+    }
+    Ok(Record {
+        key: LedgerKey::from_stored(need(PK, text_of(item, PK)?)?),
+        status: word_of(item, STATUS, Status::parse)?,
+        owner: word_of(item, OWNER, OwnerId::parse)?,
+        rev: need(REV, u64_of(item, REV)?)?,
+        lease_until: need(LEASE_UNTIL, time_of(item, LEASE_UNTIL)?)?,
+        due: time_of(item, DUE)?,
+        expires_at: need(EXPIRES_AT, u64_of(item, EXPIRES_AT)?)?,
+        digest: Digest(need(DIGEST, text_of(item, DIGEST)?)?.to_owned()),
+        routes_version: text_of(item, ROUTES_VERSION)?
+            .unwrap_or_default()
+            .to_owned(),
+        routes: list_of(item, ROUTES, route_record)?,
+        attempts: list_of(item, ATTEMPTS, attempt_record)?,
+        crashes: u32_of(item, CRASHES)?.unwrap_or_default(),
+        death: death(item)?,
+        redrive_n: u32_of(item, REDRIVE_N)?.unwrap_or_default(),
+    })
+}
+
+/// What the row died of; a death is told in full or not at all.
+fn death(item: &Item) -> Result<Option<Death>, String> {
+    let parts = [DEAD_AT, DEAD_REASON, DEAD_MESSAGE_ID, DLQ_SENT];
+    if parts.iter().all(|name| !item.contains_key(*name)) {
+        return Ok(None);
+    }
+    Ok(Some(Death {
+        at: need(DEAD_AT, time_of(item, DEAD_AT)?)?,
+        reason: word_of(item, DEAD_REASON, DeadReason::parse)?,
+        message_id: word_of(item, DEAD_MESSAGE_ID, MessageId::new)?,
+        dlq_sent: bool_of(item, DLQ_SENT)?.unwrap_or_default(),
+    }))
+}
+
+fn route_value(record: &RouteRecord) -> AttributeValue {
+    let optional = [
+        (route::ATTEMPTS, unless_zero(record.attempts)),
+        (route::LAST, unless_empty(&record.last)),
+        (route::DUE, record.due.map(time)),
+    ];
+    let named = [
+        (route::NAME, Some(text(record.name.as_str()))),
+        (route::STATE, Some(text(record.state.word()))),
+    ];
+    map(named.into_iter().chain(optional))
+}
+
+fn route_record(item: &Item) -> Result<RouteRecord, String> {
+    Ok(RouteRecord {
+        name: word_of(item, route::NAME, RouteName::new)?,
+        state: word_of(item, route::STATE, RouteState::parse)?,
+        attempts: u32_of(item, route::ATTEMPTS)?.unwrap_or_default(),
+        last: text_of(item, route::LAST)?.unwrap_or_default().to_owned(),
+        due: time_of(item, route::DUE)?,
+    })
+}
+
+fn attempt_value(record: &AttemptRecord) -> AttributeValue {
+    map([
+        (attempt::AT, Some(time(record.at))),
+        (attempt::ROUTE, Some(text(record.route.as_str()))),
+        (attempt::OUTCOME, Some(text(record.outcome.as_str()))),
+        (attempt::CODE, unless_empty(&record.code)),
+        (attempt::MESSAGE, unless_empty(&record.message)),
+    ])
+}
+
+fn attempt_record(item: &Item) -> Result<AttemptRecord, String> {
+    let words = |name| Ok::<_, String>(text_of(item, name)?.unwrap_or_default().to_owned());
+    Ok(AttemptRecord {
+        at: need(attempt::AT, time_of(item, attempt::AT)?)?,
+        route: word_of(item, attempt::ROUTE, RouteName::new)?,
+        outcome: need(attempt::OUTCOME, text_of(item, attempt::OUTCOME)?)?.to_owned(),
+        code: words(attempt::CODE)?,
+        message: words(attempt::MESSAGE)?,
+    })
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn time(value: Timestamp) -> AttributeValue {
+    number(value.as_millis())
+}
+
+fn unless_zero(value: u32) -> Option<AttributeValue> {
+    (value != 0).then(|| number(value.into()))
+}
+
+fn unless_empty(value: &str) -> Option<AttributeValue> {
+    (!value.is_empty()).then(|| text(value))
+}
+
+fn list<T>(values: &[T], value: impl Fn(&T) -> AttributeValue) -> Option<AttributeValue> {
+    let values: Vec<_> = values.iter().map(value).collect();
+    (!values.is_empty()).then_some(AttributeValue::L(values))
+}
+
+fn map(values: impl IntoIterator<Item = (&'static str, Option<AttributeValue>)>) -> AttributeValue {
+    let some = |(name, value): (&str, Option<_>)| value.map(|value| (name.to_owned(), value));
+    AttributeValue::M(values.into_iter().filter_map(some).collect())
+}
+
+fn need<T>(name: &str, value: Option<T>) -> Result<T, String> {
+    value.ok_or_else(|| format!("the row has no `{name}`"))
+}
+
+fn not_understood(name: &str) -> String {
+    format!("the row's `{name}` is not understood")
+}
+
+/// A text that must be there and mean something.
+fn word_of<'a, T>(
+    item: &'a Item,
+    name: &str,
+    parse: impl Fn(&'a str) -> Option<T>,
+) -> Result<T, String> {
+    let word = need(name, text_of(item, name)?)?;
+    parse(word).ok_or_else(|| not_understood(name))
+}
+
+fn text_of<'a>(item: &'a Item, name: &str) -> Result<Option<&'a str>, String> {
+    let text = item.get(name).map(|value| value.as_s());
+    let text = text.transpose().map_err(|_| not_understood(name))?;
+    Ok(text.map(String::as_str))
+}
+
+fn bool_of(item: &Item, name: &str) -> Result<Option<bool>, String> {
+    let value = item.get(name).map(|value| value.as_bool().copied());
+    value.transpose().map_err(|_| not_understood(name))
+}
+
+fn u64_of(item: &Item, name: &str) -> Result<Option<u64>, String> {
+    let number = |value: &AttributeValue| value.as_n().ok().and_then(|n| n.parse().ok());
+    let value = item
+        .get(name)
+        .map(|v| number(v).ok_or(not_understood(name)));
+    value.transpose()
+}
+
+fn u32_of(item: &Item, name: &str) -> Result<Option<u32>, String> {
+    let value = u64_of(item, name)?.map(|n| u32::try_from(n).map_err(|_| not_understood(name)));
+    value.transpose()
+}
+
+fn time_of(item: &Item, name: &str) -> Result<Option<Timestamp>, String> {
+    Ok(u64_of(item, name)?.map(Timestamp::from_millis))
+}
+
+/// A list of maps; none where the row does not have it.
+fn list_of<T>(
+    item: &Item,
+    name: &str,
+    read: impl Fn(&Item) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
+    let Some(list) = item.get(name) else {
+        return Ok(Vec::new());
+    };
+    let list = list.as_l().map_err(|_| not_understood(name))?;
+    let one = |value: &AttributeValue| {
+        let map = value.as_m().map_err(|_| not_understood(name))?;
+        read(map).map_err(|what| format!("{what}, in its `{name}`"))
+    };
+    list.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! Which queue an ARN names, and whether a URL names the same one.
+
+/// The parts of `arn:partition:sqs:region:account:name`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct QueueArn<'a> {
+    /// The region.
+    pub(super) region: &'a str,
+    /// The account that owns the queue.
+    pub(super) account: &'a str,
+    /// The queue's name.
+    pub(super) name: &'a str,
+}
+
+impl<'a> QueueArn<'a> {
+    /// Takes an ARN apart; `None` when it names no queue.
+    pub(super) fn parse(arn: &'a str) -> Option<Self> {
+        let mut parts = arn.split(':');
+        let is_arn = parts.next() == Some("arn");
+        let has_partition = parts.next().is_some_and(|p| !p.is_empty());
+        let is_sqs = parts.next() == Some("sqs");
+        let this = Self {
+            region: parts.next()?,
+            account: parts.next()?,
+            name: parts.next()?,
+        };
+        let ends = parts.next().is_none() && !this.name.is_empty();
+        (is_arn && has_partition && is_sqs && ends).then_some(this)
+    }
+
+    /// Whether a URL names this queue: the same account and name, and where the host says a
+    /// region, the same region. Stand-ins' hosts say none.
+    pub(super) fn is_at(&self, url: &str) -> bool {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let Some((host, path)) = rest.split_once('/') else {
+            return false;
+        };
+        let mut parts = path.trim_end_matches('/').rsplit('/');
+        let same_queue = parts.next() == Some(self.name) && parts.next() == Some(self.account);
+        same_queue && region_of(host).is_none_or(|region| region == self.region)
+    }
+}
+
+/// The region in `sqs.region.amazonaws.com` and its likes.
+fn region_of(host: &str) -> Option<&str> {
+    let rest = host.strip_prefix("sqs.")?;
+    let (region, domain) = rest.split_once('.')?;
+    domain.starts_with("amazonaws.").then_some(region)
+}
+
+#[cfg(test)]
+mod tests;
