@@ -1,0 +1,572 @@
+//! `template.yaml` keeps the relations that the promises stand on, whatever its parameters.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use waybill_core::limit::SQS_BATCH_MAX;
+use waybill_core::retry::RetryPolicy;
+
+use crate::yaml;
+
+/// How long a redriven message may still be on its way after the dead-letter queue let it go.
+const REDRIVE_WINDOW_DAYS: u64 = 7;
+
+const DAY_SECONDS: u64 = 86_400;
+
+/// The template with some parameters chosen, the rest at their defaults.
+struct Template {
+    text: Value,
+    parameters: BTreeMap<String, String>,
+}
+
+impl Template {
+    fn new() -> Self {
+        let text = yaml::read("template.yaml");
+        let declared = text["Parameters"].as_object().unwrap().iter();
+        let parameters = declared
+            .map(|(name, declared)| (name.clone(), plain(&declared["Default"])))
+            .collect();
+        Self { text, parameters }
+    }
+
+    fn with(mut self, name: &str, value: &str) -> Self {
+        let known = self.parameters.insert(name.to_owned(), value.to_owned());
+        assert!(known.is_some(), "no parameter {name}");
+        self
+    }
+
+    /// One template for each allowed value of a parameter, with the value.
+    fn each(name: &str) -> impl Iterator<Item = (String, Self)> {
+        let allowed = Self::new().text["Parameters"][name]["AllowedValues"].clone();
+        let allowed = allowed.as_array().cloned().unwrap();
+        allowed.into_iter().map(move |value| {
+            let value = plain(&value);
+            (value.clone(), Self::new().with(name, &value))
+        })
+    }
+
+    /// A resource's property, with parameters, mappings and conditions resolved. Names of
+    /// resources stay.
+    fn property(&self, resource: &str, property: &str) -> Value {
+        let resource = &self.text["Resources"][resource];
+        assert!(resource.is_object(), "no such resource");
+        self.resolve(&resource["Properties"][property])
+    }
+
+    fn resolve(&self, value: &Value) -> Value {
+        match value {
+            Value::Object(map) => match map.iter().next() {
+                Some((name, of)) if name == "Ref" => {
+                    match self.parameters.get(of.as_str().unwrap()) {
+                        Some(chosen) => json!(chosen),
+                        None => value.clone(),
+                    }
+                }
+                Some((name, of)) if name == "Fn::FindInMap" => {
+                    let path = self.resolve(of);
+                    let found = self.text["Mappings"]
+                        .get(plain(&path[0]))
+                        .and_then(|map| map.get(plain(&path[1])))
+                        .and_then(|map| map.get(plain(&path[2])));
+                    found.unwrap_or_else(|| panic!("no {path}")).clone()
+                }
+                Some((name, of)) if name == "Fn::If" => {
+                    let branch = if self.holds(&of[0]) { &of[1] } else { &of[2] };
+                    self.resolve(branch)
+                }
+                Some(_) | None => {
+                    let entries = map.iter().map(|(k, v)| (k.clone(), self.resolve(v)));
+                    Value::Object(entries.filter(|(_, v)| !is_nothing(v)).collect())
+                }
+            },
+            Value::Array(list) => {
+                let entries = list.iter().map(|entry| self.resolve(entry));
+                entries.filter(|entry| !is_nothing(entry)).collect()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        }
+    }
+
+    /// Whether a condition holds; all of ours compare two values.
+    fn holds(&self, condition: &Value) -> bool {
+        let condition = &self.text["Conditions"][condition.as_str().unwrap()]["Fn::Equals"];
+        plain(&self.resolve(&condition[0])) == plain(&self.resolve(&condition[1]))
+    }
+
+    fn of_type(&self, kind: &str) -> Vec<String> {
+        let resources = self.text["Resources"].as_object().unwrap().iter();
+        let named = resources.filter(|(_, resource)| resource["Type"] == kind);
+        named.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Every event source mapping of every function.
+    fn mappings(&self) -> Vec<Value> {
+        let functions = self.of_type("AWS::Serverless::Function").into_iter();
+        let events = functions.flat_map(|function| {
+            let events = self.property(&function, "Events");
+            let events = events.as_object().cloned().unwrap_or_default();
+            events.into_iter().map(|(_, event)| event)
+        });
+        let mappings: Vec<_> = events
+            .filter(|event| event["Type"] == "SQS")
+            .map(|event| event["Properties"].clone())
+            .collect();
+        assert!(!mappings.is_empty());
+        mappings
+    }
+
+    /// What the consumer's role allows, by resource.
+    fn role(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let policies = self.property("ConsumerRole", "Policies");
+        let policies = policies.as_array().unwrap().iter();
+        let statements = policies.flat_map(|policy| {
+            let statements = policy["PolicyDocument"]["Statement"].as_array();
+            statements.cloned().unwrap()
+        });
+        let mut allowed = BTreeMap::<_, BTreeSet<_>>::new();
+        for statement in statements {
+            assert_eq!(statement["Effect"], "Allow");
+            let resource = statement["Resource"]["Fn::GetAtt"].as_str();
+            let resource = resource.expect("one named resource").to_owned();
+            allowed
+                .entry(resource)
+                .or_default()
+                .extend(one_or_many(&statement["Action"]));
+        }
+        allowed
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    *value == json!({ "Ref": "AWS::NoValue" })
+}
+
+/// A scalar as text: parameters are text to CloudFormation.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn number(value: &Value) -> u64 {
+    let text = plain(value);
+    text.parse()
+        .unwrap_or_else(|_| panic!("`{text}` is no number"))
+}
+
+fn one_or_many(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(many) => many.iter().map(plain).collect(),
+        one => vec![plain(one)],
+    }
+}
+
+fn set(words: &[&str]) -> BTreeSet<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// The retry policies of the sample's routes, each merged over the defaults, and the built-in one.
+fn sample_policies() -> Vec<RetryPolicy> {
+    let sample = yaml::read("infra/routes/routes.yaml");
+    let merge = |over: &Value, base: RetryPolicy| RetryPolicy {
+        steps: over["steps"]
+            .as_u64()
+            .map_or(base.steps, |steps| steps.try_into().unwrap()),
+        duration: seconds(&over["duration"]).unwrap_or(base.duration),
+        factor: over["factor"].as_f64().unwrap_or(base.factor),
+        jitter: over["jitter"].as_f64().unwrap_or(base.jitter),
+        cap: seconds(&over["cap"]).unwrap_or(base.cap),
+    };
+    let defaults = merge(&sample["defaults"]["retry"], RetryPolicy::default());
+    let routes = sample["routes"].as_array().unwrap().iter();
+    let merged = routes.map(|route| merge(&route["retry"], defaults));
+    [RetryPolicy::default(), defaults]
+        .into_iter()
+        .chain(merged)
+        .collect()
+}
+
+fn seconds(value: &Value) -> Option<Duration> {
+    let text = value.as_str()?;
+    let (number, unit) = text.split_at(text.len() - 1);
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        other => panic!("unit `{other}`"),
+    };
+    Some(Duration::from_secs(number.parse::<u64>().unwrap() * unit))
+}
+
+#[test]
+fn a_received_message_stays_hidden_six_times_as_long_as_the_function_may_take_f20() {
+    let template = Template::new();
+    let visibility = number(&template.property("SourceQueue", "VisibilityTimeout"));
+    let timeout = number(&template.property("ConsumerFunction", "Timeout"));
+    for mapping in template.mappings() {
+        let window = &mapping["MaximumBatchingWindowInSeconds"];
+        let window = if window.is_null() { 0 } else { number(window) };
+        assert!(visibility >= 6 * timeout + window);
+    }
+}
+
+#[test]
+fn every_mapping_reports_failures_message_by_message_f12_f13() {
+    for mapping in Template::new().mappings() {
+        assert_eq!(
+            mapping["FunctionResponseTypes"],
+            json!(["ReportBatchItemFailures"])
+        );
+    }
+}
+
+#[test]
+fn no_mapping_filters_because_what_it_filters_it_deletes_f21() {
+    for mapping in Template::new().mappings() {
+        assert!(mapping["FilterCriteria"].is_null());
+    }
+}
+
+#[test]
+fn a_batch_is_at_most_ten_f23() {
+    let template = Template::new();
+    let most = number(&template.text["Parameters"]["BatchSize"]["MaxValue"]);
+    assert_eq!(most, u64::try_from(SQS_BATCH_MAX).unwrap());
+    for mapping in template.mappings() {
+        assert!(number(&mapping["BatchSize"]) <= most);
+    }
+}
+
+#[test]
+fn concurrency_is_bounded_and_reserved_f18() {
+    for (chosen, template) in Template::each("MaximumConcurrency") {
+        let reserved = template.property("ConsumerFunction", "ReservedConcurrentExecutions");
+        for mapping in template.mappings() {
+            let most = &mapping["ScalingConfig"]["MaximumConcurrency"];
+            assert_eq!(number(most), number(&json!(chosen)));
+            assert!(number(most) <= number(&reserved));
+            assert!(number(most) >= 2, "Lambda takes no less");
+            assert!(mapping["ProvisionedPollerConfig"].is_null());
+        }
+    }
+}
+
+#[test]
+fn receives_outlast_the_retries_of_every_sample_route_f18() {
+    let template = Template::new();
+    let receives = number(&template.property("SourceQueue", "RedrivePolicy")["maxReceiveCount"]);
+    for policy in sample_policies() {
+        assert!(receives >= 2 * (u64::from(policy.steps) + 1) + 3);
+    }
+    let least = number(&template.text["Parameters"]["MaxReceiveCount"]["MinValue"]);
+    assert!(least >= 5);
+}
+
+#[test]
+fn send_mode_is_refused_with_the_receives_of_redrive_mode() {
+    let template = Template::new();
+    let rule = &template.text["Rules"]["SendNeedsRoomForReceives"];
+    let when = json!({ "Fn::Equals": [{ "Ref": "DeadLetterMode" }, "send"] });
+    assert_eq!(rule["RuleCondition"], when);
+    let default = &template.parameters["MaxReceiveCount"];
+    let refused = json!({
+        "Fn::Not": [{ "Fn::Equals": [{ "Ref": "MaxReceiveCount" }, default] }]
+    });
+    assert_eq!(rule["Assertions"][0]["Assert"], refused);
+}
+
+#[test]
+fn every_retry_of_a_sample_route_is_over_before_the_shortest_retention_f08() {
+    let (_, shortest) = Template::each("SourceRetentionDays").next().unwrap();
+    let retention = number(&shortest.property("SourceQueue", "MessageRetentionPeriod"));
+    for policy in sample_policies() {
+        let cap = policy.cap.as_secs_f64() * (1.0 + policy.jitter);
+        let total = cap * f64::from(policy.steps);
+        assert!(Duration::from_secs_f64(total) < Duration::from_secs(retention));
+    }
+}
+
+#[test]
+fn the_dead_letter_queue_keeps_fourteen_days_and_longer_than_any_source_f68() {
+    for (days, template) in Template::each("SourceRetentionDays") {
+        let source = number(&template.property("SourceQueue", "MessageRetentionPeriod"));
+        let dead = number(&template.property("DeadLetterQueue", "MessageRetentionPeriod"));
+        assert_eq!(source, number(&json!(days)) * DAY_SECONDS);
+        assert_eq!(dead, 14 * DAY_SECONDS);
+        assert!(dead > source);
+    }
+}
+
+#[test]
+fn a_ledger_row_outlives_both_retentions_and_the_redrive_window_f37() {
+    for (days, template) in Template::each("SourceRetentionDays") {
+        let dead = number(&template.property("DeadLetterQueue", "MessageRetentionPeriod"));
+        let variables = &template.property("ConsumerFunction", "Environment")["Variables"];
+        let ttl = number(&variables["WAYBILL_LEDGER_TTL_DAYS"]);
+        let longest = number(&json!(days)) + dead / DAY_SECONDS + REDRIVE_WINDOW_DAYS;
+        assert_eq!(ttl, longest, "for a source retention of {days} days");
+    }
+}
+
+#[test]
+fn dead_messages_go_to_the_one_dead_letter_queue_which_takes_them_from_nowhere_else() {
+    let template = Template::new();
+    let policy = template.property("SourceQueue", "RedrivePolicy");
+    let queue = json!({ "Fn::GetAtt": "DeadLetterQueue.Arn" });
+    assert_eq!(policy["deadLetterTargetArn"], queue);
+
+    let name = template.property("SourceQueue", "QueueName");
+    let name = name["Fn::Sub"].as_str().unwrap();
+    let arn = format!("arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}");
+    let allowed = json!({
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [{ "Fn::Sub": arn }],
+    });
+    assert_eq!(
+        template.property("DeadLetterQueue", "RedriveAllowPolicy"),
+        allowed
+    );
+}
+
+#[test]
+fn both_queues_are_encrypted() {
+    let template = Template::new();
+    for queue in template.of_type("AWS::SQS::Queue") {
+        assert_eq!(template.property(&queue, "SqsManagedSseEnabled"), true);
+    }
+}
+
+#[test]
+fn every_queue_refuses_what_does_not_come_over_tls() {
+    let template = Template::new();
+    let policies = template.of_type("AWS::SQS::QueuePolicy").into_iter();
+    let mut covered = policies.map(|policy| {
+        let queues = template.property(&policy, "Queues");
+        let [queue] = queues.as_array().unwrap().as_slice() else {
+            panic!("one policy, one queue");
+        };
+        let queue = queue["Ref"].as_str().unwrap().to_owned();
+        let statement = json!({
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": { "Fn::GetAtt": format!("{queue}.Arn") },
+            "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+        });
+        let document = template.property(&policy, "PolicyDocument");
+        let statements = document["Statement"].as_array().unwrap();
+        assert!(statements.contains(&statement), "{queue}");
+        queue
+    });
+    // SQS keeps one policy per queue: a second resource for a queue would replace the first.
+    let mut once = BTreeSet::new();
+    assert!(covered.all(|queue| once.insert(queue)));
+    let queues = template.of_type("AWS::SQS::Queue").into_iter().collect();
+    assert_eq!(once, queues);
+}
+
+#[test]
+fn the_queues_are_standard_ones() {
+    let template = Template::new();
+    for queue in template.of_type("AWS::SQS::Queue") {
+        assert!(template.property(&queue, "FifoQueue").is_null());
+    }
+}
+
+#[test]
+fn the_ledger_is_one_table_by_hashed_key_without_an_index_f44() {
+    let template = Template::new();
+    let pk = json!([{ "AttributeName": "pk", "KeyType": "HASH" }]);
+    assert_eq!(template.property("LedgerTable", "KeySchema"), pk);
+    let text = json!([{ "AttributeName": "pk", "AttributeType": "S" }]);
+    assert_eq!(
+        template.property("LedgerTable", "AttributeDefinitions"),
+        text
+    );
+    for index in ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
+        assert!(template.property("LedgerTable", index).is_null());
+    }
+}
+
+#[test]
+fn the_ledger_is_paid_by_request() {
+    let mode = Template::new().property("LedgerTable", "BillingMode");
+    assert_eq!(mode, "PAY_PER_REQUEST");
+}
+
+#[test]
+fn the_ledger_lives_in_one_region() {
+    let template = Template::new();
+    assert_eq!(template.of_type("AWS::DynamoDB::GlobalTable"), [""; 0]);
+    assert_eq!(template.of_type("AWS::DynamoDB::Table"), ["LedgerTable"]);
+}
+
+#[test]
+fn ledger_rows_end_by_their_own_time_to_live_f41() {
+    let ttl = Template::new().property("LedgerTable", "TimeToLiveSpecification");
+    assert_eq!(
+        ttl,
+        json!({ "AttributeName": "expires_at", "Enabled": true })
+    );
+}
+
+#[test]
+fn the_ledger_can_be_brought_back_to_any_point_in_time() {
+    let recovery = Template::new().property("LedgerTable", "PointInTimeRecoverySpecification");
+    assert_eq!(recovery["PointInTimeRecoveryEnabled"], true);
+}
+
+#[test]
+fn the_ledger_outlives_its_stack() {
+    let table = &Template::new().text["Resources"]["LedgerTable"];
+    assert_eq!(table["DeletionPolicy"], "Retain");
+    assert_eq!(table["UpdateReplacePolicy"], "Retain");
+}
+
+#[test]
+fn the_ledger_is_protected_from_deletion_unless_the_parameter_says_otherwise() {
+    let protected =
+        |template: Template| template.property("LedgerTable", "DeletionProtectionEnabled");
+    assert_eq!(protected(Template::new()), true);
+    let off = Template::new().with("LedgerDeletionProtection", "false");
+    assert_eq!(protected(off), false);
+}
+
+#[test]
+fn the_role_may_do_what_the_code_does_and_no_more() {
+    let ledger = set(&[
+        "dynamodb:PartiQLInsert",
+        "dynamodb:PartiQLUpdate",
+        "dynamodb:PartiQLSelect",
+        "dynamodb:BatchGetItem",
+        "dynamodb:UpdateItem",
+    ]);
+    let source = set(&[
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ChangeMessageVisibility",
+    ]);
+    let log = set(&["logs:CreateLogStream", "logs:PutLogEvents"]);
+    let expected = BTreeMap::from([
+        ("LedgerTable.Arn".to_owned(), ledger),
+        ("SourceQueue.Arn".to_owned(), source),
+        ("ConsumerLogGroup.Arn".to_owned(), log),
+    ]);
+    assert_eq!(Template::new().role(), expected);
+}
+
+#[test]
+fn the_role_may_send_to_the_dead_letter_queue_in_send_mode_only() {
+    let mut role = Template::new().with("DeadLetterMode", "send").role();
+    let sends = role.remove("DeadLetterQueue.Arn");
+    assert_eq!(sends, Some(set(&["sqs:SendMessage"])));
+    assert_eq!(role, Template::new().role());
+}
+
+#[test]
+fn no_role_can_send_a_message_back_to_its_own_queue_f28() {
+    for (_, template) in Template::each("DeadLetterMode") {
+        let source = &template.role()["SourceQueue.Arn"];
+        assert!(!source.iter().any(|action| action.contains("Send")));
+    }
+}
+
+#[test]
+fn the_function_has_that_role_and_no_other_policy() {
+    let template = Template::new();
+    // Without a role of its own SAM attaches one that may receive from every queue.
+    let role = json!({ "Fn::GetAtt": "ConsumerRole.Arn" });
+    assert_eq!(template.property("ConsumerFunction", "Role"), role);
+    assert!(template.property("ConsumerFunction", "Policies").is_null());
+    assert!(
+        template
+            .property("ConsumerRole", "ManagedPolicyArns")
+            .is_null()
+    );
+}
+
+#[test]
+fn the_function_is_told_where_everything_is() {
+    let template = Template::new();
+    let told = &template.property("ConsumerFunction", "Environment")["Variables"];
+    let expected = json!({
+        "WAYBILL_CONSUMER": { "Ref": "AWS::StackName" },
+        "WAYBILL_ROUTES": "/opt/routes.yaml",
+        "WAYBILL_QUEUE_URL": { "Ref": "SourceQueue" },
+        "WAYBILL_DLQ_URL": { "Ref": "DeadLetterQueue" },
+        "WAYBILL_DEAD_LETTER": "redrive",
+        "WAYBILL_LEDGER_TABLE": { "Ref": "LedgerTable" },
+        "WAYBILL_LEDGER_TTL_DAYS": "25",
+        "WAYBILL_ALLOW_PRIVATE_TARGETS": "false",
+        "RUST_LOG": "info",
+    });
+    assert_eq!(*told, expected);
+}
+
+#[test]
+fn the_routes_file_comes_by_a_layer_so_that_changing_it_needs_no_build() {
+    let template = Template::new();
+    let layers = json!([{ "Ref": "RoutesLayer" }]);
+    assert_eq!(template.property("ConsumerFunction", "Layers"), layers);
+    let folder = template.property("RoutesLayer", "ContentUri");
+    let file = yaml::root()
+        .join(folder.as_str().unwrap())
+        .join("routes.yaml");
+    assert!(file.is_file());
+    assert_eq!(template.parameters["Routes"], "/opt/routes.yaml");
+}
+
+#[test]
+fn the_function_is_built_from_its_package_for_the_bare_runtime() {
+    let template = Template::new();
+    let function = &template.text["Resources"]["ConsumerFunction"];
+    assert_eq!(function["Metadata"]["BuildMethod"], "rust-cargolambda");
+    assert_eq!(function["Properties"]["Handler"], "bootstrap");
+    assert_eq!(function["Properties"]["Runtime"], "provided.al2023");
+    let folder = function["Properties"]["CodeUri"].as_str().unwrap();
+    let manifest = yaml::text(&format!("{folder}/Cargo.toml"));
+    let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str();
+    assert!(manifest.contains(&format!("name = \"{}\"\n", binary.unwrap())));
+}
+
+#[test]
+fn the_function_runs_on_arm_unless_told_otherwise() {
+    let on = |template: Template| template.property("ConsumerFunction", "Architectures");
+    assert_eq!(on(Template::new()), json!(["arm64"]));
+    let local = Template::new().with("Architecture", "x86_64");
+    assert_eq!(on(local), json!(["x86_64"]));
+}
+
+#[test]
+fn a_panic_unwinds_in_the_release_profile_f15() {
+    let manifest = yaml::text("Cargo.toml");
+    let setting = |line: &&str| line.trim_start().starts_with("panic");
+    let outside_lints = manifest
+        .split("[workspace.lints.clippy]")
+        .next()
+        .into_iter()
+        .chain(manifest.split("[profile").skip(1));
+    for part in outside_lints {
+        assert_eq!(part.lines().find(setting), None);
+    }
+}
+
+#[test]
+fn the_outputs_name_what_others_need() {
+    let template = Template::new();
+    let outputs = template.text["Outputs"].as_object().unwrap();
+    let names: BTreeSet<_> = outputs.keys().cloned().collect();
+    let expected = set(&[
+        "SourceQueueUrl",
+        "SourceQueueArn",
+        "DeadLetterQueueUrl",
+        "LedgerTableName",
+        "ConsumerFunctionName",
+    ]);
+    assert_eq!(names, expected);
+}
