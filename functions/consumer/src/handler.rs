@@ -17,9 +17,12 @@ use crate::records::{Batch, PayloadError};
 pub(crate) struct Consumer<H, L, A, Q> {
     engine: Engine<H, L, A>,
     ambient: A,
-    open: Box<dyn Fn(&str) -> Source<Q> + Send + Sync>,
+    open: Box<Open<Q>>,
     sources: Mutex<HashMap<String, Arc<Source<Q>>>>,
 }
+
+/// Makes a source of a queue's ARN.
+type Open<Q> = dyn Fn(&str) -> Source<Q> + Send + Sync;
 
 impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
     /// A function over its engine; `open` makes a source of a queue's ARN, once for each.

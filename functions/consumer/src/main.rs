@@ -7,7 +7,7 @@ mod records;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
 use waybill_aws::ambient::System;
@@ -42,8 +42,11 @@ async fn main() -> ExitCode {
         let consumer = Arc::clone(&consumer);
         async move {
             let deadline = Timestamp::from_millis(event.context.deadline);
-            let response = consumer.handle(event.payload.get(), deadline).await;
-            response.inspect_err(|error| telemetry::invocation_refused(&error.to_string()))
+            let response = Box::pin(consumer.handle(event.payload.get(), deadline)).await;
+            response.map_err(|error| {
+                telemetry::invocation_refused(&error.to_string());
+                Error::from(error)
+            })
         }
     });
     match lambda_runtime::run_concurrent(serve).await {
@@ -60,22 +63,20 @@ async fn start() -> Result<Function, String> {
     let var = |name: &str| std::env::var(name).ok();
     let config = ConsumerConfig::parse(var, |path| std::fs::read_to_string(path));
     let config = config.map_err(|errors| errors.to_string())?;
-    let clients = connect().await.map_err(|error| error.to_string())?;
-    let http = HttpClient::new(config.allow_private_targets);
+    let connection = connect().await.map_err(|error| error.to_string())?;
+    let (http, allow_private) = (HttpClient::new(), config.allow_private_targets);
     let router = Router::new(config.routes, |route| match &route.target {
-        TargetSpec::Http(spec) => match HttpTarget::new(spec, &http) {
+        TargetSpec::Http(spec) => match HttpTarget::new(spec, &http, allow_private) {
             Ok(target) => Ok(Box::new(target) as Box<dyn Target>),
             Err(error) => Err(format!("route `{}`: {error}", route.name)),
         },
     })?;
-    let ledger = DynamoLedger::new(clients.dynamodb, config.ledger_table);
+    let ledger = connection.ledger(config.ledger_table);
     let engine = Engine::new(router, ledger, System, config.engine);
-    let sqs = clients.sqs;
     let (queue_url, dead_letter_url) = (config.queue_url, config.dead_letter_url);
     Ok(Consumer::new(engine, System, move |arn| {
-        let queue = SqsQueue::by_arn(sqs.clone(), arn, queue_url.as_deref());
-        let dead_letters = dead_letter_url.as_deref();
-        let dead_letters = dead_letters.map(|url| SqsQueue::by_url(sqs.clone(), url));
+        let queue = connection.queue_of(arn, queue_url.as_deref());
+        let dead_letters = dead_letter_url.as_ref().map(|url| connection.queue(url));
         Source::new(queue, dead_letters)
     }))
 }

@@ -6,6 +6,7 @@
 pub mod ambient;
 pub mod connect;
 pub mod dynamodb;
+pub mod http;
 pub mod sqs;
 
 mod chain;

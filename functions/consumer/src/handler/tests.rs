@@ -19,12 +19,19 @@ struct Picky;
 
 impl Handler for Picky {
     fn plan(&self, _: &Event) -> Plan {
-        Plan::Deliver { version: "v".to_owned(), routes: vec![fixtures::route("crm")] }
+        Plan::Deliver {
+            version: "v".to_owned(),
+            routes: vec![fixtures::route("crm")],
+        }
     }
 
     fn policy(&self, _: &RouteName) -> Option<Policy> {
         let (retry, on_rejected) = (RetryPolicy::default(), OnRejected::Dead);
-        Some(Policy { retry, on_rejected, time: Duration::from_secs(10) })
+        Some(Policy {
+            retry,
+            on_rejected,
+            time: Duration::from_secs(10),
+        })
     }
 
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {
@@ -35,7 +42,9 @@ impl Handler for Picky {
     }
 }
 
-fn consumer(ambient: &Arc<TestAmbient>) -> Consumer<Picky, FakeLedger, Arc<TestAmbient>, FakeQueue> {
+fn consumer(
+    ambient: &Arc<TestAmbient>,
+) -> Consumer<Picky, FakeLedger, Arc<TestAmbient>, FakeQueue> {
     let config = Config {
         consumer: Namespace::new("test").unwrap(),
         key: None,
@@ -74,15 +83,27 @@ async fn handle(records: &[serde_json::Value]) -> Result<serde_json::Value, Payl
 async fn what_was_delivered_leaves_and_the_rest_stays() {
     let records = ["ok", "bad", "ok"].map(|body| json!(body));
     let ids = ["m-1", "m-2", "m-3"];
-    let records: Vec<_> = ids.iter().zip(&records).map(|(id, body)| record(id, body)).collect();
+    let records: Vec<_> = ids
+        .iter()
+        .zip(&records)
+        .map(|(id, body)| record(id, body))
+        .collect();
     let answer = handle(&records).await.unwrap();
-    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m-2"}]}));
+    assert_eq!(
+        answer,
+        json!({"batchItemFailures": [{"itemIdentifier": "m-2"}]})
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_cannot_be_read_stays_and_harms_no_other_f14() {
-    let answer = handle(&[record("m-1", &json!(17)), record("m-2", &json!("ok"))]).await.unwrap();
-    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m-1"}]}));
+    let answer = handle(&[record("m-1", &json!(17)), record("m-2", &json!("ok"))])
+        .await
+        .unwrap();
+    assert_eq!(
+        answer,
+        json!({"batchItemFailures": [{"itemIdentifier": "m-1"}]})
+    );
 }
 
 #[tokio::test(start_paused = true)]
