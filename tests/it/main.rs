@@ -1,1 +1,4 @@
-//! placeholder
+//! The system, tested from outside.
+
+mod conformance;
+mod support;
