@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use waybill_core::deadline::{Budget, Start};
 use waybill_core::event::Event;
 use waybill_core::id::{EventKey, RouteName};
-use waybill_core::key::idempotency_key;
+use waybill_core::key::{KEY_ATTRIBUTE, idempotency_key, key_attribute};
 use waybill_core::ledger::{Ask, DeadLetter, OnRejected, Record, RouteState, Status};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
@@ -360,16 +360,15 @@ fn is_terminal(record: &Record, route: &RouteName) -> bool {
 fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason) -> Outgoing {
     let mut attributes = message.attributes.clone();
     attributes.retain(|name, _| name != KEY_ATTRIBUTE && name != REASON_ATTRIBUTE);
-    for (name, value) in [
-        (KEY_ATTRIBUTE, key.as_str()),
-        (REASON_ATTRIBUTE, reason.word()),
+    let reason = MessageAttribute {
+        data_type: "String".to_owned(),
+        value: AttributeValue::Text(reason.word().to_owned()),
+    };
+    for (name, attribute) in [
+        (KEY_ATTRIBUTE, key_attribute(key)),
+        (REASON_ATTRIBUTE, reason),
     ] {
         if attributes.len() < ATTRIBUTES_MAX {
-            let value = AttributeValue::Text(value.to_owned());
-            let attribute = MessageAttribute {
-                data_type: "String".to_owned(),
-                value,
-            };
             attributes.insert(name.to_owned(), attribute);
         }
     }
@@ -384,9 +383,6 @@ fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason) -> Outgoin
 
 /// How long a message waits whose routes there was no time to start.
 const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
-
-/// The message attribute that names the event key.
-const KEY_ATTRIBUTE: &str = "waybill-key";
 
 /// The message attribute that says what a message died of.
 const REASON_ATTRIBUTE: &str = "waybill-reason";
