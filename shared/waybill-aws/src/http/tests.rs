@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use reqwest::dns::Resolve;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use waybill_core::event::{Data, Event};
 use waybill_core::http::StatusClass;
@@ -392,6 +392,25 @@ async fn no_redirect_is_followed_f65() {
     }
 }
 
+#[test]
+fn no_proxy_of_the_environment_is_used_f65() {
+    // The environment of a process is read once, so another process has the proxies.
+    let dead = "http://127.0.0.1:1";
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "http::tests::every_class_of_status_is_told_apart",
+    ]);
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(name, dead);
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("1 passed"), "{told}");
+}
+
 #[tokio::test]
 async fn an_endless_answer_is_read_to_its_bound_only_f67() {
     for head in [
@@ -528,9 +547,10 @@ async fn targets_share_their_connections() {
 
 #[tokio::test]
 async fn a_refused_connection_is_transient() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    // Bound, so that nobody else takes the port, and not listening.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
     let attempt = send(&format!("http://127.0.0.1:{port}/")).await;
     assert_eq!(
         (attempt.outcome, &*attempt.code),
