@@ -22,8 +22,9 @@ use waybill_core::routes::HttpSpec;
 use waybill_core::time::Timestamp;
 use waybill_engine::ports::{Target, TargetRequest};
 
+use guard::Reach;
+
 pub use client::HttpClient;
-pub use guard::Reach;
 
 /// How much of an answer's body is read; a longer one costs its connection (F67).
 const ANSWER_MAX: usize = 4 * 1024;

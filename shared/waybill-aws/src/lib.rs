@@ -1,12 +1,3 @@
-//! What Waybill needs of the outside: SQS, DynamoDB and HTTP, translated to the engine's ports.
-//!
-//! An adapter makes one request for each call and decides nothing: whether to try again, what a
-//! refusal means and what comes next is the engine's business.
+//! placeholder
 
-pub mod ambient;
-pub mod connect;
-pub mod dynamodb;
 pub mod http;
-pub mod sqs;
-
-mod chain;

@@ -4,7 +4,9 @@
 //! its line and what to do. Nothing that is not understood is ignored: an unknown key, operator or
 //! target is refused by its name, so that no event is quietly routed by half a rule.
 
-pub mod filter;
+mod fields;
+mod filter;
+mod hidden;
 mod read;
 mod span;
 mod substitute;
@@ -22,7 +24,8 @@ use crate::ledger::{DeadLetter, OnRejected};
 use crate::retry::RetryPolicy;
 
 pub use filter::Filter;
-pub use target::{HttpSpec, Secret, TargetSpec, TargetUrl};
+pub use hidden::{Secret, TargetUrl};
+pub use target::{HttpSpec, TargetSpec};
 
 /// Longest routes file, in bytes.
 pub const TEXT_MAX: usize = 256 * 1024;
@@ -118,7 +121,7 @@ impl RoutesFile {
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, RoutesErrors> {
         let mut root = tree::parse(text).map_err(|error| RoutesErrors(vec![error]))?;
-        let mut faults = read::Faults::default();
+        let mut faults = fields::Faults::default();
         substitute::in_tree(&mut root, &lookup, &mut faults);
         let version = version(&substitute::in_text(text, &lookup));
         let file = read::file(&root, version, &mut faults);

@@ -1,6 +1,7 @@
 //! What it means that no answer came.
 //!
-//! The words never repeat what the client says, since that holds the URL, nor an address (F65).
+//! The words never repeat what the client says, since that holds the URL, nor an address (F65);
+//! TLS speaks of certificates only, and is repeated.
 
 use std::error::Error;
 use std::io;
@@ -39,8 +40,9 @@ pub(super) fn attempt(error: &reqwest::Error) -> Attempt {
 
 /// Decides what a failed connection means.
 fn connecting(error: &reqwest::Error) -> Attempt {
-    if cause::<rustls::Error>(error).is_some() {
-        return transient("tls_failed", "no TLS connection with the target");
+    if let Some(error) = cause::<rustls::Error>(error) {
+        let message = format!("no TLS connection with the target: {error}");
+        return Attempt::transient("tls_failed", message, None);
     }
     if error.is_timeout() {
         return transient("connect_timeout", "no connection with the target in time");

@@ -18,7 +18,7 @@ use super::HttpTargetError;
 
 /// Which addresses may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
+pub(super) enum Reach {
     /// Those on the public internet, over TLS.
     Public,
     /// Any, for local runs.

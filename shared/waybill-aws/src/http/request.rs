@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 
 use waybill_core::event::{Data, Event};
 use waybill_core::routes::Secret;
@@ -42,6 +44,10 @@ pub(super) fn headers(event: &Event, idempotency_key: &str, route: &HeaderMap) -
         map.insert(name, value.clone());
     }
     map.insert(CONTENT_TYPE, content_type(event));
+    if event.data.as_bytes().is_empty() {
+        // The client leaves it out of a request without a body, and some servers refuse that.
+        map.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     map.insert("ce-specversion", HeaderValue::from_static("1.0"));
     let attributes = [
         ("ce-id", Some(event.id.as_str())),

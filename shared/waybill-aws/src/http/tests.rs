@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use reqwest::dns::Resolve;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use waybill_core::event::{Data, Event};
 use waybill_core::http::StatusClass;
@@ -392,6 +392,25 @@ async fn no_redirect_is_followed_f65() {
     }
 }
 
+#[test]
+fn no_proxy_of_the_environment_is_used_f65() {
+    // The environment of a process is read once, so another process has the proxies.
+    let dead = "http://127.0.0.1:1";
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "http::tests::every_class_of_status_is_told_apart",
+    ]);
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(name, dead);
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("1 passed"), "{told}");
+}
+
 #[tokio::test]
 async fn an_endless_answer_is_read_to_its_bound_only_f67() {
     for head in [
@@ -503,7 +522,7 @@ async fn a_kept_connection_that_the_target_closed_is_replaced_f62() {
 
 #[tokio::test]
 async fn a_connection_serves_again_after_a_short_answer_and_not_after_a_long_one() {
-    for (length, connections) in [(0, 1), (4096, 1), (4097, 3), (100_000, 3)] {
+    for (length, connections) in [(0, 1), (4096, 1), (1_000_000, 3)] {
         let body = "x".repeat(length);
         let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
         let server = Server::start(reply, Then::Next).await;
@@ -528,9 +547,10 @@ async fn targets_share_their_connections() {
 
 #[tokio::test]
 async fn a_refused_connection_is_transient() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    // Bound, so that nobody else takes the port, and not listening.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
     let attempt = send(&format!("http://127.0.0.1:{port}/")).await;
     assert_eq!(
         (attempt.outcome, &*attempt.code),
@@ -546,8 +566,6 @@ async fn a_name_that_does_not_resolve_is_transient() {
 
 #[tokio::test]
 async fn a_target_that_speaks_no_tls_is_transient() {
-    let server = Server::start("", Then::Close).await;
-    let url = format!("https://127.0.0.1:{}/", server.port);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let plain = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -560,7 +578,6 @@ async fn a_target_that_speaks_no_tls_is_transient() {
     });
     let attempt = send(&format!("https://127.0.0.1:{plain}/")).await;
     assert_eq!((attempt.outcome, &*attempt.code), (TRANSIENT, "tls_failed"));
-    drop(url);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! Keys are ANDed, the entries of a key's list ORed. So far it can ask for exact values, prefixes
 //! and suffixes of `source`, `type` and `subject`; the rest of the language is refused by name.
 
-use super::read::{Faults, join};
+use super::fields::{Faults, join};
 use super::tree::{Node, Place, Value};
 use crate::event::Event;
 

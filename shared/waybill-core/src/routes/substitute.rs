@@ -2,7 +2,7 @@
 //!
 //! It is put in after parsing, so that a variable's text stays one value whatever it holds.
 
-use super::read::Faults;
+use super::fields::Faults;
 use super::tree::{Node, Value};
 
 /// Where variables come from.
@@ -28,7 +28,7 @@ fn in_node(node: &mut Node, path: &str, lookup: Lookup<'_>, faults: &mut Faults)
         }
         Value::Map(entries) => {
             for (key, entry) in entries {
-                in_node(entry, &super::read::join(path, &key.name), lookup, faults);
+                in_node(entry, &super::fields::join(path, &key.name), lookup, faults);
             }
         }
         Value::Null

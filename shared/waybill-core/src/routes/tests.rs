@@ -133,6 +133,15 @@ fn json_is_read_as_well() {
 }
 
 #[test]
+fn json_without_a_space_and_yaml_from_other_systems_are_read() {
+    let tight = r#"{"routes":[{"name":"a","filter":{"type":["\ud83d\ude00"]},"target":{"http":{"url":"https://x"}}}]}"#;
+    let file = parse(tight).unwrap();
+    assert!(file.routes[0].filter.matches(&event("", "\u{1f600}", None)));
+    let other = format!("\u{feff}{}", with("").replace('\n', "\r\n"));
+    assert_eq!(parse(&other).unwrap().routes.len(), 1);
+}
+
+#[test]
 fn anchors_and_aliases_are_followed() {
     let text = "defaults: { retry: &slow { steps: 7 } }\nroutes:\n  - name: crm\n    \
                 retry: *slow\n    target: { http: { url: \"https://crm.example\" } }\n";
