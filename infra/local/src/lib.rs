@@ -24,6 +24,7 @@ mod workspace;
 
 pub mod account;
 pub mod bundle;
+pub mod demo;
 pub mod functions;
 pub mod local_aws;
 pub mod proxy;
@@ -33,7 +34,7 @@ pub mod template;
 pub use bundle::{Bundle, DeployOptions, LedgerRow, LedgerTable, Queue, QueueDepth};
 pub use error::LocalError;
 pub use functions::{BuiltFunctions, Profile};
-pub use local_aws::LocalAws;
+pub use local_aws::{LocalAws, Sandbox};
 pub use proxy::{Call, Counts, Fault, FaultAction, FaultId, Proxy};
 pub use receiver::{Exchange, Received, Receiver, Reply};
 pub use say::say;

@@ -215,20 +215,19 @@ fn free_port() -> Result<u16, LocalError> {
         .map_err(|error| LocalError::because("no free port on 127.0.0.1", error))
 }
 
-/// Reads a folder of `/proc`: a bootstrap of that function's in that process group.
+/// Reads a folder of `/proc`: a process of that group that runs that function.
 fn sandbox(folder: &Path, group: u32, function: &str) -> Option<Sandbox> {
     let pid = folder.file_name()?.to_str()?.parse().ok()?;
     let stat = fs::read_to_string(folder.join("stat")).ok()?;
     // After the command, which may hold anything: state, parent, group.
-    let (command, rest) = stat.rsplit_once(')')?;
+    let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace();
     let alive = fields.next()? != "Z";
     let in_group = fields.nth(1)?.parse::<u32>().ok()? == group;
-    let is_bootstrap = command.ends_with("(bootstrap");
     let environment = fs::read(folder.join("environ")).ok()?;
     let name = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
     let of_function = environment
         .split(|byte| *byte == 0)
         .any(|variable| variable == name.as_bytes());
-    (alive && in_group && is_bootstrap && of_function).then_some(Sandbox { pid })
+    (alive && in_group && of_function).then_some(Sandbox { pid })
 }
