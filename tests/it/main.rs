@@ -1,4 +1,11 @@
 //! The system, tested from outside.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test fails like a test"
+)]
+
 mod template;
 mod yaml;
