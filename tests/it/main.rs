@@ -8,4 +8,5 @@
 )]
 
 mod template;
+mod tidy;
 mod yaml;
