@@ -145,10 +145,9 @@ fn is_nothing(value: &Value) -> bool {
 
 /// A scalar as text: parameters are text to CloudFormation.
 fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn number(value: &Value) -> u64 {
@@ -158,10 +157,11 @@ fn number(value: &Value) -> u64 {
 }
 
 fn one_or_many(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(many) => many.iter().map(plain).collect(),
-        one => vec![plain(one)],
-    }
+    let many = value.as_array();
+    many.map_or_else(
+        || vec![plain(value)],
+        |many| many.iter().map(plain).collect(),
+    )
 }
 
 fn set(words: &[&str]) -> BTreeSet<String> {
