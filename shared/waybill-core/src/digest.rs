@@ -14,7 +14,7 @@ use crate::event::Data;
 
 mod canonical;
 
-pub(crate) use canonical::canonical;
+pub(crate) use canonical::{canonical, repaired};
 
 /// A digest with the name of its algorithm: `json-sha256:…` or `raw-sha256:…`, then base64url.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

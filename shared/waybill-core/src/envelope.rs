@@ -12,8 +12,8 @@
 //! * it has a text `specversion` and is no CloudEvent of major version 1 (F79);
 //! * it says twice what a form reads once, since readers differ on which of the two counts;
 //! * SNS is nested in it deeper than [`SNS_DEPTH_MAX`];
-//! * it is JSON that a JSON reader must refuse: nested deeper than 127, half of a surrogate
-//!   pair, a number that no float can hold. Routes and keys could not look into it.
+//! * its data is JSON that a reader must refuse: nested deeper than 127, or with a number that
+//!   no float can hold. Filters and keys could not look into it.
 //!
 //! The data of an event is the text that came, never a reprint of it.
 
@@ -164,4 +164,4 @@ fn other(data: Data, message: &Message) -> Parsed {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

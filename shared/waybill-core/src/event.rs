@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::digest;
+
 /// An event in the words of CloudEvents; how each form of body maps to it is told in
 /// [`crate::envelope`].
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -50,9 +52,15 @@ impl Data {
     }
 
     /// The data as a JSON value: JSON parsed, text as a string, nothing for the rest.
+    ///
+    /// Half of a surrogate pair is seen as U+FFFD, and a number as the closest that
+    /// [`serde_json::Number`] holds; what is delivered is not touched.
     pub fn to_value(&self) -> Value {
         match self {
-            Self::Json(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+            Self::Json(text) => serde_json::from_str(text).unwrap_or_else(|_| {
+                let repaired = digest::repaired(text).unwrap_or_default();
+                serde_json::from_str(&repaired).unwrap_or(Value::Null)
+            }),
             Self::Text(text) => Value::String(text.clone()),
             Self::Bytes(_) | Self::Absent => Value::Null,
         }

@@ -20,8 +20,12 @@ use crate::message::{AttributeValue, Message, MessageAttribute};
 /// The message attribute that carries a key.
 pub const KEY_ATTRIBUTE: &str = "waybill-key";
 
-/// Longest key expression in bytes: it is parsed by recursion, and read by people.
+/// Longest key expression in bytes.
 pub const EXPRESSION_MAX: usize = 1024;
+
+/// Most operators and brackets in a key expression: JMESPath is parsed and asked by recursion
+/// that has no limit of its own, and at some hundreds of levels takes the process down.
+pub const EXPRESSION_STEPS_MAX: usize = 64;
 
 /// The configured key is not in this event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,11 +64,14 @@ pub fn message_key(message: &Message) -> EventKey {
 /// key; such a key travels as bytes (F75).
 pub fn key_attribute(key: &EventKey) -> MessageAttribute {
     let text = key.as_str();
-    let allowed = |letter| matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
-    let (data_type, value) = if text.chars().all(allowed) {
-        ("String", AttributeValue::Text(text.to_owned()))
-    } else {
+    let refused = |letter: char| {
+        let control = letter < ' ' && !['\t', '\n', '\r'].contains(&letter);
+        control || ['\u{fffe}', '\u{ffff}'].contains(&letter)
+    };
+    let (data_type, value) = if text.contains(refused) {
         ("Binary", AttributeValue::Bytes(text.as_bytes().to_vec()))
+    } else {
+        ("String", AttributeValue::Text(text.to_owned()))
     };
     MessageAttribute {
         data_type: data_type.to_owned(),
@@ -83,12 +90,19 @@ pub fn idempotency_key(consumer: &Consumer, key: &EventKey, route: &RouteName) -
 pub struct KeyExpression(jmespath::Expression<'static>);
 
 impl KeyExpression {
-    /// Compiles an expression of at most [`EXPRESSION_MAX`] bytes; the error says what is wrong
-    /// with it.
+    /// Compiles an expression within [`EXPRESSION_MAX`] and [`EXPRESSION_STEPS_MAX`]; the
+    /// error says what is wrong with it.
     pub fn compile(text: &str) -> Result<Self, String> {
         if text.len() > EXPRESSION_MAX {
             return Err(format!(
                 "key expression is longer than {EXPRESSION_MAX} bytes"
+            ));
+        }
+        let step = ['.', '|', '&', '!', '=', '<', '>', '(', '[', '{'];
+        let steps = text.matches(step).count();
+        if steps > EXPRESSION_STEPS_MAX {
+            return Err(format!(
+                "key expression has {steps} operators and brackets: over {EXPRESSION_STEPS_MAX}"
             ));
         }
         jmespath::compile(text)

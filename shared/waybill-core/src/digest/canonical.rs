@@ -14,15 +14,34 @@ const DEPTH_MAX: usize = 128;
 /// names stay in order), strings with no escape that they do not need, numbers as they are.
 /// `None` for what is no JSON, or nested deeper than 128.
 pub(crate) fn canonical(text: &str) -> Option<String> {
+    rewrite(text, Halves::Kept)
+}
+
+/// The same, with U+FFFD for each half of a surrogate pair that lacks its other half. Producers
+/// that cut text by UTF-16 units write such halves, and no Rust string can hold them.
+pub(crate) fn repaired(text: &str) -> Option<String> {
+    rewrite(text, Halves::Replaced)
+}
+
+/// What becomes of halves of surrogate pairs.
+#[derive(Clone, Copy)]
+enum Halves {
+    Kept,
+    Replaced,
+}
+
+/// Rewrites a text that is JSON.
+fn rewrite(text: &str, halves: Halves) -> Option<String> {
     serde_json::from_str::<IgnoredAny>(text).ok()?;
     let mut out = String::with_capacity(text.len());
-    Reader { rest: text }.value(&mut out, DEPTH_MAX)?;
+    Reader { rest: text, halves }.value(&mut out, DEPTH_MAX)?;
     Some(out)
 }
 
 /// What is left to read of a text that is known to be JSON.
 struct Reader<'a> {
     rest: &'a str,
+    halves: Halves,
 }
 
 impl<'a> Reader<'a> {
@@ -116,11 +135,12 @@ impl<'a> Reader<'a> {
             self.take(6)?;
         }
         for read in char::decode_utf16([unit].into_iter().chain(low)) {
-            match read {
+            match read.map_err(|half| (half.unpaired_surrogate(), self.halves)) {
                 Ok(letter @ ('"' | '\\')) => write!(out, "\\{letter}"),
                 Ok(letter @ '\0'..'\x20') => write!(out, "\\u{:04x}", u32::from(letter)),
                 Ok(letter) => write!(out, "{letter}"),
-                Err(half) => write!(out, "\\u{:04x}", half.unpaired_surrogate()),
+                Err((half, Halves::Kept)) => write!(out, "\\u{half:04x}"),
+                Err((_, Halves::Replaced)) => write!(out, "{}", char::REPLACEMENT_CHARACTER),
             }
             .ok()?;
         }

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Malformed;
+use crate::digest;
 use crate::event::Data;
 
 /// What a text is, as far as one look tells.
@@ -34,16 +35,20 @@ pub(super) fn read(body: &str) -> Result<Body<'_>, Malformed> {
     }
 }
 
-/// JSON text as data; fails where a JSON reader would refuse it.
+/// JSON text as data; fails where [`Data::to_value`] could not read it.
 ///
 /// Telling whether a text is JSON asks for its grammar only and never recurses, while reading
 /// its values recurses to a limit. What lies between is refused here, because filters and keys
 /// would see nothing where there is something.
 pub(super) fn json(text: &str) -> Result<Data, Malformed> {
-    match serde_json::from_str::<Readable>(text) {
-        Ok(Readable) => Ok(Data::Json(text.to_owned())),
-        Err(fault) => Err(Malformed(format!("unreadable json: {fault}"))),
+    let readable = |text: &str| serde_json::from_str::<Readable>(text).map(|Readable| ());
+    if let Err(fault) = readable(text) {
+        let repaired = digest::repaired(text);
+        if repaired.is_none_or(|repaired| readable(&repaired).is_err()) {
+            return Err(Malformed(format!("unreadable json: {fault}")));
+        }
     }
+    Ok(Data::Json(text.to_owned()))
 }
 
 /// The members of any form; all others are skipped. A member that comes twice is an error.
