@@ -7,6 +7,8 @@
     reason = "a helper of a test fails like a test"
 )]
 
+mod conformance;
+mod support;
 mod template;
 mod tidy;
 mod yaml;

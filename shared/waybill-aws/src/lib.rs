@@ -1,3 +1,12 @@
-//! placeholder
+//! What Waybill needs of the outside: SQS, DynamoDB and HTTP, translated to the engine's ports.
+//!
+//! An adapter makes one request for each call and decides nothing: whether to try again, what a
+//! refusal means and what comes next is the engine's business.
 
+pub mod ambient;
+pub mod connect;
+pub mod dynamodb;
 pub mod http;
+pub mod sqs;
+
+mod chain;
