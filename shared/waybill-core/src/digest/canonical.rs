@@ -48,11 +48,11 @@ impl<'a> Reader<'a> {
     /// Rewrites the next value.
     fn value(&mut self, out: &mut String, depth: usize) -> Option<()> {
         match self.peek()? {
-            '{' => self.object(out, depth.checked_sub(1)?),
-            '[' => self.list(out, depth.checked_sub(1)?),
-            '"' => self.string(out),
+            b'{' => self.object(out, depth.checked_sub(1)?),
+            b'[' => self.list(out, depth.checked_sub(1)?),
+            b'"' => self.string(out),
             _ => {
-                let end = self.rest.find([',', ']', '}', ' ', '\t', '\n', '\r']);
+                let end = self.rest.bytes().position(|b| b",]} \t\n\r".contains(&b));
                 out.push_str(self.take(end.unwrap_or(self.rest.len()))?);
                 Some(())
             }
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
     fn object(&mut self, out: &mut String, depth: usize) -> Option<()> {
         self.take(1)?;
         let mut members = Vec::new();
-        while self.peek()? != '}' {
+        while self.peek()? != b'}' {
             let (mut name, mut value) = (String::new(), String::new());
             self.string(&mut name)?;
             self.peek()?;
@@ -76,7 +76,9 @@ impl<'a> Reader<'a> {
         members.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut comma = "{";
         for (name, value) in &members {
-            write!(out, "{comma}{name}:{value}").ok()?;
+            for piece in [comma, name, ":", value] {
+                out.push_str(piece);
+            }
             comma = ",";
         }
         out.push_str(if members.is_empty() { "{}" } else { "}" });
@@ -88,7 +90,7 @@ impl<'a> Reader<'a> {
         self.take(1)?;
         let mut comma = "";
         out.push('[');
-        while self.peek()? != ']' {
+        while self.peek()? != b']' {
             out.push_str(comma);
             self.value(out, depth)?;
             self.comma()?;
@@ -105,7 +107,7 @@ impl<'a> Reader<'a> {
         self.take(1)?;
         out.push('"');
         loop {
-            let plain = self.rest.find(['"', '\\'])?;
+            let plain = self.rest.bytes().position(|b| b == b'"' || b == b'\\')?;
             out.push_str(self.take(plain)?);
             if self.take(1)? == "\"" {
                 out.push('"');
@@ -154,16 +156,18 @@ impl<'a> Reader<'a> {
 
     /// Skips white space and at most one comma.
     fn comma(&mut self) -> Option<()> {
-        if self.peek()? == ',' {
+        if self.peek()? == b',' {
             self.take(1)?;
         }
         Some(())
     }
 
-    /// The next character that is no white space.
-    fn peek(&mut self) -> Option<char> {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
-        self.rest.chars().next()
+    /// The next byte that is no white space.
+    fn peek(&mut self) -> Option<u8> {
+        let space = |b: &u8| b" \t\n\r".contains(b);
+        let spaces = self.rest.bytes().take_while(space).count();
+        self.take(spaces)?;
+        self.rest.bytes().next()
     }
 
     /// Takes that many bytes.
