@@ -8,6 +8,7 @@
 )]
 
 mod conformance;
+mod consumer;
 mod support;
 mod template;
 mod tidy;

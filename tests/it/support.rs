@@ -3,6 +3,7 @@
 pub(crate) mod dynamodb_local;
 pub(crate) mod ministack;
 pub(crate) mod process;
+pub(crate) mod stage;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, Region};

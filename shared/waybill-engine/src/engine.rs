@@ -186,7 +186,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             telemetry::unreadable(message, reason, what);
             let digest = Digest::of(&Data::Text(message.body.clone()));
             let plan = Plan::Dead(reason);
-            self.planned(message, budget, None, message_key(message), digest, plan)
+            let key = event_key(message, None, None).unwrap_or_else(|_| message_key(message));
+            self.planned(message, budget, None, key, digest, plan)
         };
         let parsed = match envelope::parse(message) {
             Ok(Envelope::Event(parsed)) => parsed,

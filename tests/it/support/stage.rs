@@ -1,0 +1,187 @@
+//! The bundle as it is deployed, on a stand-in of its own, with a target that answers by a script.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use waybill_local::functions::{self, BuiltFunctions};
+use waybill_local::local_aws::Sandbox;
+use waybill_local::{
+    Bundle, DeployOptions, Exchange, LedgerRow, LocalAws, Profile, Received, Receiver, Reply,
+    Workspace,
+};
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// One route to the receiver, whose retries come quickly.
+const ROUTES: &str = r#"{
+  defaults: {retry: {steps: 3, duration: 1s, factor: 1, jitter: 0}},
+  routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 2s}}}]
+}"#;
+
+/// A deployed bundle, its target and its stand-in.
+pub(crate) struct Stage {
+    pub(crate) bundle: Bundle,
+    pub(crate) receiver: Receiver,
+    pub(crate) aws: Arc<LocalAws>,
+}
+
+/// What a stage is made of.
+pub(crate) struct Setting {
+    name: &'static str,
+    aws: Arc<LocalAws>,
+    routes: String,
+    parameters: Vec<(&'static str, String)>,
+}
+
+impl Setting {
+    /// A stand-in, and the bundle's usual parameters but for short times.
+    pub(crate) async fn new(name: &'static str) -> Self {
+        let aws = LocalAws::start(&workspace()).await.expect("the stand-in starts");
+        let setting = Self { name, aws: Arc::new(aws), routes: ROUTES.to_owned(), parameters: Vec::new() };
+        setting.with("FunctionTimeoutSeconds", 6).with("VisibilityTimeoutSeconds", 8)
+    }
+
+    /// Another value of a parameter of the template.
+    pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.parameters.push((name, value.to_string()));
+        self
+    }
+
+    /// Other routes; `URL` stands for the receiver's.
+    pub(crate) fn routes(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.routes);
+        self
+    }
+
+    /// The stand-in, for a script that acts on it.
+    pub(crate) fn aws(&self) -> Arc<LocalAws> {
+        Arc::clone(&self.aws)
+    }
+
+    /// Deploys, with this script for the target.
+    pub(crate) async fn stage(
+        self,
+        script: impl Fn(&Received, u32) -> Reply + Send + Sync + 'static,
+    ) -> Stage {
+        let receiver = Receiver::start(script).await.expect("the receiver starts");
+        let url = receiver.url("");
+        let mut options = DeployOptions::new(self.name).routes(&self.routes.replace("URL", &url));
+        for (name, value) in self.parameters {
+            options = options.parameter(name, value);
+        }
+        let bundle = Bundle::deploy(self.aws.endpoint(), &workspace(), built(), options);
+        let bundle = bundle.await.expect("the bundle deploys");
+        Stage { bundle, receiver, aws: self.aws }
+    }
+}
+
+impl Stage {
+    /// Sends events while the trigger stands still, so that they come in full batches.
+    pub(crate) async fn send_in_batches(&self, bodies: &[String]) {
+        let function = self.bundle.consumer_function();
+        self.bundle.pause(function).await.expect("the trigger stops");
+        self.send(bodies).await;
+        self.bundle.resume(function).await.expect("the trigger starts");
+    }
+
+    /// Sends events.
+    pub(crate) async fn send(&self, bodies: &[String]) -> Vec<String> {
+        self.bundle.source().send(bodies).await.expect("events are sent")
+    }
+
+    /// Waits until both the queue is empty and this many distinct deliveries had an effect.
+    pub(crate) async fn until_delivered(&self, events: usize) {
+        self.until("all is delivered", async |stage| {
+            stage.effects().len() >= events && stage.is_drained().await
+        })
+        .await;
+    }
+
+    /// Waits until the dead-letter queue holds this many messages and the source queue none.
+    pub(crate) async fn until_dead(&self, messages: u64) {
+        self.until("the dead are in their queue", async |stage| {
+            let dead = stage.bundle.dead_letters().depth().await.expect("it can be asked").total();
+            dead == messages && stage.is_drained().await
+        })
+        .await;
+    }
+
+    /// Waits for something that must come.
+    pub(crate) async fn until(&self, what: &str, come: impl AsyncFn(&Self) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !come(self).await {
+            if Instant::now() >= end {
+                let logs = self.logs().await.join("\n");
+                let stack = self.aws.log();
+                panic!("waited in vain until {what}; {}; the function said:\n{logs}", stack.display());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Whether the source queue holds nothing.
+    pub(crate) async fn is_drained(&self) -> bool {
+        self.bundle.source().depth().await.expect("the queue can be asked").total() == 0
+    }
+
+    /// Effects by idempotency key.
+    pub(crate) fn effects(&self) -> Vec<u32> {
+        self.receiver.effects().into_values().collect()
+    }
+
+    /// Every request that the target saw for an event.
+    pub(crate) fn requests(&self, event_id: &str) -> Vec<Exchange> {
+        let all = self.receiver.exchanges();
+        all.into_iter().filter(|e| e.received.event_id() == Some(event_id)).collect()
+    }
+
+    /// The ledger's row of an event sent by [`event`].
+    pub(crate) async fn row(&self, id: &str) -> LedgerRow {
+        let rows = self.bundle.ledger().rows().await.expect("the ledger can be read");
+        let row = rows.into_iter().find(|row| row.pk().ends_with(&format!("\0{id}")));
+        row.expect("the event has a row")
+    }
+
+    /// What the function said.
+    pub(crate) async fn logs(&self) -> Vec<String> {
+        self.bundle.logs(self.bundle.consumer_function()).await.expect("logs can be read")
+    }
+
+    /// The processes that run the function.
+    pub(crate) fn sandboxes(&self) -> Vec<Sandbox> {
+        self.aws.sandboxes(self.bundle.consumer_function())
+    }
+}
+
+/// An event in the plain form.
+pub(crate) fn event(id: &str) -> String {
+    let body = json!({
+        "id": id,
+        "queue": "orders",
+        "dispatch_date": "2026-01-01T00:00:00Z",
+        "payload": {"order": id},
+    });
+    body.to_string()
+}
+
+/// Events `prefix-0` to `prefix-(count - 1)`.
+pub(crate) fn events(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|n| event(&format!("{prefix}-{n}"))).collect()
+}
+
+/// The project and its target folder.
+pub(crate) fn workspace() -> Workspace {
+    Workspace::find().expect("the tests run in the project")
+}
+
+/// The functions, built once for all tests.
+pub(crate) fn built() -> &'static BuiltFunctions {
+    static BUILT: OnceLock<BuiltFunctions> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        functions::build(&workspace(), Profile::Release).expect("the functions build")
+    })
+}
