@@ -501,6 +501,25 @@ async fn a_connection_that_ends_without_a_whole_answer_is_unknown_f57() {
 }
 
 #[tokio::test]
+async fn a_connection_that_ends_before_it_was_used_is_unknown_and_not_tried_again_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::default());
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            drop(stream);
+        }
+    });
+    let attempt = send(&format!("http://127.0.0.1:{port}/")).await;
+    // Whether anything was written before the end was seen is chance, so nothing is claimed.
+    assert_eq!(attempt.outcome, Outcome::Unknown);
+    assert_eq!(attempt.code, "connection_lost");
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn a_header_that_is_none_does_not_hide_the_status() {
     let server = Server::of_status(200, "bad header\r\nb\u{e9}d: x\r\n").await;
     assert_eq!(send(&server.url()).await.outcome, Outcome::Delivered);
