@@ -24,6 +24,7 @@ use crate::receiver::Receiver;
 use crate::say::say;
 use crate::workspace::Workspace;
 use mix::Mix;
+use phase::Batches;
 
 /// How many plain messages the clean-path figures are taken from.
 const CLEAN_MESSAGES: usize = 200;
@@ -121,9 +122,11 @@ pub async fn run(
 
     let proxy = stand_in.as_ref().map(LocalAws::proxy);
     let measured = unless_interrupted(async {
-        let clean = phase::run("clean path", &bundle, &receiver, proxy, &clean).await?;
+        let full = Batches::Full;
+        let clean = phase::run("clean path", &bundle, &receiver, proxy, &clean, full).await?;
         receiver.forget();
-        let mixed = phase::run("mixed kinds", &bundle, &receiver, proxy, &mixed).await?;
+        let any = Batches::AsTheyCome;
+        let mixed = phase::run("mixed kinds", &bundle, &receiver, proxy, &mixed, any).await?;
         Ok(Report { clean, mixed })
     });
     let result = match measured.await {
