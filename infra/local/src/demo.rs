@@ -24,12 +24,16 @@ use crate::receiver::Receiver;
 use crate::say::say;
 use crate::workspace::Workspace;
 use mix::Mix;
+use phase::Batches;
 
 /// How many plain messages the clean-path figures are taken from.
 const CLEAN_MESSAGES: usize = 200;
 
 /// How long one invocation may take. The visibility timeout is six times that.
 const FUNCTION_TIMEOUT_SECONDS: u32 = 5;
+
+/// How often a message may be received: at least twice for each of the six tries, and three.
+const MAX_RECEIVE_COUNT: u32 = 25;
 
 /// What the demo is asked to do.
 #[derive(Debug, Clone)]
@@ -78,7 +82,8 @@ impl Report {
 
 /// Runs the demo; `publish` is given the report before anything is taken down.
 ///
-/// Ends with an error where it could not run, an interrupt included.
+/// Ends with an error where it could not run, an interrupt included. Whatever happens, nothing of
+/// ours stays: our own stand-in ends, and from somebody else's the stack is removed.
 pub async fn run(
     workspace: &Workspace,
     functions: &BuiltFunctions,
@@ -89,7 +94,7 @@ pub async fn run(
         Some(_) => None,
         None => {
             say("starting MiniStack");
-            Some(LocalAws::start(workspace).await?)
+            Some(unless_interrupted(LocalAws::start(workspace)).await?)
         }
     };
     let endpoint = match (&options.endpoint, &stand_in) {
@@ -100,45 +105,37 @@ pub async fn run(
     let run_id = run_id();
     let clean = Mix::plain(&format!("{run_id}-c"), CLEAN_MESSAGES);
     let mixed = Mix::mixed(&format!("{run_id}-m"), options.messages);
-    let address = match options.receiver_host {
-        Some(_) => Ipv4Addr::UNSPECIFIED,
-        None => Ipv4Addr::LOCALHOST,
-    };
-    let receiver = Receiver::start_on(address.into(), mixed.script()).await?;
-    let host = options.receiver_host.as_deref().unwrap_or("127.0.0.1");
-    let url = format!("http://{host}:{}/events", receiver.port());
+    let receiver = start_receiver(&options, &mixed).await?;
 
     let stack = format!("waybill-{run_id}");
     say(format!("deploying the stack {stack} to {endpoint}"));
-    let mut deployment = DeployOptions::new(&stack)
-        .routes(&routes(&url))
-        .parameter("FunctionTimeoutSeconds", FUNCTION_TIMEOUT_SECONDS)
-        .parameter("VisibilityTimeoutSeconds", 6 * FUNCTION_TIMEOUT_SECONDS)
-        .parameter("MaxReceiveCount", 25);
-    if let Some(template) = &options.template {
-        deployment = deployment.template(template);
-    }
-    let bundle = Bundle::deploy(&endpoint, workspace, functions, deployment)
-        .await
-        .map_err(|error| with_log(error, stand_in.as_ref()))?;
+    let deployment = deployment(&stack, &options, &receiver);
+    let deploying = Bundle::deploy(&endpoint, workspace, functions, deployment);
+    let bundle = match (unless_interrupted(deploying).await, &stand_in) {
+        (Ok(bundle), _) => bundle,
+        (Err(error), Some(running)) => return Err(with_log(&error, running)),
+        (Err(error), None) => {
+            let what = format!("what there is of the stack {stack} stays at {endpoint}");
+            return Err(LocalError::failed(format!("{}; {what}", error.chain())));
+        }
+    };
 
     let proxy = stand_in.as_ref().map(LocalAws::proxy);
-    let measured = tokio::select! {
-        report = async {
-            let clean = phase::run("clean path", &bundle, &receiver, proxy, &clean).await?;
-            receiver.forget();
-            let mixed = phase::run("mixed kinds", &bundle, &receiver, proxy, &mixed).await?;
-            Ok(Report { clean, mixed })
-        } => report,
-        () = interrupted() => Err(LocalError::failed("interrupted")),
-    };
-    let result = match measured {
+    let measured = unless_interrupted(async {
+        let full = Batches::Full;
+        let clean = phase::run("clean path", &bundle, &receiver, proxy, &clean, full).await?;
+        receiver.forget();
+        let any = Batches::AsTheyCome;
+        let mixed = phase::run("mixed kinds", &bundle, &receiver, proxy, &mixed, any).await?;
+        Ok(Report { clean, mixed })
+    });
+    let result = match measured.await {
         Ok(report) => publish(&report).map(|()| report),
-        Err(error) => Err(with_log(error, stand_in.as_ref())),
+        Err(error) => Err(error),
     };
     if result.is_ok() && options.afterwards == Afterwards::Keep {
         say(format!(
-            "kept until Ctrl-C; endpoint {endpoint}, stack {stack}"
+            "kept until Ctrl-C: endpoint {endpoint}, stack {stack}"
         ));
         say(format!("  source queue       {}", bundle.source().url()));
         say(format!(
@@ -148,16 +145,52 @@ pub async fn run(
         say(format!("  ledger table       {}", bundle.ledger().name()));
         interrupted().await;
     }
-    // Our own stand-in goes as a whole; in somebody else's the stack must not stay.
-    if stand_in.is_none() {
-        say(format!("removing the stack {stack}"));
-        bundle.remove().await?;
+    match stand_in {
+        Some(running) => result.map_err(|error| with_log(&error, &running)),
+        None => {
+            say(format!("removing the stack {stack}"));
+            unless_interrupted(bundle.remove()).await?;
+            result
+        }
     }
-    result
+}
+
+/// What a future answers, or an error as soon as somebody wishes that this process ends.
+pub async fn unless_interrupted<T>(
+    work: impl Future<Output = Result<T, LocalError>>,
+) -> Result<T, LocalError> {
+    tokio::select! {
+        result = work => result,
+        () = interrupted() => Err(LocalError::failed("interrupted")),
+    }
+}
+
+/// The target, where the functions can reach it.
+async fn start_receiver(options: &DemoOptions, mixed: &Mix) -> Result<Receiver, LocalError> {
+    let address = match options.receiver_host {
+        Some(_) => Ipv4Addr::UNSPECIFIED,
+        None => Ipv4Addr::LOCALHOST,
+    };
+    Receiver::start_on(address.into(), mixed.script()).await
+}
+
+/// What is deployed.
+fn deployment(stack: &str, options: &DemoOptions, receiver: &Receiver) -> DeployOptions {
+    let host = options.receiver_host.as_deref().unwrap_or("127.0.0.1");
+    let url = format!("http://{host}:{}/events", receiver.port());
+    let deployment = DeployOptions::new(stack)
+        .routes(&routes(&url))
+        .parameter("FunctionTimeoutSeconds", FUNCTION_TIMEOUT_SECONDS)
+        .parameter("VisibilityTimeoutSeconds", 6 * FUNCTION_TIMEOUT_SECONDS)
+        .parameter("MaxReceiveCount", MAX_RECEIVE_COUNT);
+    match &options.template {
+        Some(template) => deployment.template(template),
+        None => deployment,
+    }
 }
 
 /// Waits for Ctrl-C or another wish that this process ends.
-pub async fn interrupted() {
+async fn interrupted() {
     let wish = |kind| async move {
         match signal(kind) {
             Ok(mut stream) => drop(stream.recv().await),
@@ -191,14 +224,9 @@ routes:
 }
 
 /// An error that says where to read more.
-fn with_log(error: LocalError, stand_in: Option<&LocalAws>) -> LocalError {
-    match stand_in {
-        Some(running) => {
-            let what = format!("{}; see {}", error.chain(), running.log().display());
-            LocalError::failed(what)
-        }
-        None => error,
-    }
+fn with_log(error: &LocalError, running: &LocalAws) -> LocalError {
+    let log = running.log();
+    LocalError::failed(format!("{}; see {}", error.chain(), log.display()))
 }
 
 /// A name that no other run of the last hours has.

@@ -44,6 +44,16 @@ pub struct Requests {
     pub sqs_per_message: f64,
 }
 
+/// How full the batches are that the function is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Batches {
+    /// As the stand-in's poller makes them while we send.
+    AsTheyCome,
+    /// Full: the trigger rests while we send. Without that, the poller's luck would decide over
+    /// the requests per message. No more messages are sent than a backlog may hold.
+    Full,
+}
+
 /// Runs a phase to its end, or until nothing happens any more.
 pub(super) async fn run(
     name: &str,
@@ -51,12 +61,21 @@ pub(super) async fn run(
     receiver: &Receiver,
     proxy: Option<&Proxy>,
     mix: &Mix,
+    batches: Batches,
 ) -> Result<Phase, LocalError> {
     let counted = proxy.map(Proxy::counts);
     let dead_before = bundle.dead_letters().depth().await?.total();
     let start = Instant::now();
     let progress = Progress::new(name, mix.events.len());
-    let sent = send(bundle, mix, &progress).await?;
+    let sent = match batches {
+        Batches::AsTheyCome => send(bundle, mix, &progress).await?,
+        Batches::Full => {
+            bundle.pause(bundle.consumer_function()).await?;
+            let sent = send(bundle, mix, &progress).await?;
+            bundle.resume(bundle.consumer_function()).await?;
+            sent
+        }
+    };
     let in_queue = settle(bundle, receiver, mix, dead_before, &progress).await?;
     let took = start.elapsed();
     progress.end();
@@ -195,11 +214,15 @@ async fn dead(
     Ok(with_reason.collect())
 }
 
-/// The event that a row is about: its key ends with the event's id or, where the body is no event,
-/// with the message's.
+/// The event that a row is about: the one whose message it died with, or the one whose id (where
+/// the body is no event, its message's id) its key ends with.
 fn event_of(row: &LedgerRow, mix: &Mix, sent: &BTreeMap<String, String>) -> Option<String> {
-    let key = row.pk().rsplit(['#', '\0']).next()?;
-    mix.id_in(key).or_else(|| sent.get(key).cloned())
+    let died_with = row.text("dead_message_id");
+    let key = row.pk().rsplit(['#', '\0', ':']).next()?;
+    died_with
+        .and_then(|message| sent.get(message).cloned())
+        .or_else(|| mix.id_in(key))
+        .or_else(|| sent.get(key).cloned())
 }
 
 /// So many for each.

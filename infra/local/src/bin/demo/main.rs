@@ -43,12 +43,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let result = runtime.block_on(async {
-        tokio::select! {
-            result = run(arguments) => result,
-            () = demo::interrupted() => Err(LocalError::failed("interrupted")),
-        }
-    });
+    let result = runtime.block_on(run(arguments));
     // A build may still run in a blocking thread; it ends with us, as every child does.
     runtime.shutdown_background();
     match result.map(|report| report.verdict()) {
@@ -65,13 +60,17 @@ fn main() -> ExitCode {
 /// Builds, runs, prints.
 async fn run(arguments: Arguments) -> Result<Report, LocalError> {
     let json = arguments.json;
-    let (workspace, built) = tokio::task::spawn_blocking(|| {
+    let building = tokio::task::spawn_blocking(|| {
         let workspace = Workspace::find()?;
         let built = functions::build(&workspace, Profile::Release)?;
-        Ok::<_, LocalError>((workspace, built))
+        Ok((workspace, built))
+    });
+    let (workspace, built) = demo::unless_interrupted(async {
+        building
+            .await
+            .unwrap_or_else(|error| Err(LocalError::because("the build broke off", error)))
     })
-    .await
-    .map_err(|error| LocalError::because("the build broke off", error))??;
+    .await?;
     let options = DemoOptions {
         messages: usize::try_from(arguments.events)
             .map_err(|error| LocalError::because("too many events", error))?,
