@@ -161,7 +161,10 @@ fn the_core_reads_no_clock_no_environment_and_no_file() {
         "now_utc",
         "std::env",
         "std::fs",
-        "std::net",
+        "TcpStream",
+        "TcpListener",
+        "UdpSocket",
+        "ToSocketAddrs",
         "std::thread",
     ];
     let sources = product_sources().filter(|(path, _)| path.starts_with("shared/waybill-core/"));
