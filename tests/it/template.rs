@@ -441,9 +441,7 @@ fn the_role_may_do_what_the_code_does_and_no_more() {
     let ledger = set(&[
         "dynamodb:PartiQLInsert",
         "dynamodb:PartiQLUpdate",
-        "dynamodb:PartiQLSelect",
         "dynamodb:BatchGetItem",
-        "dynamodb:UpdateItem",
     ]);
     let source = set(&[
         "sqs:ReceiveMessage",
