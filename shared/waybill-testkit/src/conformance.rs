@@ -7,7 +7,7 @@ mod ledger;
 mod queue;
 
 pub use ledger::{Planted, RawRows, ledger};
-pub use queue::{MakeQueue, queue};
+pub use queue::{MakeQueue, queue, trace_header};
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;

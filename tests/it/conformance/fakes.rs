@@ -57,5 +57,7 @@ async fn a_ledger_without_scripted_faults_passes_the_suite() {
 #[tokio::test(start_paused = true)]
 async fn the_fake_queue_passes_the_suite() {
     let ambient = Arc::new(TestAmbient::default());
-    conformance::queue(&FakeQueues(ambient)).await;
+    let queues = FakeQueues(ambient);
+    conformance::queue(&queues).await;
+    conformance::trace_header(&queues).await;
 }

@@ -5,11 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-
-/// A child process in a process group of its own, killed with its group when this is dropped, and
-/// by itself when the test process ends in any other way.
+/// A program in a process group of its own, killed when this is dropped, and also when the test
+/// process ends in any other way.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -20,11 +17,9 @@ impl Server {
     pub(crate) fn start(command: &Command, log: &Path) -> Self {
         let log = std::fs::File::create(log).expect("the target folder can be written");
         let also = log.try_clone().expect("a file can be opened twice");
-        // The shell holds the other end of our pipe: when we are gone it reads the end, and takes
-        // the server with it.
         let mut shell = Command::new("sh");
         shell
-            .args(["-c", r#""$@" & read _; kill -KILL $!"#, "sh"])
+            .args(["-c", LEASH, "sh"])
             .arg(command.get_program())
             .args(command.get_args())
             .stdin(Stdio::piped())
@@ -52,10 +47,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Ok(id) = i32::try_from(self.child.id()) {
-            // It may be gone already.
-            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
-        }
+        // The end of our pipe is what the shell waits for; it ends when its children have.
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }
@@ -68,3 +61,14 @@ pub(crate) fn free_port() -> u16 {
         .expect("a bound socket has an address");
     address.port()
 }
+
+/// Runs a program until it ends, or until nobody holds the other end of our input any more.
+const LEASH: &str = r#"
+exec 3<&0
+"$@" </dev/null 3<&- &
+program=$!
+{ read -r _ <&3; kill -KILL "$program"; } 2>/dev/null &
+wait "$program"
+kill "$!" 2>/dev/null
+wait
+"#;

@@ -1,1 +1,48 @@
-//! tbd
+//! Facts about ARNs and URLs of queues.
+
+use super::QueueArn;
+
+const ARN: &str = "arn:aws:sqs:eu-central-1:123456789012:orders";
+
+#[test]
+fn an_arn_that_names_no_queue_is_refused() {
+    assert!(QueueArn::parse(ARN).is_some());
+    assert!(QueueArn::parse("arn:aws-cn:sqs:cn-north-1:1:orders.fifo").is_some());
+    let wrong = [
+        "",
+        "orders",
+        "arn:aws:sns:eu-central-1:123456789012:orders",
+        "arn:aws:sqs:eu-central-1:123456789012",
+        "arn:aws:sqs:eu-central-1:123456789012:",
+        "arn:aws:sqs:eu-central-1:123456789012:orders:more",
+        "arn::sqs:eu-central-1:123456789012:orders",
+    ];
+    for arn in wrong {
+        assert_eq!(QueueArn::parse(arn), None, "{arn}");
+    }
+}
+
+#[test]
+fn a_url_is_used_only_where_it_names_the_same_queue() {
+    let arn = QueueArn::parse(ARN).unwrap();
+    let same = [
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/orders",
+        "http://127.0.0.1:4566/123456789012/orders",
+        "http://localhost:4566/queue/eu-central-1/123456789012/orders",
+        "http://sqs.eu-central-1.localhost.localstack.cloud:4566/123456789012/orders",
+    ];
+    for url in same {
+        assert!(arn.is_at(url), "{url}");
+    }
+    let other = [
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dlq",
+        "https://sqs.eu-central-1.amazonaws.com/210987654321/orders",
+        "https://sqs.us-east-1.amazonaws.com/123456789012/orders",
+        "https://sqs.eu-central-1.amazonaws.com/orders",
+        "orders",
+        "",
+    ];
+    for url in other {
+        assert!(!arn.is_at(url), "{url}");
+    }
+}
