@@ -12,7 +12,9 @@ use crate::support::stage::{Setting, event, events};
 
 /// Whether a request is about an event whose id begins so.
 fn is(received: &waybill_local::Received, id: &str) -> bool {
-    received.event_id().is_some_and(|event| event.starts_with(id))
+    received
+        .event_id()
+        .is_some_and(|event| event.starts_with(id))
 }
 
 fn ok() -> Reply {
@@ -22,7 +24,10 @@ fn ok() -> Reply {
 /// The text of a message attribute.
 fn attribute(message: &Message, name: &str) -> Option<String> {
     let attributes = message.message_attributes()?;
-    attributes.get(name).and_then(MessageAttributeValue::string_value).map(str::to_owned)
+    attributes
+        .get(name)
+        .and_then(MessageAttributeValue::string_value)
+        .map(str::to_owned)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -33,12 +38,18 @@ async fn promise_1_every_event_is_delivered_once_and_leaves_after_the_ledger_say
     stage.until_delivered(100).await;
     assert_eq!(stage.effects(), [1; 100]);
     let counts = stage.aws.proxy().counts().since(&before);
-    assert!(counts.of_service("dynamodb") <= 25, "0.25 for each message: {counts:?}");
+    assert!(
+        counts.of_service("dynamodb") <= 25,
+        "0.25 for each message: {counts:?}"
+    );
     assert_eq!(counts.of_service("sqs"), 0, "{counts:?}");
     let rows = stage.bundle.ledger().rows().await.unwrap();
     assert_eq!(rows.len(), 100);
     assert!(rows.iter().all(|row| row.status() == "COMPLETED"));
-    assert!(rows.iter().all(|row| row.number("expires_at") > Some(1_700_000_000)));
+    assert!(
+        rows.iter()
+            .all(|row| row.number("expires_at") > Some(1_700_000_000))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,7 +60,11 @@ async fn promise_2_a_repeat_does_nothing_f09_f45() {
     stage.send_in_batches(&sent).await;
     stage.until_delivered(15).await;
     stage.send(&events("e", 15)).await;
-    stage.until("the repeats are over", async |stage| stage.is_drained().await).await;
+    stage
+        .until("the repeats are over", async |stage| {
+            stage.is_drained().await
+        })
+        .await;
     assert_eq!(stage.effects(), [1; 15]);
 }
 
@@ -66,16 +81,21 @@ async fn one_failed_message_of_ten_stays_alone_f12() {
     assert_eq!(stage.effects(), [1; 10]);
     let tries = stage.requests("e-7");
     assert_eq!(tries.len(), 3);
-    assert!(tries.iter().all(|t| {
-        t.received.idempotency_key() == tries[0].received.idempotency_key()
-    }));
+    assert!(
+        tries
+            .iter()
+            .all(|t| { t.received.idempotency_key() == tries[0].received.idempotency_key() })
+    );
     assert_eq!(stage.requests("e-6").len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_7_a_body_that_will_not_parse_harms_no_other_f14() {
     let routes = r#"{routes: [{name: hook, require: json, target: {http: {url: "URL/hook"}}}]}"#;
-    let setting = Setting::new("poison").await.routes(routes).with("MaxReceiveCount", 5);
+    let setting = Setting::new("poison")
+        .await
+        .routes(routes)
+        .with("MaxReceiveCount", 5);
     let stage = setting.stage(|_, _| ok()).await;
     let mut sent = events("e", 9);
     sent.push("{\"id\": \"broken".to_owned());
@@ -89,25 +109,41 @@ async fn promise_7_a_body_that_will_not_parse_harms_no_other_f14() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_5_spent_tries_reach_the_dead_letter_queue_by_the_redrive_policy() {
-    let stage = Setting::new("spent").await.stage(|_, _| Reply::status(503)).await;
+    let stage = Setting::new("spent")
+        .await
+        .stage(|_, _| Reply::status(503))
+        .await;
     let ids = stage.send(&[event("e-1")]).await;
     stage.until_dead(1).await;
     assert_eq!(stage.requests("e-1").len(), 4, "one try and three retries");
     let row = stage.row("e-1").await;
-    assert_eq!((row.status(), row.dead_reason()), ("DEAD", Some("attempts_spent")));
+    assert_eq!(
+        (row.status(), row.dead_reason()),
+        ("DEAD", Some("attempts_spent"))
+    );
     let dead = stage.bundle.dead_letters().peek().await.unwrap();
-    assert_eq!(dead[0].message_id(), Some(ids[0].as_str()), "moved by SQS, untouched");
+    assert_eq!(
+        dead[0].message_id(),
+        Some(ids[0].as_str()),
+        "moved by SQS, untouched"
+    );
     assert_eq!(dead[0].body(), Some(event("e-1").as_str()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_5_with_send_the_dead_carry_their_reason_f36() {
     let setting = Setting::new("send").await.with("DeadLetterMode", "send");
-    let stage = setting.with("MaxReceiveCount", 100).stage(|_, _| Reply::status(422)).await;
+    let stage = setting
+        .with("MaxReceiveCount", 100)
+        .stage(|_, _| Reply::status(422))
+        .await;
     stage.send(&[event("e-1")]).await;
     stage.until_dead(1).await;
     let dead = stage.bundle.dead_letters().peek().await.unwrap();
-    assert_eq!(attribute(&dead[0], "waybill-reason").as_deref(), Some("rejected"));
+    assert_eq!(
+        attribute(&dead[0], "waybill-reason").as_deref(),
+        Some("rejected")
+    );
     assert_eq!(stage.requests("e-1").len(), 1);
     assert_eq!(stage.row("e-1").await.status(), "DEAD");
 }
@@ -121,7 +157,11 @@ async fn promise_2_killed_in_the_middle_nothing_is_lost_and_repeats_carry_their_
     });
     let stage = stage.await;
     stage.send_in_batches(&events("e", 30)).await;
-    stage.until("a batch is in flight", async |stage| !stage.receiver.exchanges().is_empty()).await;
+    stage
+        .until("a batch is in flight", async |stage| {
+            !stage.receiver.exchanges().is_empty()
+        })
+        .await;
     let killed = stage.sandboxes();
     assert!(!killed.is_empty());
     for sandbox in killed {
@@ -130,8 +170,14 @@ async fn promise_2_killed_in_the_middle_nothing_is_lost_and_repeats_carry_their_
     stage.until_delivered(30).await;
     let effects = stage.receiver.effects();
     assert_eq!(effects.len(), 30, "a repeat has the key of its first try");
-    assert!(effects.values().all(|effects| (1..=2).contains(effects)), "{effects:?}");
-    assert!(effects.values().any(|effects| *effects == 2), "the kill came in the middle");
+    assert!(
+        effects.values().all(|effects| (1..=2).contains(effects)),
+        "{effects:?}"
+    );
+    assert!(
+        effects.values().any(|effects| *effects == 2),
+        "the kill came in the middle"
+    );
     let rows = stage.bundle.ledger().rows().await.unwrap();
     assert!(rows.iter().all(|row| row.status() == "COMPLETED"));
 }
@@ -142,7 +188,10 @@ async fn promise_3_a_target_slower_than_the_function_is_cut_off_before_the_deadl
       defaults: {retry: {steps: 3, duration: 1s, factor: 1, jitter: 0}},
       routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 30s}}}]
     }"#;
-    let setting = Setting::new("slow").await.routes(routes).with("FunctionTimeoutSeconds", 3);
+    let setting = Setting::new("slow")
+        .await
+        .routes(routes)
+        .with("FunctionTimeoutSeconds", 3);
     let stage = setting.stage(|received, nth| match nth {
         1 if is(received, "slow") => Reply::hang(),
         _ => ok(),
@@ -155,28 +204,46 @@ async fn promise_3_a_target_slower_than_the_function_is_cut_off_before_the_deadl
     assert_eq!(stage.effects(), [1; 10], "what was done is not done again");
     assert_eq!(stage.requests("slow").len(), 2);
     let logs = stage.logs().await;
-    assert!(!logs.iter().any(|line| line.contains("Task timed out")), "{logs:#?}");
+    assert!(
+        !logs.iter().any(|line| line.contains("Task timed out")),
+        "{logs:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_2_a_function_that_timed_out_in_the_middle_loses_nothing_f16_f38() {
-    let setting = Setting::new("frozen").await.with("FunctionTimeoutSeconds", 3);
-    let stage = setting.stage(|_, _| ok().after(Duration::from_millis(300))).await;
+    let setting = Setting::new("frozen")
+        .await
+        .with("FunctionTimeoutSeconds", 3);
+    let stage = setting
+        .stage(|_, _| ok().after(Duration::from_millis(300)))
+        .await;
     stage.send_in_batches(&events("e", 10)).await;
-    stage.until("a batch is in flight", async |stage| !stage.receiver.exchanges().is_empty()).await;
+    stage
+        .until("a batch is in flight", async |stage| {
+            !stage.receiver.exchanges().is_empty()
+        })
+        .await;
     for sandbox in stage.sandboxes() {
         sandbox.stop().unwrap();
     }
     stage.until_delivered(10).await;
     let effects = stage.receiver.effects();
     assert_eq!(effects.len(), 10, "a repeat has the key of its first try");
-    assert!(effects.values().all(|effects| (1..=2).contains(effects)), "{effects:?}");
+    assert!(
+        effects.values().all(|effects| (1..=2).contains(effects)),
+        "{effects:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_2_two_consumers_of_one_queue_share_one_effect_f29() {
     let stage = Setting::new("twins").await.stage(|_, _| ok()).await;
-    stage.bundle.add_trigger(stage.bundle.consumer_function()).await.unwrap();
+    stage
+        .bundle
+        .add_trigger(stage.bundle.consumer_function())
+        .await
+        .unwrap();
     let mut sent = events("e", 60);
     sent.extend(events("e", 60));
     stage.send_in_batches(&sent).await;
@@ -186,18 +253,37 @@ async fn promise_2_two_consumers_of_one_queue_share_one_effect_f29() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_6_while_dynamodb_refuses_nothing_is_begun_or_charged_f43() {
-    for (name, action) in [("refusing", FaultAction::Refuse), ("throttling", FaultAction::Throttle)] {
+    for (name, action) in [
+        ("refusing", FaultAction::Refuse),
+        ("throttling", FaultAction::Throttle),
+    ] {
         let stage = Setting::new(name).await.stage(|_, _| ok()).await;
-        let fault = stage.aws.proxy().inject(Fault::new(action).service("dynamodb"));
+        let fault = stage
+            .aws
+            .proxy()
+            .inject(Fault::new(action).service("dynamodb"));
         stage.send_in_batches(&events("e", 10)).await;
-        stage.until("it was tried", async |stage| stage.aws.proxy().spoiled(fault) >= 4).await;
+        stage
+            .until("it was tried", async |stage| {
+                stage.aws.proxy().spoiled(fault) >= 4
+            })
+            .await;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert!(stage.receiver.exchanges().is_empty(), "no effect without a claim");
+        assert!(
+            stage.receiver.exchanges().is_empty(),
+            "no effect without a claim"
+        );
         assert!(!stage.is_drained().await, "the messages stay");
         stage.aws.proxy().heal();
         stage.until_delivered(10).await;
         assert_eq!(stage.effects(), [1; 10]);
-        assert!(stage.receiver.exchanges().iter().all(|exchange| exchange.nth_try == 1));
+        assert!(
+            stage
+                .receiver
+                .exchanges()
+                .iter()
+                .all(|exchange| exchange.nth_try == 1)
+        );
     }
 }
 
@@ -205,14 +291,23 @@ async fn promise_6_while_dynamodb_refuses_nothing_is_begun_or_charged_f43() {
 async fn promise_2_a_lost_reply_is_recognised_f40() {
     for (name, skip) in [("lost-claim", 0), ("lost-settle", 1)] {
         let stage = Setting::new(name).await.stage(|_, _| ok()).await;
-        let lost = Fault::new(FaultAction::DropReply).service("dynamodb").skip(skip).times(1);
-        let fault = stage.aws.proxy().inject(lost.operation("BatchExecuteStatement"));
+        let lost = Fault::new(FaultAction::DropReply)
+            .service("dynamodb")
+            .skip(skip)
+            .times(1);
+        let fault = stage
+            .aws
+            .proxy()
+            .inject(lost.operation("BatchExecuteStatement"));
         stage.send_in_batches(&events("e", 10)).await;
         stage.until_delivered(10).await;
         assert_eq!(stage.aws.proxy().spoiled(fault), 1);
         assert_eq!(stage.effects(), [1; 10], "{name}");
         let rows = stage.bundle.ledger().rows().await.unwrap();
-        assert!(rows.iter().all(|row| row.number("crashes").unwrap_or(0) == 0));
+        assert!(
+            rows.iter()
+                .all(|row| row.number("crashes").unwrap_or(0) == 0)
+        );
     }
 }
 
@@ -224,9 +319,13 @@ async fn what_the_console_redrives_is_tried_again_where_it_did_not_deliver_f69()
     ]}"#;
     let mended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let is_mended = std::sync::Arc::clone(&mended);
-    let setting = Setting::new("redrive").await.routes(routes).with("MaxReceiveCount", 5);
+    let setting = Setting::new("redrive")
+        .await
+        .routes(routes)
+        .with("MaxReceiveCount", 5);
     let stage = setting.stage(move |received, _| {
-        let refuse = received.path == "/crm" && !is_mended.load(std::sync::atomic::Ordering::SeqCst);
+        let refuse =
+            received.path == "/crm" && !is_mended.load(std::sync::atomic::Ordering::SeqCst);
         Reply::status(if refuse { 422 } else { 200 })
     });
     let stage = stage.await;
@@ -244,9 +343,15 @@ async fn what_the_console_redrives_is_tried_again_where_it_did_not_deliver_f69()
             paths
         },
     );
-    assert_eq!(paths, BTreeMap::from([("/crm".to_owned(), 2), ("/audit".to_owned(), 1)]));
+    assert_eq!(
+        paths,
+        BTreeMap::from([("/crm".to_owned(), 2), ("/audit".to_owned(), 1)])
+    );
     let row = stage.row("e-1").await;
-    assert_eq!((row.status(), row.number("redrive_n")), ("COMPLETED", Some(1)));
+    assert_eq!(
+        (row.status(), row.number("redrive_n")),
+        ("COMPLETED", Some(1))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -274,5 +379,8 @@ async fn promise_7_one_aborting_message_among_nine_dies_alone() {
     let row = stage.row("bomb").await;
     assert_eq!((row.status(), row.dead_reason()), ("DEAD", Some("crashed")));
     assert_eq!(stage.requests("bomb").len(), 3);
-    assert_eq!(stage.bundle.dead_letters().depth().await.unwrap().total(), 1);
+    assert_eq!(
+        stage.bundle.dead_letters().depth().await.unwrap().total(),
+        1
+    );
 }

@@ -186,6 +186,22 @@ impl Bundle {
         }
     }
 
+    /// Maps the source queue to a function once more, as a second consumer would be.
+    pub async fn add_trigger(&self, function: &str) -> Result<(), LocalError> {
+        let body = json!({
+            "EventSourceArn": self.output("SourceQueueArn").unwrap_or_default(),
+            "FunctionName": function,
+            "BatchSize": 10,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        });
+        let path = "/2015-03-31/event-source-mappings/";
+        let made = self
+            .api
+            .rest("lambda", Method::POST, path, Some(&body))
+            .await;
+        made.map(drop)
+    }
+
     /// Stops a function's triggers, and waits until they stand still: what is sent stays in the
     /// queue, what is in flight ends.
     pub async fn pause(&self, function: &str) -> Result<(), LocalError> {

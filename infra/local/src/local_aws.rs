@@ -76,7 +76,8 @@ impl LocalAws {
         self.run.log()
     }
 
-    /// The processes that run a function now, oldest first. Linux only: elsewhere there are none.
+    /// The processes that run a function now, any function where the name is empty, oldest first.
+    /// Linux only: elsewhere there are none.
     pub fn sandboxes(&self, function: &str) -> Vec<Sandbox> {
         let mut found: Vec<Sandbox> = fs::read_dir("/proc")
             .into_iter()
@@ -163,6 +164,12 @@ impl Sandbox {
         kill(Pid::from_raw(self.pid), Signal::SIGKILL)
             .map_err(|error| LocalError::because(format!("cannot kill {}", self.pid), error))
     }
+
+    /// Freezes it, as Lambda freezes a sandbox: it hears nothing until somebody kills it.
+    pub fn stop(self) -> Result<(), LocalError> {
+        kill(Pid::from_raw(self.pid), Signal::SIGSTOP)
+            .map_err(|error| LocalError::because(format!("cannot stop {}", self.pid), error))
+    }
 }
 
 /// The folder of one run: its log, which stays, and its temporary files, which do not.
@@ -228,6 +235,9 @@ fn sandbox(folder: &Path, group: u32, function: &str) -> Option<Sandbox> {
     let name = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
     let of_function = environment
         .split(|byte| *byte == 0)
-        .any(|variable| variable == name.as_bytes());
+        .any(|variable| match function {
+            "" => variable.starts_with(name.as_bytes()),
+            _ => variable == name.as_bytes(),
+        });
     (alive && in_group && of_function).then_some(Sandbox { pid })
 }

@@ -40,9 +40,18 @@ pub(crate) struct Setting {
 impl Setting {
     /// A stand-in, and the bundle's usual parameters but for short times.
     pub(crate) async fn new(name: &'static str) -> Self {
-        let aws = LocalAws::start(&workspace()).await.expect("the stand-in starts");
-        let setting = Self { name, aws: Arc::new(aws), routes: ROUTES.to_owned(), parameters: Vec::new() };
-        setting.with("FunctionTimeoutSeconds", 6).with("VisibilityTimeoutSeconds", 8)
+        let aws = LocalAws::start(&workspace())
+            .await
+            .expect("the stand-in starts");
+        let setting = Self {
+            name,
+            aws: Arc::new(aws),
+            routes: ROUTES.to_owned(),
+            parameters: Vec::new(),
+        };
+        setting
+            .with("FunctionTimeoutSeconds", 6)
+            .with("VisibilityTimeoutSeconds", 8)
     }
 
     /// Another value of a parameter of the template.
@@ -73,9 +82,14 @@ impl Setting {
         for (name, value) in self.parameters {
             options = options.parameter(name, value);
         }
-        let bundle = Bundle::deploy(self.aws.endpoint(), &workspace(), built(), options);
+        let workspace = workspace();
+        let bundle = Bundle::deploy(self.aws.endpoint(), &workspace, built(), options);
         let bundle = bundle.await.expect("the bundle deploys");
-        Stage { bundle, receiver, aws: self.aws }
+        Stage {
+            bundle,
+            receiver,
+            aws: self.aws,
+        }
     }
 }
 
@@ -83,14 +97,24 @@ impl Stage {
     /// Sends events while the trigger stands still, so that they come in full batches.
     pub(crate) async fn send_in_batches(&self, bodies: &[String]) {
         let function = self.bundle.consumer_function();
-        self.bundle.pause(function).await.expect("the trigger stops");
+        self.bundle
+            .pause(function)
+            .await
+            .expect("the trigger stops");
         self.send(bodies).await;
-        self.bundle.resume(function).await.expect("the trigger starts");
+        self.bundle
+            .resume(function)
+            .await
+            .expect("the trigger starts");
     }
 
     /// Sends events.
     pub(crate) async fn send(&self, bodies: &[String]) -> Vec<String> {
-        self.bundle.source().send(bodies).await.expect("events are sent")
+        self.bundle
+            .source()
+            .send(bodies)
+            .await
+            .expect("events are sent")
     }
 
     /// Waits until both the queue is empty and this many distinct deliveries had an effect.
@@ -104,7 +128,13 @@ impl Stage {
     /// Waits until the dead-letter queue holds this many messages and the source queue none.
     pub(crate) async fn until_dead(&self, messages: u64) {
         self.until("the dead are in their queue", async |stage| {
-            let dead = stage.bundle.dead_letters().depth().await.expect("it can be asked").total();
+            let dead = stage
+                .bundle
+                .dead_letters()
+                .depth()
+                .await
+                .expect("it can be asked")
+                .total();
             dead == messages && stage.is_drained().await
         })
         .await;
@@ -117,7 +147,10 @@ impl Stage {
             if Instant::now() >= end {
                 let logs = self.logs().await.join("\n");
                 let stack = self.aws.log();
-                panic!("waited in vain until {what}; {}; the function said:\n{logs}", stack.display());
+                panic!(
+                    "waited in vain until {what}; {}; the function said:\n{logs}",
+                    stack.display()
+                );
             }
             sleep(Duration::from_millis(100)).await;
         }
@@ -125,7 +158,13 @@ impl Stage {
 
     /// Whether the source queue holds nothing.
     pub(crate) async fn is_drained(&self) -> bool {
-        self.bundle.source().depth().await.expect("the queue can be asked").total() == 0
+        self.bundle
+            .source()
+            .depth()
+            .await
+            .expect("the queue can be asked")
+            .total()
+            == 0
     }
 
     /// Effects by idempotency key.
@@ -136,19 +175,31 @@ impl Stage {
     /// Every request that the target saw for an event.
     pub(crate) fn requests(&self, event_id: &str) -> Vec<Exchange> {
         let all = self.receiver.exchanges();
-        all.into_iter().filter(|e| e.received.event_id() == Some(event_id)).collect()
+        all.into_iter()
+            .filter(|e| e.received.event_id() == Some(event_id))
+            .collect()
     }
 
     /// The ledger's row of an event sent by [`event`].
     pub(crate) async fn row(&self, id: &str) -> LedgerRow {
-        let rows = self.bundle.ledger().rows().await.expect("the ledger can be read");
-        let row = rows.into_iter().find(|row| row.pk().ends_with(&format!("\0{id}")));
+        let rows = self
+            .bundle
+            .ledger()
+            .rows()
+            .await
+            .expect("the ledger can be read");
+        let row = rows
+            .into_iter()
+            .find(|row| row.pk().ends_with(&format!("\0{id}")));
         row.expect("the event has a row")
     }
 
     /// What the function said.
     pub(crate) async fn logs(&self) -> Vec<String> {
-        self.bundle.logs(self.bundle.consumer_function()).await.expect("logs can be read")
+        self.bundle
+            .logs(self.bundle.consumer_function())
+            .await
+            .expect("logs can be read")
     }
 
     /// The processes that run the function.
@@ -170,7 +221,9 @@ pub(crate) fn event(id: &str) -> String {
 
 /// Events `prefix-0` to `prefix-(count - 1)`.
 pub(crate) fn events(prefix: &str, count: usize) -> Vec<String> {
-    (0..count).map(|n| event(&format!("{prefix}-{n}"))).collect()
+    (0..count)
+        .map(|n| event(&format!("{prefix}-{n}")))
+        .collect()
 }
 
 /// The project and its target folder.
