@@ -398,8 +398,10 @@ async fn wait_for_stack(api: &Api, stack: &str) -> Result<Option<String>, LocalE
     let end = Instant::now() + STACK_LIMIT;
     loop {
         // A stack that is gone is described by an error.
-        let Ok(description) = describe(api, stack).await else {
-            return Ok(None);
+        let description = match describe(api, stack).await {
+            Ok(description) => description,
+            Err(error) if error.chain().contains("does not exist") => return Ok(None),
+            Err(error) => return Err(error),
         };
         let status = element(&description, "StackStatus").unwrap_or_default();
         if status == "DELETE_COMPLETE" {

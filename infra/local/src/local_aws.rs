@@ -44,6 +44,12 @@ pub struct Sandbox {
 }
 
 impl LocalAws {
+    /// Installs MiniStack where it is not there yet. [`LocalAws::start`] does so too; a caller that
+    /// has slow work to do before learns sooner what is missing. Blocks, some 15 s the first time.
+    pub fn install(workspace: &Workspace) -> Result<(), LocalError> {
+        venv::python(workspace).map(|_| ())
+    }
+
     /// Starts a stand-in on a free port, with nothing in it; installs it first where it must.
     pub async fn start(workspace: &Workspace) -> Result<Self, LocalError> {
         let for_install = workspace.clone();

@@ -96,18 +96,18 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Runs the program and kills the whole group when the pipe breaks or when it ended by a crash and
-/// left children behind.
+/// Runs the program; kills the whole group when the pipe breaks, and ends what the program left
+/// behind when it ended.
 const LEASH: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null &
 program=$!
 (read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 &
-watch=$!
 exec 3<&-
 wait "$program"
 status=$?
-kill "$watch"
+trap '' TERM
+kill -TERM 0
 exit "$status"
 "#;
 

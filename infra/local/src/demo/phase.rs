@@ -115,8 +115,11 @@ async fn send(
             ids.into_iter()
                 .zip(hundred.iter().map(|event| event.id.clone())),
         );
-        progress.sent(sent.len());
-        while sent.len() >= 1000 && bundle.source().depth().await?.total() > BACKLOG {
+        loop {
+            progress.sent(sent.len());
+            if sent.len() < 1000 || bundle.source().depth().await?.total() <= BACKLOG {
+                break;
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }

@@ -45,8 +45,9 @@ impl Progress {
 
     /// So many messages are sent.
     pub(super) fn sent(&self, messages: usize) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(format!("{messages} messages sent"));
+        match &self.bar {
+            Some(bar) => bar.set_message(format!("{messages} messages sent")),
+            None => self.line(&format!("{messages} messages sent")),
         }
     }
 
@@ -55,15 +56,17 @@ impl Progress {
         let settled = u64::try_from(delivered)
             .unwrap_or(u64::MAX)
             .saturating_add(dead);
-        if let Some(bar) = &self.bar {
-            bar.set_position(settled);
-            bar.set_message(format!("{delivered} delivered, {dead} dead"));
-        } else if self.said.get().elapsed() >= LINE_EVERY {
-            self.said.set(Instant::now());
-            let (name, total) = (&self.name, self.total);
-            say(format!(
-                "{name}: {delivered} delivered, {dead} dead, of {total} events"
-            ));
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(settled);
+                bar.set_message(format!("{delivered} delivered, {dead} dead"));
+            }
+            None => {
+                let total = self.total;
+                self.line(&format!(
+                    "{delivered} delivered, {dead} dead, of {total} events"
+                ));
+            }
         }
     }
 
@@ -71,6 +74,14 @@ impl Progress {
     pub(super) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish();
+        }
+    }
+
+    /// Writes a line, unless one was written just now.
+    fn line(&self, what: &str) {
+        if self.said.get().elapsed() >= LINE_EVERY {
+            self.said.set(Instant::now());
+            say(format!("{}: {what}", self.name));
         }
     }
 }

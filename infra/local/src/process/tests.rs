@@ -61,3 +61,17 @@ fn the_programs_exit_code_is_handed_on() {
     let mut group = Group::spawn(command).unwrap();
     assert_eq!(group.wait().unwrap().code(), Some(7));
 }
+
+#[test]
+fn a_program_that_ends_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let mut command = Group::command("/bin/sh");
+    command
+        .arg("-c")
+        .arg(format!("sleep 60 & echo $! > {}; exit 3", file.display()));
+    let mut group = Group::spawn(command).unwrap();
+    assert_eq!(group.wait().unwrap().code(), Some(3));
+    let pid = fs::read_to_string(&file).unwrap().trim().to_owned();
+    assert!(eventually(|| !is_alive(&pid)));
+}

@@ -9,7 +9,7 @@ use clap::Parser;
 
 use waybill_local::account::Verdict;
 use waybill_local::demo::{self, Afterwards, DemoOptions, Report};
-use waybill_local::{LocalError, Profile, Workspace, functions, say};
+use waybill_local::{LocalAws, LocalError, Profile, Workspace, functions, say};
 
 /// Sends events of every kind through the bundle on a local AWS stand-in, to a target that
 /// misbehaves on purpose, and accounts for each of them.
@@ -60,8 +60,13 @@ fn main() -> ExitCode {
 /// Builds, runs, prints.
 async fn run(arguments: Arguments) -> Result<Report, LocalError> {
     let json = arguments.json;
-    let building = tokio::task::spawn_blocking(|| {
+    let needs_stand_in = arguments.endpoint.is_none();
+    let building = tokio::task::spawn_blocking(move || {
         let workspace = Workspace::find()?;
+        // First what may be missing here, then what takes minutes.
+        if needs_stand_in {
+            LocalAws::install(&workspace)?;
+        }
         let built = functions::build(&workspace, Profile::Release)?;
         Ok((workspace, built))
     });
