@@ -42,6 +42,12 @@ impl DynamoLedger {
         &self.table
     }
 
+    /// What its client is configured to.
+    #[cfg(test)]
+    pub(crate) fn config(&self) -> &aws_sdk_dynamodb::Config {
+        self.client.config()
+    }
+
     fn request(&self, write: &Write) -> BatchStatementRequest {
         let (statement, on_refusal) = match write {
             Write::Insert(record) => (Statement::insert(&self.table, record), None),

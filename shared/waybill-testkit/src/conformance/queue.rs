@@ -47,6 +47,8 @@ pub async fn queue<M: MakeQueue>(queues: &M) -> usize {
         .await;
     s.case("a received message is hidden", received_is_hidden(queues))
         .await;
+    s.case("a long poll waits for its time", long_poll(queues))
+        .await;
     s.case("zero makes visible at once", zero_is_now(queues))
         .await;
     s.case("a change replaces from now", change_replaces(queues))
@@ -154,6 +156,17 @@ async fn received_is_hidden<M: MakeQueue>(queues: &M) {
     send_body(&queue, "a").await;
     receive_one(&queue, HOUR).await;
     assert_nothing(&queue, Duration::from_secs(1)).await;
+}
+
+/// Longer than any other request may take.
+async fn long_poll<M: MakeQueue>(queues: &M) {
+    let queue = queues.make("long").await;
+    let began = Instant::now();
+    assert_nothing(&queue, Duration::from_secs(5)).await;
+    assert!(
+        began.elapsed() > Duration::from_secs(4),
+        "answered too early"
+    );
 }
 
 async fn zero_is_now<M: MakeQueue>(queues: &M) {
