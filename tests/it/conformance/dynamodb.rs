@@ -28,7 +28,7 @@ async fn the_ledger_in_dynamodb_passes_the_suite() {
     let local = DynamoDbLocal::get().await;
     local.make_table("suite").await;
     let rows = RawTable {
-        client: local.client(),
+        client: local.client().await,
         table: "suite",
     };
     conformance::ledger(&ledger_in(&local, "suite").await, &rows).await;
@@ -102,7 +102,7 @@ async fn a_take_over_is_answered_with_the_row_as_it_is_now() {
 async fn statements_of_one_batch_are_answered_one_by_one() {
     let local = DynamoDbLocal::get().await;
     local.make_table("facts").await;
-    let client = local.client();
+    let client = local.client().await;
     let insert = r#"INSERT INTO "facts" VALUE {'pk':?,'status':?}"#;
     for pk in ["stands", "old"] {
         batch(&client, [statement(insert, &[pk, "A"], false)]).await;
@@ -151,7 +151,7 @@ async fn statements_of_one_batch_are_answered_one_by_one() {
 async fn removes_share_no_keyword_and_may_name_what_is_not_there() {
     let local = DynamoDbLocal::get().await;
     local.make_table("removes").await;
-    let client = local.client();
+    let client = local.client().await;
     let insert = r#"INSERT INTO "removes" VALUE {'pk':?,'a':?,'b':?}"#;
     batch(&client, [statement(insert, &["k", "1", "2"], false)]).await;
     let condition = r#"WHERE "pk"=? RETURNING ALL NEW *"#;

@@ -21,7 +21,6 @@ use super::process::{Server, free_port};
 #[derive(Debug)]
 pub(crate) struct DynamoDbLocal {
     endpoint: String,
-    client: Client,
     _server: Server,
 }
 
@@ -61,7 +60,6 @@ impl DynamoDbLocal {
         }
         Self {
             endpoint,
-            client,
             _server: server,
         }
     }
@@ -71,14 +69,14 @@ impl DynamoDbLocal {
         &self.endpoint
     }
 
-    /// A client.
-    pub(crate) fn client(&self) -> Client {
-        self.client.clone()
+    /// A client; each test has its own, since connections end with the test that made them.
+    pub(crate) async fn client(&self) -> Client {
+        Client::new(&super::config_for(&self.endpoint).await)
     }
 
     /// Makes an empty ledger table.
     pub(crate) async fn make_table(&self, name: &str) {
-        make_table(&self.client, name).await;
+        make_table(&self.client().await, name).await;
     }
 }
 

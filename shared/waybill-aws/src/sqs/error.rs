@@ -52,9 +52,6 @@ where
             of_code(code, message, fault, asked, queue)
         }
         SdkError::TimeoutError(_) => broken_off(QueueErrorKind::Transient, "Timeout"),
-        SdkError::DispatchFailure(failure) if failure.is_user() => {
-            broken_off(QueueErrorKind::Permanent, "Dispatch")
-        }
         SdkError::DispatchFailure(_) => broken_off(QueueErrorKind::Transient, "Dispatch"),
         SdkError::ResponseError(_) => broken_off(QueueErrorKind::Transient, "Response"),
         SdkError::ConstructionFailure(_) => broken_off(QueueErrorKind::Permanent, "Construction"),
