@@ -42,7 +42,8 @@ impl DynamoDbLocal {
         let port = free_port();
         let mut command = Command::new("java");
         command
-            .args(["-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib", "-jar"])
+            .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .args(["-Djava.library.path=DynamoDBLocal_lib", "-jar"])
             .args(["DynamoDBLocal.jar", "-inMemory", "-port", &port.to_string()])
             .current_dir(home);
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dynamodb-{port}.log"));
