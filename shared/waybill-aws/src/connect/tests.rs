@@ -131,7 +131,10 @@ async fn a_missing_answer_is_an_error_at_its_own_place() {
 
 #[tokio::test]
 async fn an_unprocessed_key_is_an_error_and_not_a_missing_row() {
-    let body = r#"{"Responses":{"ledger":[]},"UnprocessedKeys":{"ledger":{"Keys":[{"pk":{"S":"test#b"}}]}}}"#;
+    let body = concat!(
+        r#"{"Responses":{"ledger":[]},"#,
+        r#""UnprocessedKeys":{"ledger":{"Keys":[{"pk":{"S":"test#b"}}]}}}"#
+    );
     let ledger = connection(answering("200 OK", body)).await.ledger("ledger");
     let answers = ledger.read(&[key("a"), key("b")]).await;
     assert_eq!(answers[0], Ok(None));

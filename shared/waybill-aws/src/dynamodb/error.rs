@@ -54,7 +54,7 @@ where
         SdkError::DispatchFailure(_) => broken_off(StoreErrorKind::Transient, "Dispatch"),
         SdkError::ResponseError(_) => broken_off(StoreErrorKind::Transient, "Response"),
         SdkError::ConstructionFailure(_) => broken_off(StoreErrorKind::Permanent, "Construction"),
-        other => broken_off(StoreErrorKind::Transient, &format!("{other}")),
+        _ => broken_off(StoreErrorKind::Transient, "Unknown"),
     }
 }
 
