@@ -5,16 +5,26 @@ pub(crate) mod ministack;
 pub(crate) mod process;
 pub(crate) mod stage;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, Region};
+
+use waybill_aws::connect::Connection;
 
 /// A configuration that reaches one endpoint and nothing else, whatever the environment says.
 pub(crate) async fn config_for(endpoint: &str) -> SdkConfig {
+    loader_for(endpoint).load().await
+}
+
+/// A connection as the functions make it, to one endpoint and nothing else.
+pub(crate) async fn connection_to(endpoint: &str) -> Connection {
+    let connection = Connection::load(loader_for(endpoint)).await;
+    connection.expect("a region is set")
+}
+
+fn loader_for(endpoint: &str) -> ConfigLoader {
     let credentials = Credentials::new("local", "local", None, None, "tests");
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(credentials)
         .endpoint_url(endpoint)
-        .load()
-        .await
 }

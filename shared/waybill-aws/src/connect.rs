@@ -7,7 +7,7 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 
 use crate::dynamodb::DynamoLedger;
 use crate::sqs::SqsQueue;
@@ -32,25 +32,24 @@ pub enum ConnectError {
 pub async fn connect() -> Result<Connection, ConnectError> {
     let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(ProfileFileRegionProvider::new());
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(REQUEST_TIMEOUT)
-        .build();
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .region(region)
-        .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(SQS_TRIES))
-        .load()
-        .await;
-    Connection::new(config)
+    Connection::load(aws_config::defaults(BehaviorVersion::latest()).region(region)).await
 }
 
 impl Connection {
-    /// A connection by a configuration that was made elsewhere: its time-outs and retries are the
-    /// caller's business, except that the ledger's client never retries.
-    pub fn new(config: SdkConfig) -> Result<Self, ConnectError> {
-        config.region().ok_or(ConnectError::RegionMissing)?;
-        Ok(Self { config })
+    /// A connection by a configuration that the caller began: region, credentials and endpoint are
+    /// the caller's, time-outs and retries are ours.
+    pub async fn load(loader: ConfigLoader) -> Result<Self, ConnectError> {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(REQUEST_TIMEOUT)
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(SQS_TRIES);
+        let loader = loader.timeout_config(timeouts).retry_config(retries);
+        let config = loader.load().await;
+        match config.region() {
+            Some(region) if !region.as_ref().is_empty() => Ok(Self { config }),
+            Some(_) | None => Err(ConnectError::RegionMissing),
+        }
     }
 
     /// The ledger in the DynamoDB table `table`. Its client makes one try: the engine retries
@@ -86,3 +85,6 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How often a request to SQS is tried.
 const SQS_TRIES: u32 = 3;
+
+#[cfg(test)]
+mod tests;

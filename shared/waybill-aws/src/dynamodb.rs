@@ -42,6 +42,13 @@ impl DynamoLedger {
         &self.table
     }
 
+    /// What its client is configured to.
+    #[cfg(test)]
+    pub(crate) fn config(&self) -> &aws_sdk_dynamodb::Config {
+        self.client.config()
+    }
+
+    /// One write as a statement. Only an `UPDATE` can be refused with the row that stands there.
     fn request(&self, write: &Write) -> BatchStatementRequest {
         let (statement, on_refusal) = match write {
             Write::Insert(record) => (Statement::insert(&self.table, record), None),
@@ -76,6 +83,7 @@ impl DynamoLedger {
         }
     }
 
+    /// What an error of one statement means.
     fn statement_error(&self, error: &BatchStatementError) -> StoreError {
         let code = error.code().map_or("Unknown", |code| code.as_str());
         let message = error.message().unwrap_or_default();

@@ -64,6 +64,7 @@ impl SqsQueue {
         Self::knowing(client, known)
     }
 
+    /// The queue of which this much is known.
     fn knowing(client: Client, known: Known) -> Self {
         Self {
             client,
@@ -71,11 +72,13 @@ impl SqsQueue {
         }
     }
 
+    /// Where the queue is.
     async fn url(&self) -> Result<&str, QueueError> {
         let url = self.known.url.get_or_try_init(|| self.ask_url()).await?;
         Ok(url)
     }
 
+    /// Asks where the queue of the known ARN is.
     async fn ask_url(&self) -> Result<String, QueueError> {
         let arn = self.known.arn.get().map_or("", String::as_str);
         let Some(queue) = QueueArn::parse(arn) else {
@@ -89,6 +92,7 @@ impl SqsQueue {
         reply.queue_url.ok_or_else(|| error::unanswered(arn))
     }
 
+    /// What messages say where they come from.
     async fn arn(&self) -> Result<&str, QueueError> {
         let ask = || async {
             let arn = self.attribute(QueueAttributeName::QueueArn).await?;
@@ -98,6 +102,7 @@ impl SqsQueue {
         Ok(arn)
     }
 
+    /// Asks for one attribute of the queue.
     async fn attribute(&self, name: QueueAttributeName) -> Result<Option<String>, QueueError> {
         let request = self
             .client

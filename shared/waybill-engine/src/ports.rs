@@ -19,7 +19,9 @@ pub trait Ledger: Send + Sync {
     /// Makes at most [`waybill_core::limit::STATEMENTS_MAX`] writes of distinct keys in one
     /// request; each succeeds or fails alone. Answers by position, one for each write.
     ///
-    /// A write that answers `Err` may have happened. One request is made; the caller retries.
+    /// A write that answers `Err` may have happened, whatever its kind. One request is made; the
+    /// caller retries. A request with too many writes, or with a key twice, is answered by
+    /// [`StoreErrorKind::Permanent`] at every position.
     fn write(
         &self,
         writes: &[Write],
@@ -86,7 +88,8 @@ pub enum StoreErrorKind {
     Permanent,
 }
 
-/// One SQS queue. Every answer is by position (F31); batch entry ids are positions (F32).
+/// One SQS queue. Every answer is by position (F31); batch entry ids are positions (F32). A batch
+/// of more than ten is refused whole, as [`QueueErrorKind::Permanent`], and has no effect.
 pub trait Queue: Send + Sync {
     /// Receives at most ten messages, waiting at most `wait` (0 to 20 s) for the first, and holds
     /// them for `visibility`.

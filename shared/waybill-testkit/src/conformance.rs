@@ -9,30 +9,23 @@ mod queue;
 pub use ledger::{Planted, RawRows, ledger};
 pub use queue::{MakeQueue, queue, trace_header};
 
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, join_all};
 
-/// The cases of one suite as they ran.
-#[derive(Default)]
-struct Suite {
-    passed: usize,
-    failed: Vec<&'static str>,
-}
+/// One fact, and what shows it.
+type Case<'a> = (&'static str, LocalBoxFuture<'a, ()>);
 
-impl Suite {
-    /// Runs one case to its end; a panic fails it.
-    async fn case(&mut self, name: &'static str, case: impl Future<Output = ()>) {
-        match AssertUnwindSafe(case).catch_unwind().await {
-            Ok(()) => self.passed += 1,
-            Err(_) => self.failed.push(name),
-        }
-    }
-
-    /// Fails when a case failed; answers how many passed.
-    fn end(self) -> usize {
-        assert!(self.failed.is_empty(), "cases failed: {:#?}", self.failed);
-        self.passed
-    }
+/// Runs every case to its end, side by side, since most of them wait; answers how many there are,
+/// or fails with the names of those that failed.
+async fn run(cases: Vec<Case<'_>>) -> usize {
+    let ran = cases.into_iter().map(|(name, case)| async move {
+        let ended = AssertUnwindSafe(case).catch_unwind().await;
+        (name, ended.is_ok())
+    });
+    let ran = join_all(ran).await;
+    let failed: Vec<_> = ran.iter().filter(|(_, passed)| !passed).collect();
+    assert!(failed.is_empty(), "cases failed: {failed:#?}");
+    ran.len()
 }

@@ -12,7 +12,8 @@ use waybill_engine::ports::{Ledger, StoreError, StoreErrorKind, Write, Written};
 /// A ledger in memory. Clones share their rows.
 ///
 /// Each write is conditional as its port says; a request that names a key twice, or too many, is
-/// refused whole.
+/// refused whole and changes nothing (DynamoDB may have written what stood before the repeated
+/// key).
 #[derive(Debug, Clone, Default)]
 pub struct FakeLedger {
     state: Arc<Mutex<State>>,
@@ -133,6 +134,7 @@ impl Ledger for FakeLedger {
 }
 
 impl State {
+    /// One write, alone.
     fn apply(&mut self, write: &Write) -> Written {
         match write {
             Write::Insert(record) => {
@@ -158,6 +160,7 @@ impl State {
         }
     }
 
+    /// Whether the row stands as the fence says; one that is not understood never does.
     fn stands(&self, key: &LedgerKey, fence: &Fence) -> bool {
         match self.rows.get(key) {
             Some(Row::Known(record)) => record.fence() == *fence,
@@ -165,6 +168,7 @@ impl State {
         }
     }
 
+    /// Puts the record and answers the row.
     fn put(&mut self, record: &Record) -> Row {
         let row = Row::Known(Box::new(record.clone()));
         self.rows.insert(record.key.clone(), row.clone());

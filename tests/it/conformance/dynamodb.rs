@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::types::{
     BatchStatementResponse, ReturnValuesOnConditionCheckFailure,
 };
 
-use waybill_aws::connect::Connection;
 use waybill_aws::dynamodb::DynamoLedger;
 use waybill_core::ledger::Status;
 use waybill_engine::ports::{Ledger, StoreErrorKind, Write, Written};
@@ -16,12 +15,12 @@ use waybill_testkit::conformance;
 use waybill_testkit::fixtures::{claimed, key, moved};
 
 use super::RawTable;
+use crate::support::connection_to;
 use crate::support::dynamodb_local::DynamoDbLocal;
 
 /// The ledger in a table of a running DynamoDB Local.
-fn ledger_in(local: &DynamoDbLocal, table: &str) -> DynamoLedger {
-    let connection = Connection::new(local.config().clone()).expect("a region is set");
-    connection.ledger(table)
+async fn ledger_in(local: &DynamoDbLocal, table: &str) -> DynamoLedger {
+    connection_to(local.endpoint()).await.ledger(table)
 }
 
 #[tokio::test]
@@ -29,10 +28,10 @@ async fn the_ledger_in_dynamodb_passes_the_suite() {
     let local = DynamoDbLocal::get().await;
     local.make_table("suite").await;
     let rows = RawTable {
-        client: local.client(),
+        client: local.client().await,
         table: "suite",
     };
-    conformance::ledger(&ledger_in(&local, "suite"), &rows).await;
+    conformance::ledger(&ledger_in(&local, "suite").await, &rows).await;
 }
 
 /// Every statement is answered with the error, yet what stood before the repeated key may have been
@@ -41,7 +40,7 @@ async fn the_ledger_in_dynamodb_passes_the_suite() {
 async fn two_writes_of_one_key_fail_the_whole_request() {
     let local = DynamoDbLocal::get().await;
     local.make_table("twice").await;
-    let ledger = ledger_in(&local, "twice");
+    let ledger = ledger_in(&local, "twice").await;
     let writes = [("a", 1), ("a", 2), ("b", 1)].map(|(name, by)| Write::Insert(claimed(name, by)));
     for answer in ledger.write(&writes).await {
         let error = answer.unwrap_err();
@@ -55,7 +54,7 @@ async fn two_writes_of_one_key_fail_the_whole_request() {
 async fn too_many_writes_are_refused_whole() {
     let local = DynamoDbLocal::get().await;
     local.make_table("many").await;
-    let ledger = ledger_in(&local, "many");
+    let ledger = ledger_in(&local, "many").await;
     let writes: Vec<_> = (0..26)
         .map(|n| Write::Insert(claimed(&n.to_string(), 1)))
         .collect();
@@ -68,7 +67,7 @@ async fn too_many_writes_are_refused_whole() {
 #[tokio::test]
 async fn a_missing_table_says_what_to_do() {
     let local = DynamoDbLocal::get().await;
-    let ledger = ledger_in(&local, "nowhere");
+    let ledger = ledger_in(&local, "nowhere").await;
     let write = ledger.write(&[Write::Insert(claimed("a", 1))]).await;
     let read = ledger.read(&[key("a")]).await;
     for error in [write[0].clone().unwrap_err(), read[0].clone().unwrap_err()] {
@@ -84,7 +83,7 @@ async fn a_missing_table_says_what_to_do() {
 async fn a_take_over_is_answered_with_the_row_as_it_is_now() {
     let local = DynamoDbLocal::get().await;
     local.make_table("taken").await;
-    let ledger = ledger_in(&local, "taken");
+    let ledger = ledger_in(&local, "taken").await;
     let seen = moved(&claimed("a", 1), Status::Pending);
     let next = moved(&seen, Status::InProgress);
     ledger.write(&[Write::Insert(seen.clone())]).await;
@@ -103,7 +102,7 @@ async fn a_take_over_is_answered_with_the_row_as_it_is_now() {
 async fn statements_of_one_batch_are_answered_one_by_one() {
     let local = DynamoDbLocal::get().await;
     local.make_table("facts").await;
-    let client = local.client();
+    let client = local.client().await;
     let insert = r#"INSERT INTO "facts" VALUE {'pk':?,'status':?}"#;
     for pk in ["stands", "old"] {
         batch(&client, [statement(insert, &[pk, "A"], false)]).await;
@@ -152,7 +151,7 @@ async fn statements_of_one_batch_are_answered_one_by_one() {
 async fn removes_share_no_keyword_and_may_name_what_is_not_there() {
     let local = DynamoDbLocal::get().await;
     local.make_table("removes").await;
-    let client = local.client();
+    let client = local.client().await;
     let insert = r#"INSERT INTO "removes" VALUE {'pk':?,'a':?,'b':?}"#;
     batch(&client, [statement(insert, &["k", "1", "2"], false)]).await;
     let condition = r#"WHERE "pk"=? RETURNING ALL NEW *"#;
@@ -168,7 +167,7 @@ async fn removes_share_no_keyword_and_may_name_what_is_not_there() {
 async fn a_read_that_names_a_key_twice_is_refused_whole() {
     let local = DynamoDbLocal::get().await;
     local.make_table("reads").await;
-    let ledger = ledger_in(&local, "reads");
+    let ledger = ledger_in(&local, "reads").await;
     for answer in ledger.read(&[key("a"), key("a")]).await {
         assert_eq!(answer.unwrap_err().code, "ValidationException");
     }

@@ -12,6 +12,7 @@ use waybill_testkit::conformance::{self, MakeQueue};
 use super::RawTable;
 use crate::support::dynamodb_local::make_table;
 use crate::support::ministack::Ministack;
+use crate::support::{config_for, connection_to};
 
 /// Queues in a running MiniStack.
 struct Queues {
@@ -20,10 +21,10 @@ struct Queues {
 }
 
 impl Queues {
-    fn new(stack: &Ministack) -> Self {
+    async fn of(stack: &Ministack) -> Self {
         Self {
-            connection: Connection::new(stack.config().clone()).expect("a region is set"),
-            client: Client::new(stack.config()),
+            connection: connection_to(stack.endpoint()).await,
+            client: Client::new(&config_for(stack.endpoint()).await),
         }
     }
 
@@ -72,15 +73,15 @@ impl MakeQueue for Queues {
 #[tokio::test]
 async fn the_queue_in_ministack_passes_the_suite() {
     let stack = Ministack::start().await;
-    conformance::queue(&Queues::new(&stack)).await;
+    conformance::queue(&Queues::of(&stack).await).await;
 }
 
 #[tokio::test]
 async fn the_ledger_in_ministack_passes_the_suite() {
     let stack = Ministack::start().await;
-    let client = aws_sdk_dynamodb::Client::new(stack.config());
+    let client = aws_sdk_dynamodb::Client::new(&config_for(stack.endpoint()).await);
     make_table(&client, "suite").await;
-    let connection = Connection::new(stack.config().clone()).expect("a region is set");
+    let connection = connection_to(stack.endpoint()).await;
     let rows = RawTable {
         client,
         table: "suite",

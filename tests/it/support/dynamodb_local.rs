@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -21,7 +20,7 @@ use super::process::{Server, free_port};
 /// A running DynamoDB Local, in memory; ends when the last test lets go of it.
 #[derive(Debug)]
 pub(crate) struct DynamoDbLocal {
-    config: SdkConfig,
+    endpoint: String,
     _server: Server,
 }
 
@@ -43,13 +42,14 @@ impl DynamoDbLocal {
         let port = free_port();
         let mut command = Command::new("java");
         command
-            .args(["-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib", "-jar"])
+            .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .args(["-Djava.library.path=DynamoDBLocal_lib", "-jar"])
             .args(["DynamoDBLocal.jar", "-inMemory", "-port", &port.to_string()])
             .current_dir(home);
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dynamodb-{port}.log"));
         let mut server = Server::start(&command, &log);
-        let config = super::config_for(&format!("http://127.0.0.1:{port}")).await;
-        let client = Client::new(&config);
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let client = Client::new(&super::config_for(&endpoint).await);
         let until = Instant::now() + START_LIMIT;
         while client.list_tables().send().await.is_err() {
             assert!(
@@ -60,24 +60,24 @@ impl DynamoDbLocal {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Self {
-            config,
+            endpoint,
             _server: server,
         }
     }
 
-    /// How to reach it.
-    pub(crate) fn config(&self) -> &SdkConfig {
-        &self.config
+    /// Where it listens.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
-    /// A client.
-    pub(crate) fn client(&self) -> Client {
-        Client::new(&self.config)
+    /// A client; each test has its own, since connections end with the test that made them.
+    pub(crate) async fn client(&self) -> Client {
+        Client::new(&super::config_for(&self.endpoint).await)
     }
 
     /// Makes an empty ledger table.
     pub(crate) async fn make_table(&self, name: &str) {
-        make_table(&self.client(), name).await;
+        make_table(&self.client().await, name).await;
     }
 }
 

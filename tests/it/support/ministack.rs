@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use tokio::time::Instant;
 
@@ -13,7 +12,7 @@ use super::process::{Server, free_port};
 /// A running MiniStack; ends with the test.
 #[derive(Debug)]
 pub(crate) struct Ministack {
-    config: SdkConfig,
+    endpoint: String,
     _server: Server,
 }
 
@@ -29,8 +28,7 @@ impl Ministack {
             .env("IOT_MTLS_ENABLED", "0");
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ministack-{port}.log"));
         let mut server = Server::start(&command, &log);
-        let config = super::config_for(&endpoint).await;
-        let client = Client::new(&config);
+        let client = Client::new(&super::config_for(&endpoint).await);
         let until = Instant::now() + Duration::from_secs(60);
         while client.list_queues().send().await.is_err() {
             assert!(
@@ -42,13 +40,13 @@ impl Ministack {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Self {
-            config,
+            endpoint,
             _server: server,
         }
     }
 
-    /// How to reach it.
-    pub(crate) fn config(&self) -> &SdkConfig {
-        &self.config
+    /// Where it listens.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 }

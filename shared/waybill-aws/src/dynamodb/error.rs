@@ -51,13 +51,10 @@ where
             judged
         }
         SdkError::TimeoutError(_) => broken_off(StoreErrorKind::Transient, "Timeout"),
-        SdkError::DispatchFailure(failure) if failure.is_user() => {
-            broken_off(StoreErrorKind::Permanent, "Dispatch")
-        }
         SdkError::DispatchFailure(_) => broken_off(StoreErrorKind::Transient, "Dispatch"),
         SdkError::ResponseError(_) => broken_off(StoreErrorKind::Transient, "Response"),
         SdkError::ConstructionFailure(_) => broken_off(StoreErrorKind::Permanent, "Construction"),
-        other => broken_off(StoreErrorKind::Transient, &format!("{other}")),
+        _ => broken_off(StoreErrorKind::Transient, "Unknown"),
     }
 }
 

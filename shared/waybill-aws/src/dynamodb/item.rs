@@ -161,6 +161,7 @@ fn death(item: &Item) -> Result<Option<Death>, String> {
     }))
 }
 
+/// A route as it is written.
 fn route_value(record: &RouteRecord) -> AttributeValue {
     let optional = [
         (route::ATTEMPTS, unless_zero(record.attempts)),
@@ -174,6 +175,7 @@ fn route_value(record: &RouteRecord) -> AttributeValue {
     map(named.into_iter().chain(optional))
 }
 
+/// A route as it is read.
 fn route_record(item: &Item) -> Result<RouteRecord, String> {
     Ok(RouteRecord {
         name: word_of(item, route::NAME, RouteName::new)?,
@@ -184,6 +186,7 @@ fn route_record(item: &Item) -> Result<RouteRecord, String> {
     })
 }
 
+/// An attempt as it is written.
 fn attempt_value(record: &AttemptRecord) -> AttributeValue {
     map([
         (attempt::AT, Some(time(record.at))),
@@ -194,6 +197,7 @@ fn attempt_value(record: &AttemptRecord) -> AttributeValue {
     ])
 }
 
+/// An attempt as it is read.
 fn attempt_record(item: &Item) -> Result<AttemptRecord, String> {
     let words = |name| Ok::<_, String>(text_of(item, name)?.unwrap_or_default().to_owned());
     Ok(AttemptRecord {
@@ -217,28 +221,34 @@ fn time(value: Timestamp) -> AttributeValue {
     number(value.as_millis())
 }
 
+/// A count; left out when it is zero.
 fn unless_zero(value: u32) -> Option<AttributeValue> {
     (value != 0).then(|| number(value.into()))
 }
 
+/// A text; left out when it is empty.
 fn unless_empty(value: &str) -> Option<AttributeValue> {
     (!value.is_empty()).then(|| text(value))
 }
 
+/// A list; left out when it is empty.
 fn list<T>(values: &[T], value: impl Fn(&T) -> AttributeValue) -> Option<AttributeValue> {
     let values: Vec<_> = values.iter().map(value).collect();
     (!values.is_empty()).then_some(AttributeValue::L(values))
 }
 
+/// A map of what is there.
 fn map(values: impl IntoIterator<Item = (&'static str, Option<AttributeValue>)>) -> AttributeValue {
     let some = |(name, value): (&str, Option<_>)| value.map(|value| (name.to_owned(), value));
     AttributeValue::M(values.into_iter().filter_map(some).collect())
 }
 
+/// What must be there.
 fn need<T>(name: &str, value: Option<T>) -> Result<T, String> {
     value.ok_or_else(|| format!("the row has no `{name}`"))
 }
 
+/// What is said of an attribute whose type or value is not ours.
 fn not_understood(name: &str) -> String {
     format!("the row's `{name}` is not understood")
 }
@@ -253,17 +263,20 @@ fn word_of<'a, T>(
     parse(word).ok_or_else(|| not_understood(name))
 }
 
+/// A text, where it is there; another type is not understood.
 fn text_of<'a>(item: &'a Item, name: &str) -> Result<Option<&'a str>, String> {
     let text = item.get(name).map(|value| value.as_s());
     let text = text.transpose().map_err(|_| not_understood(name))?;
     Ok(text.map(String::as_str))
 }
 
+/// A truth value, as [`text_of`].
 fn bool_of(item: &Item, name: &str) -> Result<Option<bool>, String> {
     let value = item.get(name).map(|value| value.as_bool().copied());
     value.transpose().map_err(|_| not_understood(name))
 }
 
+/// A whole number, as [`text_of`]; one that is negative or too large is not understood.
 fn u64_of(item: &Item, name: &str) -> Result<Option<u64>, String> {
     let number = |value: &AttributeValue| value.as_n().ok().and_then(|n| n.parse().ok());
     let value = item
@@ -272,11 +285,13 @@ fn u64_of(item: &Item, name: &str) -> Result<Option<u64>, String> {
     value.transpose()
 }
 
+/// A small whole number, as [`u64_of`].
 fn u32_of(item: &Item, name: &str) -> Result<Option<u32>, String> {
     let value = u64_of(item, name)?.map(|n| u32::try_from(n).map_err(|_| not_understood(name)));
     value.transpose()
 }
 
+/// A point in time, as [`u64_of`].
 fn time_of(item: &Item, name: &str) -> Result<Option<Timestamp>, String> {
     Ok(u64_of(item, name)?.map(Timestamp::from_millis))
 }

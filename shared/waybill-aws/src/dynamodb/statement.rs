@@ -65,6 +65,7 @@ impl Statement {
         self
     }
 
+    /// A statement's first words, around the table's name.
     fn begin(before: &str, table: &str, after: &str) -> Self {
         let mut text = String::with_capacity(TEXT_USUAL);
         text.push_str(before);
@@ -76,6 +77,7 @@ impl Statement {
         }
     }
 
+    /// Names an attribute and adds its value.
     fn value(&mut self, name: &str, after: &str, value: AttributeValue) {
         self.text.push_str(name);
         self.text.push_str(after);

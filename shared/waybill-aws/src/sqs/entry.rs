@@ -47,6 +47,7 @@ pub(super) fn message(received: Received, queue_arn: &str) -> Option<Message> {
     })
 }
 
+/// A sender's attribute as it was received.
 fn attribute(value: MessageAttributeValue) -> MessageAttribute {
     MessageAttribute {
         data_type: value.data_type,

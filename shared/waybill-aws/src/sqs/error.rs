@@ -52,13 +52,10 @@ where
             of_code(code, message, fault, asked, queue)
         }
         SdkError::TimeoutError(_) => broken_off(QueueErrorKind::Transient, "Timeout"),
-        SdkError::DispatchFailure(failure) if failure.is_user() => {
-            broken_off(QueueErrorKind::Permanent, "Dispatch")
-        }
         SdkError::DispatchFailure(_) => broken_off(QueueErrorKind::Transient, "Dispatch"),
         SdkError::ResponseError(_) => broken_off(QueueErrorKind::Transient, "Response"),
         SdkError::ConstructionFailure(_) => broken_off(QueueErrorKind::Permanent, "Construction"),
-        other => broken_off(QueueErrorKind::Transient, &format!("{other}")),
+        _ => broken_off(QueueErrorKind::Transient, "Unknown"),
     }
 }
 
@@ -75,12 +72,14 @@ pub(super) fn of_entry(entry: &BatchResultErrorEntry, asked: Asked, queue: &str)
 /// Whose fault SQS says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
+    /// Ours: the same request is answered the same.
     Sender,
+    /// The service's: it may pass.
     Service,
 }
 
 /// An error by its code and by whose fault it is. Codes come with a prefix from the older
-/// protocol and with `Exception` or `Fault` at their end from some services in front.
+/// protocol and without it from the newer one.
 fn of_code(code: &str, message: &str, fault: Fault, asked: Asked, queue: &str) -> QueueError {
     let name = code.rsplit(['.', '#']).next().unwrap_or(code);
     let by_handle = matches!(asked, Asked::Change | Asked::Delete);
@@ -122,6 +121,7 @@ fn of_code(code: &str, message: &str, fault: Fault, asked: Asked, queue: &str) -
     }
 }
 
+/// The permission that a request needs.
 fn permission(asked: Asked) -> &'static str {
     match asked {
         Asked::Receive => "sqs:ReceiveMessage",

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use waybill_core::id::LedgerKey;
 use waybill_core::ledger::{Record, RouteState, Row, Status};
 use waybill_core::limit::{ATTEMPTS_KEPT, BATCH_GET_MAX, STATEMENTS_MAX};
@@ -10,7 +12,7 @@ use waybill_core::outcome::DeadReason;
 use waybill_core::time::Timestamp;
 use waybill_engine::ports::{Ledger, StoreError, Write, Written};
 
-use super::Suite;
+use super::run;
 use crate::fixtures::{
     NOW, attempt_record, claimed, death, key, message_id, moved, owner, route_record,
 };
@@ -59,39 +61,69 @@ impl Planted {
 ///
 /// When a case fails; the message names all that did.
 pub async fn ledger<L: Ledger, R: RawRows>(ledger: &L, rows: &R) -> usize {
-    let mut suite = Suite::default();
-    let s = &mut suite;
-    s.case("an insert wins once", insert_wins_once(ledger))
-        .await;
-    s.case("a missing row reads as none", missing_row(ledger))
-        .await;
-    s.case("every field survives", every_field_survives(ledger))
-        .await;
-    s.case("a take-over holds the rev it read", take_over(ledger))
-        .await;
-    s.case("a stale take-over shows the row", stale_take_over(ledger))
-        .await;
-    s.case("a fence that does not hold refuses", fenced_settles(ledger))
-        .await;
-    s.case("a repeated write shows itself", repeated_write(ledger))
-        .await;
-    s.case("a completed write removes", completed_removes(ledger))
-        .await;
-    s.case("rows of others read as unknown", unknown_rows(ledger, rows))
-        .await;
-    s.case("mixed writes go one by one", mixed_writes(ledger))
-        .await;
-    s.case("twenty-five writes go at once", writes_at_once(ledger))
-        .await;
-    s.case("a hundred keys are read at once", reads_at_once(ledger))
-        .await;
-    s.case("a swept row refuses a settle", swept_row(ledger, rows))
-        .await;
-    s.case("an expired row is still read", expired_row(ledger))
-        .await;
-    s.case("nothing asked is nothing answered", nothing_asked(ledger))
-        .await;
-    suite.end()
+    run(vec![
+        (
+            "an insert wins once",
+            insert_wins_once(ledger).boxed_local(),
+        ),
+        (
+            "a missing row reads as none",
+            missing_row(ledger).boxed_local(),
+        ),
+        (
+            "every field survives",
+            every_field_survives(ledger).boxed_local(),
+        ),
+        (
+            "a take-over holds the rev it read",
+            take_over(ledger).boxed_local(),
+        ),
+        (
+            "a stale take-over shows the row",
+            stale_take_over(ledger).boxed_local(),
+        ),
+        (
+            "a fence that does not hold refuses",
+            fenced_settles(ledger).boxed_local(),
+        ),
+        (
+            "a repeated write shows itself",
+            repeated_write(ledger).boxed_local(),
+        ),
+        (
+            "a completed write removes",
+            completed_removes(ledger).boxed_local(),
+        ),
+        (
+            "rows of others read as unknown",
+            unknown_rows(ledger, rows).boxed_local(),
+        ),
+        (
+            "mixed writes go one by one",
+            mixed_writes(ledger).boxed_local(),
+        ),
+        (
+            "twenty-five writes go at once",
+            writes_at_once(ledger).boxed_local(),
+        ),
+        (
+            "a hundred keys are read at once",
+            reads_at_once(ledger).boxed_local(),
+        ),
+        (
+            "a swept row refuses a settle",
+            swept_row(ledger, rows).boxed_local(),
+        ),
+        (
+            "an expired row is still read",
+            expired_row(ledger).boxed_local(),
+        ),
+        (
+            "nothing asked is nothing answered",
+            nothing_asked(ledger).boxed_local(),
+        ),
+    ])
+    .await
 }
 
 async fn insert_wins_once<L: Ledger>(ledger: &L) {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use waybill_core::id::ReceiptHandle;
@@ -14,7 +15,7 @@ use waybill_core::limit::SQS_BATCH_MAX;
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_engine::ports::{Outgoing, Queue, QueueErrorKind, VisibilityChange};
 
-use super::Suite;
+use super::run;
 use crate::fixtures::text;
 
 /// Makes empty standard queues.
@@ -40,29 +41,51 @@ pub trait MakeQueue: Sync {
 ///
 /// When a case fails; the message names all that did.
 pub async fn queue<M: MakeQueue>(queues: &M) -> usize {
-    let mut suite = Suite::default();
-    let s = &mut suite;
-    s.case("sent is received", sent_is_received(queues)).await;
-    s.case("attributes survive", attributes_survive(queues))
-        .await;
-    s.case("a received message is hidden", received_is_hidden(queues))
-        .await;
-    s.case("zero makes visible at once", zero_is_now(queues))
-        .await;
-    s.case("a change replaces from now", change_replaces(queues))
-        .await;
-    s.case("a stale handle promises nothing", stale_handle(queues))
-        .await;
-    s.case("a bad handle fails alone", bad_handle(queues)).await;
-    s.case("a deleted message is gone", deleted_is_gone(queues))
-        .await;
-    s.case("more than ten are refused whole", more_than_ten(queues))
-        .await;
-    s.case("nothing asked is nothing answered", nothing_asked(queues))
-        .await;
-    s.case("the redrive policy moves", redrive_policy(queues))
-        .await;
-    suite.end()
+    run(vec![
+        ("sent is received", sent_is_received(queues).boxed_local()),
+        (
+            "attributes survive",
+            attributes_survive(queues).boxed_local(),
+        ),
+        (
+            "a received message is hidden",
+            received_is_hidden(queues).boxed_local(),
+        ),
+        (
+            "a long poll waits for its time",
+            long_poll(queues).boxed_local(),
+        ),
+        (
+            "zero makes visible at once",
+            zero_is_now(queues).boxed_local(),
+        ),
+        (
+            "a change replaces from now",
+            change_replaces(queues).boxed_local(),
+        ),
+        (
+            "a stale handle promises nothing",
+            stale_handle(queues).boxed_local(),
+        ),
+        ("a bad handle fails alone", bad_handle(queues).boxed_local()),
+        (
+            "a deleted message is gone",
+            deleted_is_gone(queues).boxed_local(),
+        ),
+        (
+            "more than ten are refused whole",
+            more_than_ten(queues).boxed_local(),
+        ),
+        (
+            "nothing asked is nothing answered",
+            nothing_asked(queues).boxed_local(),
+        ),
+        (
+            "the redrive policy moves",
+            redrive_policy(queues).boxed_local(),
+        ),
+    ])
+    .await
 }
 
 async fn sent_is_received<M: MakeQueue>(queues: &M) {
@@ -154,6 +177,17 @@ async fn received_is_hidden<M: MakeQueue>(queues: &M) {
     send_body(&queue, "a").await;
     receive_one(&queue, HOUR).await;
     assert_nothing(&queue, Duration::from_secs(1)).await;
+}
+
+/// Longer than any other request may take.
+async fn long_poll<M: MakeQueue>(queues: &M) {
+    let queue = queues.make("long").await;
+    let began = Instant::now();
+    assert_nothing(&queue, Duration::from_secs(5)).await;
+    assert!(
+        began.elapsed() > Duration::from_secs(4),
+        "answered too early"
+    );
 }
 
 async fn zero_is_now<M: MakeQueue>(queues: &M) {
