@@ -1,8 +1,6 @@
 //! The Lambda function that SQS triggers: delivers each message along its routes.
 
 mod config;
-mod handler;
-mod records;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,13 +15,13 @@ use waybill_aws::http::{HttpClient, HttpTarget};
 use waybill_aws::sqs::SqsQueue;
 use waybill_core::routes::TargetSpec;
 use waybill_core::time::Timestamp;
+use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
 use waybill_engine::ports::Target;
 use waybill_engine::router::Router;
 use waybill_engine::telemetry;
 
 use crate::config::ConsumerConfig;
-use crate::handler::Consumer;
 
 /// The function with its real outside.
 type Function = Consumer<Router, DynamoLedger, System, SqsQueue>;

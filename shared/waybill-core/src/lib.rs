@@ -4,7 +4,7 @@
 //! test of any of it needs none of these. The loops that obey these decisions are in
 //! `waybill-engine`, the translation to AWS and HTTP in `waybill-aws`.
 //!
-//! In reading order: what arrives ([`message`], [`event`], [`envelope`], [`key`], [`digest`]),
+//! In reading order: what arrives ([`sqs_event`], [`message`], [`event`], [`envelope`], [`key`], [`digest`]),
 //! where it goes ([`routes`], [`http`]), who may work on it ([`ledger`]), what became of it ([`outcome`],
 //! [`retry`], [`deadline`]) and what is answered ([`batch`]).
 
@@ -22,4 +22,5 @@ pub mod message;
 pub mod outcome;
 pub mod retry;
 pub mod routes;
+pub mod sqs_event;
 pub mod time;

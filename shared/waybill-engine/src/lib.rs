@@ -3,10 +3,11 @@
 //! What is decided is decided in `waybill-core`; what is outside is behind [`ports`]. Nothing here
 //! names a vendor, and nothing outlives the invocation that began it (F64).
 //!
-//! [`engine`] runs a batch through a [`handler`]; [`router`] is the handler that delivers along
+//! [`consumer`] turns invocations into batches; [`engine`] runs a batch through a [`handler`]; [`router`] is the handler that delivers along
 //! the routes of a file.
 
 mod claims;
+pub mod consumer;
 pub mod engine;
 mod hand_back;
 pub mod handler;

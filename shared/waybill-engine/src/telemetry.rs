@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use waybill_core::id::RouteName;
 use waybill_core::message::Message;
@@ -13,15 +15,23 @@ use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcom
 use crate::ports::{QueueError, StoreError};
 use crate::work::{Finished, Over};
 
-/// Writes events as JSON lines to standard output, which Lambda keeps; `RUST_LOG` says which,
-/// `info` where it is not set.
+/// Writes events as JSON lines to standard output, which Lambda keeps. `RUST_LOG` says which, as
+/// levels by target (`info,waybill_engine=debug`); `info` where it is not set or says nothing that
+/// can be read.
 pub fn init() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_env_filter(filter);
-    let _ = lines.with_target(false).with_current_span(false).try_init();
+    let said = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|said| said.parse::<Targets>().ok());
+    let filter = said.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true);
+    let lines = lines
+        .with_target(false)
+        .with_current_span(false)
+        .with_span_list(false);
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
+        .try_init();
 }
 
 /// The process cannot start. The line says what is wrong and what to do.

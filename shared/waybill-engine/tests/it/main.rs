@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod consumer;
 mod dead;
 mod delivery;
 mod leases;

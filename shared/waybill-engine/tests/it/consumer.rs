@@ -1,3 +1,6 @@
+//! Invocations: payloads in, answers out.
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,11 +11,12 @@ use waybill_core::ledger::{DeadLetter, OnRejected};
 use waybill_core::outcome::Attempt;
 use waybill_core::retry::RetryPolicy;
 use waybill_core::routes::OnConflict;
-use waybill_engine::engine::Config;
-use waybill_engine::handler::{Delivery, Plan, Policy};
+use waybill_core::sqs_event::PayloadError;
+use waybill_engine::consumer::Consumer;
+use waybill_engine::engine::{Config, Engine, Source};
+use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
+use waybill_engine::ports::Ambient;
 use waybill_testkit::{FakeLedger, FakeQueue, TestAmbient, fixtures};
-
-use super::*;
 
 /// Delivers what says `ok` and fails the rest.
 struct Picky;

@@ -1,4 +1,4 @@
-//! The payload that the event source mapping sends, read record by record from raw JSON: one
+//! The payload that an SQS event source mapping sends to Lambda, read record by record from raw JSON: one
 //! record that will not parse never harms the others (F14).
 
 use std::collections::BTreeMap;
@@ -8,24 +8,24 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use waybill_core::id::{MessageId, ReceiptHandle};
-use waybill_core::message::{AttributeValue, Message, MessageAttribute};
-use waybill_core::time::Timestamp;
+use crate::id::{MessageId, ReceiptHandle};
+use crate::message::{AttributeValue, Message, MessageAttribute};
+use crate::time::Timestamp;
 
 /// A batch as it was received.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
+pub struct Batch {
     /// The id of every record, in order: the only ids that an answer may name (F12).
-    pub(crate) ids: Vec<MessageId>,
+    pub ids: Vec<MessageId>,
     /// The records that could be read, each with its place in `ids`.
-    pub(crate) messages: Vec<(usize, Message)>,
+    pub messages: Vec<(usize, Message)>,
     /// The records that could not, each with its place and what is wrong with it.
-    pub(crate) unread: Vec<(usize, String)>,
+    pub unread: Vec<(usize, String)>,
 }
 
 /// Why a payload is refused as a whole: every message of it stays in the queue.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PayloadError {
+pub enum PayloadError {
     /// It is no SQS event.
     #[error(
         "the payload is not an SQS event ({0}); invoke this function by an SQS event source \
@@ -48,7 +48,12 @@ pub(crate) enum PayloadError {
 
 impl Batch {
     /// Reads a payload.
-    pub(crate) fn parse(payload: &str) -> Result<Self, PayloadError> {
+    ///
+    /// # Errors
+    ///
+    /// When no answer could be right for every record: then the invocation must fail, so that
+    /// every message stays.
+    pub fn parse(payload: &str) -> Result<Self, PayloadError> {
         let event: RawEvent<'_> = serde_json::from_str(payload).map_err(PayloadError::NotSqs)?;
         let mut batch = Self::default();
         let mut queue: Option<String> = None;

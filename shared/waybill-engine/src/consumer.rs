@@ -1,20 +1,21 @@
-//! An SQS event in, engine calls, a batch response out.
+//! An SQS event in, engine calls, a batch response out: what a function that SQS triggers does
+//! with each invocation.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use waybill_core::batch::{BatchResponse, Handed};
 use waybill_core::deadline::Budget;
+use waybill_core::sqs_event::{Batch, PayloadError};
 use waybill_core::time::Timestamp;
-use waybill_engine::engine::{Engine, Source};
-use waybill_engine::handler::Handler;
-use waybill_engine::ports::{Ambient, Ledger, Queue};
-use waybill_engine::telemetry;
 
-use crate::records::{Batch, PayloadError};
+use crate::engine::{Engine, Source};
+use crate::handler::Handler;
+use crate::ports::{Ambient, Ledger, Queue};
+use crate::telemetry;
 
 /// The function, kept between invocations; it may serve several at once.
-pub(crate) struct Consumer<H, L, A, Q> {
+pub struct Consumer<H, L, A, Q> {
     engine: Engine<H, L, A>,
     ambient: A,
     open: Box<Open<Q>>,
@@ -26,7 +27,7 @@ type Open<Q> = dyn Fn(&str) -> Source<Q> + Send + Sync;
 
 impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
     /// A function over its engine; `open` makes a source of a queue's ARN, once for each.
-    pub(crate) fn new(
+    pub fn new(
         engine: Engine<H, L, A>,
         ambient: A,
         open: impl Fn(&str) -> Source<Q> + Send + Sync + 'static,
@@ -40,7 +41,7 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
     }
 
     /// Runs one invocation. An error fails it as a whole, so that every message stays.
-    pub(crate) async fn handle(
+    pub async fn handle(
         &self,
         payload: &str,
         deadline: Timestamp,
@@ -78,6 +79,3 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
         source
     }
 }
-
-#[cfg(test)]
-mod tests;
