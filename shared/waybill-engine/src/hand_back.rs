@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use waybill_core::ledger::DeadLetter;
-use waybill_core::limit::{SQS_BATCH_MAX, WAIT_MAX};
+use waybill_core::limit::{SQS_BATCH_MAX, VISIBILITY_MAX, WAIT_MAX};
 use waybill_core::message::Message;
 use waybill_core::outcome::Disposition;
 
@@ -37,9 +37,11 @@ pub(crate) async fn hand_back<Q: Queue, A: Ambient>(
     for (message, end) in messages.iter().zip(finished) {
         let visible_in = match end.disposition {
             Disposition::Ack => None,
-            Disposition::Retry { after } | Disposition::Defer { after, .. } => {
-                Some(after.saturating_sub(lag))
-            }
+            Disposition::Retry { after } | Disposition::Defer { after, .. } => Some(
+                after
+                    .saturating_sub(lag)
+                    .min(VISIBILITY_MAX.saturating_sub(SINCE_RECEIVE)),
+            ),
             Disposition::Dead { .. } => dead_wait,
         };
         if let Some(visible_in) = visible_in {
@@ -85,3 +87,7 @@ async fn dead_wait<Q: Queue>(source: &Source<Q>) -> Duration {
         }
     }
 }
+
+/// How long ago a message was received at most: SQS counts the twelve hours from there, and
+/// refuses what is beyond them (F05).
+const SINCE_RECEIVE: Duration = Duration::from_secs(20 * 60);

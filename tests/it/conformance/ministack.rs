@@ -7,11 +7,12 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use waybill_aws::connect::Connection;
 use waybill_aws::sqs::SqsQueue;
+use waybill_local::LocalAws;
 use waybill_testkit::conformance::{self, MakeQueue};
 
 use super::RawTable;
 use crate::support::dynamodb_local::make_table;
-use crate::support::ministack::Ministack;
+use crate::support::ministack::ministack;
 use crate::support::{config_for, connection_to};
 
 /// Queues in a running MiniStack.
@@ -21,7 +22,7 @@ struct Queues {
 }
 
 impl Queues {
-    async fn of(stack: &Ministack) -> Self {
+    async fn of(stack: &LocalAws) -> Self {
         Self {
             connection: connection_to(stack.endpoint()).await,
             client: Client::new(&config_for(stack.endpoint()).await),
@@ -72,13 +73,13 @@ impl MakeQueue for Queues {
 
 #[tokio::test]
 async fn the_queue_in_ministack_passes_the_suite() {
-    let stack = Ministack::start().await;
+    let stack = ministack().await;
     conformance::queue(&Queues::of(&stack).await).await;
 }
 
 #[tokio::test]
 async fn the_ledger_in_ministack_passes_the_suite() {
-    let stack = Ministack::start().await;
+    let stack = ministack().await;
     let client = aws_sdk_dynamodb::Client::new(&config_for(stack.endpoint()).await);
     make_table(&client, "suite").await;
     let connection = connection_to(stack.endpoint()).await;

@@ -99,6 +99,21 @@ async fn what_the_target_asks_for_is_waited_for_f58() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_wait_is_longer_than_sqs_takes_f05() {
+    let mut scene = Scene::new(&["crm"]);
+    let long = Duration::from_secs(12 * 3600);
+    scene.script.policy.retry.duration = long;
+    scene.script.policy.retry.cap = long;
+    scene.answer("e", "crm", busy());
+    scene.send("e");
+    scene.turn().await;
+    assert!(scene.visible_in() < long);
+    scene.drain(3).await;
+    assert_eq!(scene.tried().len(), 2, "early is not due, and not charged");
+    assert!(scene.tries()[1].at.since(scene.tries()[0].at) >= long);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_what_was_not_delivered_is_tried_again_f53() {
     let scene = Scene::new(&["crm", "audit"]);
     scene.answer("e", "audit", busy());
