@@ -124,10 +124,12 @@ pub async fn run(
     let measured = unless_interrupted(async {
         let full = Batches::Full;
         let clean = phase::run("clean path", &bundle, &receiver, proxy, &clean, full).await?;
-        receiver.forget();
         let any = Batches::AsTheyCome;
         let mixed = phase::run("mixed kinds", &bundle, &receiver, proxy, &mixed, any).await?;
-        Ok(Report { clean, mixed })
+        Ok(Report {
+            clean: clean.account(&receiver),
+            mixed: mixed.account(&receiver),
+        })
     });
     let result = match measured.await {
         Ok(report) => publish(&report).map(|()| report),

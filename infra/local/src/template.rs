@@ -1,9 +1,9 @@
 //! The one change that a local run makes to `template.yaml`: where code and layers come from.
 //!
 //! The text is edited, not a tree: a YAML library would have to carry CloudFormation's tags
-//! (`!Sub`, `!GetAtt`, …) through reading and writing, and what is deployed here would then be what
-//! the library made of the template. So each `CodeUri` and `ContentUri` must stand on a line of its
-//! own, as a plain path, within a resource; anything else is refused by line.
+//! (`!Sub`, `!GetAtt`, …) through reading and writing, and what is deployed here would then be
+//! what the library made of the template. So each `CodeUri` and `ContentUri` must stand on a line
+//! of its own, as a plain path, within a resource; anything else is refused by line.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub struct Artifact<'a> {
     pub path: &'a str,
 }
 
-/// Rewrites the value of every `CodeUri` and `ContentUri` to what `place` answers, and nothing else.
+/// Rewrites the value of every `CodeUri` and `ContentUri` to what `place` answers, nothing else.
 pub fn rewrite(
     template: &str,
     mut place: impl FnMut(Artifact<'_>) -> Result<String, LocalError>,

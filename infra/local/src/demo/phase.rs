@@ -34,6 +34,31 @@ pub struct Phase {
     pub took: Duration,
 }
 
+/// A phase that is over. Its account is drawn up when the demo is over: until then an event may
+/// still be delivered again.
+#[derive(Debug)]
+pub(super) struct Observed {
+    /// Everything but the target's side.
+    evidence: Evidence,
+    requests: Option<Requests>,
+    took: Duration,
+}
+
+impl Observed {
+    /// Draws up the account, with what the target has seen by now.
+    pub(super) fn account(self, receiver: &Receiver) -> Phase {
+        let attempts = receiver.inspect(|exchanges| exchanges.iter().filter_map(attempt).collect());
+        Phase {
+            account: Account::of(&Evidence {
+                attempts,
+                ..self.evidence
+            }),
+            requests: self.requests,
+            took: self.took,
+        }
+    }
+}
+
 /// What the functions asked of AWS for one message on average; a trigger's own polling is not
 /// among it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,7 +87,7 @@ pub(super) async fn run(
     proxy: Option<&Proxy>,
     mix: &Mix,
     batches: Batches,
-) -> Result<Phase, LocalError> {
+) -> Result<Observed, LocalError> {
     let counted = proxy.map(Proxy::counts);
     let dead_before = bundle.dead_letters().depth().await?.total();
     let start = Instant::now();
@@ -86,16 +111,16 @@ pub(super) async fn run(
             sqs_per_message: ratio(counts.of_service("sqs"), sent.len()),
         }
     });
-    let account = Account::of(&Evidence {
+    let evidence = Evidence {
         sent: u64::try_from(sent.len()).unwrap_or(u64::MAX),
         events: mix.ids(),
         undeliverable: mix.undeliverable(),
-        attempts: receiver.inspect(|exchanges| exchanges.iter().filter_map(attempt).collect()),
+        attempts: Vec::new(),
         dead: dead(bundle, mix, &sent).await?,
         in_queue,
-    });
-    Ok(Phase {
-        account,
+    };
+    Ok(Observed {
+        evidence,
         requests,
         took,
     })

@@ -5,7 +5,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, value_parser};
 
 use waybill_local::account::Verdict;
 use waybill_local::demo::{self, Afterwards, DemoOptions, Report};
@@ -17,7 +17,7 @@ use waybill_local::{LocalAws, LocalError, Profile, Workspace, functions, say};
 #[command(name = "demo", bin_name = "cargo demo")]
 struct Arguments {
     /// Messages of mixed kinds to send, 20 to 100000, after 200 plain ones.
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(20..=100_000))]
     events: u32,
     /// Print the account as one JSON object on stdout, and all else on stderr.
     #[arg(long)]
