@@ -13,6 +13,7 @@ use waybill_core::outcome::{DeadReason, DeferCause};
 use waybill_core::time::Timestamp;
 
 use crate::ports::{Ambient, Ledger, StoreError, StoreErrorKind, Write, Written};
+use crate::telemetry;
 
 /// One event that wants a claim.
 #[derive(Debug, Clone, Copy)]
@@ -219,6 +220,9 @@ fn judged(request: &Request<'_>, row: Row, now: Timestamp) -> Step {
         Verdict::TakeOver(TakeOver::Crashed) if must_run_alone(request, &record) => Claim::Alone,
         Verdict::TakeOver(why) => {
             let next = request.ask.take_over(&record, why, request.first, now);
+            if why == TakeOver::Crashed {
+                telemetry::lease_ended_without_a_word(&request.ask.message_id, next.crashes);
+            }
             return Step::TakeOver {
                 seen: record,
                 next: Box::new(next),

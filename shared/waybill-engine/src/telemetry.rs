@@ -8,7 +8,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use waybill_core::id::RouteName;
+use waybill_core::id::{MessageId, RouteName};
 use waybill_core::message::Message;
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
 
@@ -53,7 +53,7 @@ pub fn record_unread(message_id: &str, what: &str) {
     );
 }
 
-/// One try ended.
+/// One try ended. `unknown` is the third of the open doors: sent, and no answer.
 pub(crate) fn attempt_ended(message: &Message, route: &RouteName, attempt: &Attempt) {
     let (outcome, code) = (attempt.outcome.word(), attempt.code.as_ref());
     match attempt.outcome {
@@ -95,7 +95,16 @@ pub(crate) fn claim_failed(message: &Message, error: &StoreError) {
     );
 }
 
-/// A write after an effect had no answer: the first of the open doors.
+/// A lease ended without a word and its row is taken over: whoever held it was killed, perhaps
+/// after an effect. The first of the open doors.
+pub(crate) fn lease_ended_without_a_word(message_id: &MessageId, crashes: u32) {
+    warn!(
+        message.id = message_id.as_str(),
+        crashes, "a lease ended without a word; taking over"
+    );
+}
+
+/// A write after an effect had no answer: the second of the open doors.
 pub(crate) fn settle_unconfirmed(message: &Message, error: &StoreError) {
     error!(
         message.id = message.message_id.as_str(),
@@ -105,7 +114,8 @@ pub(crate) fn settle_unconfirmed(message: &Message, error: &StoreError) {
     );
 }
 
-/// Another holds what we worked on (F39).
+/// Another holds what we worked on: our lease ended, perhaps while a request was in flight (F39).
+/// The fourth of the open doors.
 pub(crate) fn fenced(message: &Message) {
     warn!(
         message.id = message.message_id.as_str(),

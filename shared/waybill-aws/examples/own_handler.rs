@@ -1,0 +1,80 @@
+//! A Lambda function with a handler of its own, under the same promises as the consumer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+
+use waybill_aws::ambient::System;
+use waybill_aws::connect::connect;
+use waybill_core::event::Event;
+use waybill_core::id::{Consumer as Namespace, RouteName};
+use waybill_core::ledger::{DeadLetter, OnRejected};
+use waybill_core::outcome::Attempt;
+use waybill_core::retry::RetryPolicy;
+use waybill_core::routes::OnConflict;
+use waybill_core::time::Timestamp;
+use waybill_engine::consumer::Consumer;
+use waybill_engine::engine::{Config, Engine, Source};
+use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
+
+/// Books orders.
+struct Book;
+
+impl Handler for Book {
+    fn plan(&self, _: &Event) -> Plan {
+        let routes = RouteName::new("book").into_iter().collect();
+        Plan::Deliver {
+            version: "1".to_owned(),
+            routes,
+        }
+    }
+
+    fn policy(&self, _: &RouteName) -> Option<Policy> {
+        let (retry, on_rejected) = (RetryPolicy::default(), OnRejected::Dead);
+        Some(Policy {
+            retry,
+            on_rejected,
+            time: Duration::from_secs(5),
+        })
+    }
+
+    async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {
+        // Hand `idempotency_key` on to whatever has the effect: it is the same on every try.
+        match serde_json::from_slice::<serde_json::Value>(delivery.event.data.as_bytes()) {
+            Ok(order) if order.get("id").is_some() => Attempt::delivered("booked"),
+            Ok(_) => Attempt::rejected("no_id", "the order has no id"),
+            Err(error) => Attempt::rejected("no_json", error.to_string()),
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    waybill_engine::telemetry::init();
+    let connection = connect().await?;
+    let config = Config {
+        consumer: Namespace::new("booking").ok_or("a namespace has no `#`")?,
+        key: None,
+        dead_letter: DeadLetter::Redrive,
+        on_conflict: OnConflict::Dead,
+        time_to_live: Duration::from_secs(35 * 24 * 60 * 60),
+        redrive_limit: 5,
+        concurrency: 25,
+    };
+    let ledger = connection.ledger(std::env::var("WAYBILL_LEDGER_TABLE")?);
+    let engine = Engine::new(Book, ledger, System, config);
+    let consumer = Arc::new(Consumer::new(engine, System, move |arn| {
+        Source::new(connection.queue_of(arn, None), None)
+    }));
+    let serve = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let consumer = Arc::clone(&consumer);
+        async move {
+            let deadline = Timestamp::from_millis(event.context.deadline);
+            let answer = Box::pin(consumer.handle(event.payload.get(), deadline)).await;
+            answer.map_err(Error::from)
+        }
+    });
+    lambda_runtime::run_concurrent(serve).await
+}
