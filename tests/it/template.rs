@@ -422,3 +422,15 @@ fn the_outputs_name_what_others_need() {
     ]);
     assert_eq!(names, expected);
 }
+
+#[test]
+fn the_sample_routes_are_read_by_the_function() {
+    let text = yaml::text("infra/routes/routes.yaml");
+    let file = waybill_core::routes::RoutesFile::parse(&text, |_| None);
+    assert_eq!(
+        file.unwrap_or_else(|errors| panic!("{errors}"))
+            .routes
+            .len(),
+        2
+    );
+}
