@@ -217,7 +217,7 @@ fn judged(request: &Request<'_>, row: Row, now: Timestamp) -> Step {
             row: record,
         },
         Verdict::SendDead(_) => Claim::SendDead { row: record },
-        Verdict::TakeOver(TakeOver::Crashed) if must_run_alone(request, &record) => Claim::Alone,
+        Verdict::TakeOver(why) if must_run_alone(request, &record, why) => Claim::Alone,
         Verdict::TakeOver(why) => {
             let next = request.ask.take_over(&record, why, request.first, now);
             if why == TakeOver::Crashed {
@@ -232,9 +232,14 @@ fn judged(request: &Request<'_>, row: Row, now: Timestamp) -> Step {
     Step::Done(done)
 }
 
-/// Whether an event has taken processes down so often that nothing else may run beside it.
-fn must_run_alone(request: &Request<'_>, record: &Record) -> bool {
-    let crashes = record.crashes.saturating_add(1);
+/// Whether an event has taken processes down so often that nothing else may run beside it: not
+/// when it was released since either, or a neighbour could be taken for what takes them down.
+fn must_run_alone(request: &Request<'_>, record: &Record, why: TakeOver) -> bool {
+    let crashes = match why {
+        TakeOver::Crashed => record.crashes.saturating_add(1),
+        TakeOver::Retry => record.crashes,
+        TakeOver::Expired | TakeOver::Redrive => 0,
+    };
     !request.alone && (CRASHES_ALONE..CRASHES_DEAD).contains(&crashes)
 }
 

@@ -185,3 +185,22 @@ async fn a_message_before_its_time_waits_for_it() {
     scene.drain(5).await;
     assert_eq!(scene.tried().len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_took_processes_down_runs_alone_when_it_was_released_too_f38() {
+    let scene = Scene::new(&["crm"]);
+    let mut row = others(&scene, "bad", fixtures::NOW);
+    row.crashes = 2;
+    row.status = Status::Pending;
+    row.due = Some(fixtures::NOW);
+    scene.ledger.inner().put(row);
+    for key in ["bad", "a", "b"] {
+        scene.send(key);
+    }
+    let slow = Duration::from_secs(3);
+    scene.answer("b", "crm", Answer::Slowly(slow, Attempt::delivered("ok")));
+    assert_eq!(scene.turn().await, [Handed::Over; 3]);
+    let tries = scene.tries();
+    assert_eq!(tries[2].data, "bad");
+    assert_eq!(tries[2].at.since(tries[1].at), slow);
+}
