@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use waybill_core::ledger::{Ask, Record, Row, TakeOver, Verdict, judge};
 use waybill_core::limit::{CRASHES_ALONE, CRASHES_DEAD};
@@ -48,8 +48,12 @@ pub(crate) enum Claim {
     },
     /// Dead before, and still to be sent to the dead-letter queue.
     SendDead { row: Box<Record> },
-    /// The ledger did not answer.
-    Failed(StoreError),
+    /// The ledger did not answer. A write of mine without an answer may have happened: then this
+    /// is the row as it made it.
+    Failed {
+        error: StoreError,
+        written: Option<Box<Record>>,
+    },
 }
 
 /// Where one request stands between two round trips.
@@ -69,8 +73,8 @@ enum Step {
 
 /// Claims at most 25 distinct keys. Answers by position.
 ///
-/// Store trouble is retried a few times and no later than `until`; a request that then has no
-/// answer is [`Claim::Failed`]: nothing was begun for it.
+/// Store trouble is retried a few times, and no answer is waited for after `until`; a request that
+/// then has none is [`Claim::Failed`]: nothing was begun for it.
 pub(crate) async fn claim<L: Ledger, A: Ambient>(
     ledger: &L,
     ambient: &A,
@@ -88,9 +92,18 @@ pub(crate) async fn claim<L: Ledger, A: Ambient>(
         })
         .collect();
     let mut trouble = None;
+    let mut written = vec![None; requests.len()];
     for round in 0..ROUNDS {
-        read(ledger, ambient, requests, &mut steps, &mut trouble).await;
-        write(ledger, ambient, requests, &mut steps, &mut trouble).await;
+        let left = until.since(ambient.now());
+        let asking = async {
+            read(ledger, ambient, requests, &mut steps, &mut trouble).await;
+            note_writes(requests, &steps, &mut written);
+            write(ledger, ambient, requests, &mut steps, &mut trouble).await;
+        };
+        if timeout(left, asking).await.is_err() {
+            trouble = Some(silent());
+            break;
+        }
         if steps.iter().all(|step| matches!(step, Step::Done(_))) {
             break;
         }
@@ -102,10 +115,13 @@ pub(crate) async fn claim<L: Ledger, A: Ambient>(
             sleep(wait).await;
         }
     }
-    let unanswered = trouble.unwrap_or_else(raced);
-    let claims = steps.into_iter().map(|step| match step {
-        Step::Done(claim) => claim,
-        Step::Read | Step::Insert | Step::TakeOver { .. } => Claim::Failed(unanswered.clone()),
+    let error = trouble.unwrap_or_else(raced);
+    let claims = steps.into_iter().zip(written).map(|(step, written)| {
+        let error = error.clone();
+        match step {
+            Step::Done(claim) => claim,
+            Step::Read | Step::Insert | Step::TakeOver { .. } => Claim::Failed { error, written },
+        }
     });
     claims.collect()
 }
@@ -146,6 +162,17 @@ async fn read<L: Ledger, A: Ambient>(
     }
 }
 
+/// Notes the rows that the coming request writes, should its answer not come.
+fn note_writes(requests: &[Request<'_>], steps: &[Step], written: &mut [Option<Box<Record>>]) {
+    for ((request, step), written) in requests.iter().zip(steps).zip(written) {
+        match step {
+            Step::Insert => *written = Some(Box::new(request.first.clone())),
+            Step::TakeOver { next, .. } => *written = Some(next.clone()),
+            Step::Read | Step::Done(_) => {}
+        }
+    }
+}
+
 /// Writes inserts and take-overs, in one request, and judges what refused them.
 async fn write<L: Ledger, A: Ambient>(
     ledger: &L,
@@ -165,7 +192,7 @@ async fn write<L: Ledger, A: Ambient>(
     let mut answers = ledger.write(&writes).await.into_iter();
     let now = ambient.now();
     for (request, step) in requests.iter().zip(steps) {
-        if to_write(request, step).is_none() {
+        if matches!(step, Step::Read | Step::Done(_)) {
             continue;
         }
         *step = match (answers.next(), &*step) {
@@ -250,7 +277,10 @@ fn failed(error: StoreError, trouble: &mut Option<StoreError>) -> Step {
             *trouble = Some(error);
             Step::Read
         }
-        StoreErrorKind::Permanent => Step::Done(Claim::Failed(error)),
+        StoreErrorKind::Permanent => Step::Done(Claim::Failed {
+            error,
+            written: None,
+        }),
     }
 }
 

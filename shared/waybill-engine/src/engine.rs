@@ -22,7 +22,7 @@ use waybill_core::envelope::{self, Envelope};
 use waybill_core::event::{Data, Event};
 use waybill_core::id::{Consumer, EventKey, LedgerKey, OwnerId};
 use waybill_core::key::{KeyExpression, event_key, message_key};
-use waybill_core::ledger::{Ask, DeadLetter, Record, Row, Verdict, judge};
+use waybill_core::ledger::{Ask, DeadLetter, Record, Row, Status, Verdict, judge};
 use waybill_core::limit::STATEMENTS_MAX;
 use waybill_core::message::Message;
 use waybill_core::outcome::{DeadReason, DeferCause, Disposition};
@@ -410,9 +410,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 };
                 Finished::deferred(wait, cause)
             }
-            Claim::Failed(error) => {
+            Claim::Failed { error, written } => {
                 telemetry::claim_failed(work.message, &error);
-                Finished::deferred(trouble_wait, DeferCause::StoreDown)
+                match written {
+                    Some(row) if row.status == Status::InProgress => {
+                        return Next::Run(Task::Release(row));
+                    }
+                    Some(_) | None => Finished::deferred(trouble_wait, DeferCause::StoreDown),
+                }
             }
         })
     }
@@ -430,6 +435,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 Task::Deliver(record) => self.work(shift, work, *record).await,
                 Task::Bury(record) => self.bury(shift, work, *record, 0).await,
                 Task::Conflict => self.conflict(shift, work).await,
+                Task::Release(record) => self.release(shift, work, *record).await,
             }
         };
         let end = AssertUnwindSafe(running)
@@ -452,6 +458,22 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             return Finished::deferred(after, DeferCause::DeadLetterUnavailable);
         }
         Finished::untried(Disposition::Dead { reason })
+    }
+
+    /// A claim without an answer may stand. It is given back, in a short time: nothing was begun,
+    /// and a lease that ends without a word would count as a crash.
+    async fn release<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work<'_>,
+        mut record: Record,
+    ) -> Finished {
+        let held = record.fence();
+        record.status = Status::Pending;
+        let released = shift.desk.settle(held, record.written(work.ask.expires_at));
+        let _ = timeout(RELEASE_TIME, released).await;
+        let after = store_trouble_wait(work.message.receive_count);
+        Finished::deferred(after, DeferCause::StoreDown)
     }
 
     /// Notes the end of one message, and of the copies that waited for it.
@@ -559,6 +581,7 @@ enum Task {
     Deliver(Box<Record>),
     Bury(Box<Record>),
     Conflict,
+    Release(Box<Record>),
 }
 
 /// Waits for the work or for the end of its time.
@@ -581,6 +604,9 @@ const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
 
 /// The shortest wait of a message that is not for us now.
 const DEFER_MIN: Duration = Duration::from_secs(1);
+
+/// How long is tried to give back a claim that may stand.
+const RELEASE_TIME: Duration = Duration::from_secs(2);
 
 /// How many dead rows a process remembers.
 const DEAD_REMEMBERED: usize = 1000;

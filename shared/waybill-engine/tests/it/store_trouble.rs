@@ -155,3 +155,33 @@ async fn a_visibility_that_cannot_be_set_loses_nothing() {
     scene.drain(2).await;
     assert_eq!(scene.tried().len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_is_not_known_to_stand_is_given_back_uncharged() {
+    let scene = Scene::new(&["crm"]);
+    scene.ledger.next(Call::Write, Fault::lost_reply());
+    for _ in 0..4 {
+        scene.ledger.next(Call::Read, Fault::refused());
+    }
+    scene.send("e");
+    assert_eq!(scene.turn().await, [Handed::Back]);
+    let row = scene.row("e");
+    assert_eq!((row.status, row.crashes), (Status::Pending, 0));
+    scene.drain(2).await;
+    assert_eq!(scene.row("e").crashes, 0, "nothing was begun");
+    assert_eq!(scene.tries()[0].attempt, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_is_answered_too_late_is_given_back_uncharged() {
+    let scene = Scene::new(&["crm"]);
+    scene
+        .ledger
+        .next(Call::Write, Fault::slow(Duration::from_secs(65)));
+    scene.send("e");
+    assert_eq!(scene.turn().await, [Handed::Back]);
+    let row = scene.row("e");
+    assert_eq!((row.status, row.crashes), (Status::Pending, 0));
+    scene.drain(2).await;
+    assert_eq!(scene.row("e").crashes, 0, "nothing was begun");
+}
