@@ -480,14 +480,19 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     fn finish(
         &self,
         (at, work): Place<'_, '_>,
-        end: Finished,
+        mut end: Finished,
         copies: &Copies<'_, '_>,
         finished: &mut [Option<Finished>],
     ) {
         self.remember_dead(&end);
+        let now = self.ambient.now();
+        end.at.get_or_insert(now);
         for (copy_at, copy) in copies.get(&work.ask.key).into_iter().flatten() {
             if let Some(finished) = finished.get_mut(*copy_at) {
-                *finished = Some(self.copy_end(copy, &end));
+                *finished = Some(Finished {
+                    at: Some(now),
+                    ..self.copy_end(copy, &end)
+                });
             }
         }
         if let Some(finished) = finished.get_mut(at) {

@@ -32,14 +32,14 @@ pub(crate) async fn hand_back<Q: Queue, A: Ambient>(
         DeadLetter::Redrive if any_dead => Some(dead_wait(source).await),
         DeadLetter::Redrive | DeadLetter::Send => None,
     };
-    let lag = ambient.now().since(began);
+    let now = ambient.now();
     let mut changes = Vec::new();
     for (message, end) in messages.iter().zip(finished) {
         let visible_in = match end.disposition {
             Disposition::Ack => None,
             Disposition::Retry { after } | Disposition::Defer { after, .. } => Some(
                 after
-                    .saturating_sub(lag)
+                    .saturating_sub(now.since(end.at.unwrap_or(began)))
                     .min(VISIBILITY_MAX.saturating_sub(SINCE_RECEIVE)),
             ),
             Disposition::Dead { .. } => dead_wait,

@@ -16,6 +16,7 @@ use waybill_core::ledger::{Ask, DeadLetter, OnRejected, Record, RouteState, Stat
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
 use waybill_core::retry::{Jitter, RetryPolicy, store_trouble_wait};
+use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
 use crate::handler::{Delivery, Handler};
@@ -49,6 +50,8 @@ pub(crate) struct Finished {
     pub(crate) attempts: u32,
     /// How a message that is over came to be.
     pub(crate) over: Over,
+    /// When it was decided: its wait counts from there (F06).
+    pub(crate) at: Option<Timestamp>,
 }
 
 /// How a message that leaves the queue came to be over.
@@ -70,6 +73,7 @@ impl Finished {
             row: None,
             attempts: 0,
             over: Over::Delivered,
+            at: None,
         }
     }
 
@@ -140,7 +144,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             Settled::Written => match disposition {
                 Disposition::Dead { .. } => self.bury(shift, work, record, attempts_made).await,
                 Disposition::Ack | Disposition::Retry { .. } | Disposition::Defer { .. } => {
-                    Finished::tried(disposition, record, attempts_made)
+                    let tried = Finished::tried(disposition, record, attempts_made);
+                    let at = Some(now);
+                    Finished { at, ..tried }
                 }
             },
             settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {

@@ -295,3 +295,18 @@ async fn a_route_that_this_release_does_not_know_is_tried_again_later_f55() {
     scene.drain(2).await;
     assert_eq!(scene.row("e").status, Status::Completed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_counts_from_the_try_and_not_from_the_end_of_the_batch_f06() {
+    let scene = Scene::new(&["crm"]);
+    scene.answer("e", "crm", busy());
+    let slow = Duration::from_secs(8);
+    scene.answer("s", "crm", Answer::Slowly(slow, Attempt::delivered("ok")));
+    scene.send("e");
+    scene.send("s");
+    assert_eq!(scene.turn().await, [Handed::Back, Handed::Over]);
+    assert_eq!(scene.visible_in(), Duration::from_secs(2));
+    scene.drain(2).await;
+    let tries = scene.tries();
+    assert_eq!(tries[2].at.since(tries[0].at), Duration::from_secs(10));
+}
