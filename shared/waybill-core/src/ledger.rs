@@ -294,6 +294,14 @@ impl Ask {
         }
     }
 
+    /// The row of an event of which nothing is to be done.
+    pub fn done(&self) -> Record {
+        Record {
+            status: Status::Completed,
+            ..self.first("", &[])
+        }
+    }
+
     /// The row after a take-over. What a first claim would plan is taken where nothing is kept,
     /// and where the row has no routes because nothing was to be tried then.
     ///

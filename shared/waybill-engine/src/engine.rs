@@ -229,6 +229,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             dead_letter: self.config.dead_letter,
         };
         let first = match plan {
+            // What comes again may have been claimed when it was still wanted (F55): the ledger says
+            // so, or that it is over.
+            Plan::Ignore if message.receive_count > 1 => ask.done(),
             Plan::Ignore => return Prepared::Finished(Finished::over(Over::Ignored)),
             Plan::Deliver { version, routes } => ask.first(&version, &routes),
             Plan::Dead(reason) => {
@@ -392,6 +395,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let now = self.ambient.now();
         let trouble_wait = store_trouble_wait(work.message.receive_count);
         Next::Finished(match claim {
+            Claim::Won(record) if record.status == Status::Completed => {
+                Finished::over(Over::Ignored)
+            }
             Claim::Won(record) => return Next::Run(Task::Deliver(record)),
             Claim::SendDead { row } => return Next::Run(Task::Bury(row)),
             Claim::Conflict => match self.config.on_conflict {

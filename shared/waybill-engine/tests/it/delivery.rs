@@ -6,6 +6,7 @@ use waybill_core::batch::Handed;
 use waybill_core::ledger::{OnRejected, RouteState, Status};
 use waybill_core::outcome::{Attempt, DeadReason};
 use waybill_engine::handler::Plan;
+use waybill_engine::ports::Queue;
 use waybill_testkit::Call;
 
 use crate::scene::{Answer, Scene};
@@ -309,4 +310,30 @@ async fn a_wait_counts_from_the_try_and_not_from_the_end_of_the_batch_f06() {
     scene.drain(2).await;
     let tries = scene.tries();
     assert_eq!(tries[2].at.since(tries[0].at), Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_wanted_ends_on_the_routes_of_its_first_claim_f55() {
+    let mut scene = Scene::new(&["crm"]);
+    scene.answer("e", "crm", busy());
+    scene.send("e");
+    scene.turn().await;
+    scene.script.plan = Some(Plan::Ignore);
+    scene.wait_for_next().await;
+    assert_eq!(scene.turn().await, [Handed::Over]);
+    assert_eq!(scene.tried().len(), 2);
+    assert_eq!(scene.row("e").status, Status::Completed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_ever_wanted_is_over_when_it_comes_again() {
+    let mut scene = Scene::new(&["crm"]);
+    scene.script.plan = Some(Plan::Ignore);
+    scene.send("e");
+    let visibility = crate::scene::VISIBILITY;
+    let received = scene.queue.inner().receive(10, Duration::ZERO, visibility);
+    drop(received.await.unwrap());
+    scene.wait_for_next().await;
+    assert_eq!(scene.turn().await, [Handed::Over]);
+    assert!(scene.tried().is_empty());
 }
