@@ -236,7 +236,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 attempt,
                 limit,
             };
-            let tried = AssertUnwindSafe(self.handler().deliver(delivery)).catch_unwind();
+            // The call itself may panic, before there is a future.
+            let trying = async { self.handler().deliver(delivery).await };
+            let tried = AssertUnwindSafe(trying).catch_unwind();
             let attempt = match timeout(limit, tried).await {
                 Ok(Ok(attempt)) => attempt,
                 Ok(Err(_)) => Attempt::unknown("panicked", "the handler panicked"),

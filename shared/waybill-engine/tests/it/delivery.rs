@@ -337,3 +337,14 @@ async fn what_nobody_ever_wanted_is_over_when_it_comes_again() {
     assert_eq!(scene.turn().await, [Handed::Over]);
     assert!(scene.tried().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_before_the_first_await_is_an_attempt_too_f15() {
+    let scene = Scene::new(&["crm"]);
+    scene.answer("bad", "crm", Answer::PanicAtOnce);
+    for key in ["a", "bad"] {
+        scene.send(key);
+    }
+    assert_eq!(scene.turn().await, [Handed::Over, Handed::Back]);
+    assert_eq!(scene.row("bad").routes[0].last, "panicked");
+}

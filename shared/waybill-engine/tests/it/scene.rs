@@ -35,6 +35,8 @@ pub(crate) enum Answer {
     Give(Attempt),
     Slowly(Duration, Attempt),
     Panic,
+    /// Panics when it is called, not when it is awaited.
+    PanicAtOnce,
     Hang,
 }
 
@@ -79,7 +81,27 @@ impl Handler for Script {
         self.routes.contains(route).then_some(self.policy)
     }
 
-    async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {
+    fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> impl Future<Output = Attempt> + Send + 'a {
+        let answer = self.note(delivery);
+        assert!(!matches!(answer, Some(Answer::PanicAtOnce)), "scripted");
+        async move {
+            match answer {
+                None => Attempt::delivered("ok"),
+                Some(Answer::Give(attempt)) => attempt,
+                Some(Answer::Slowly(wait, attempt)) => {
+                    sleep(wait).await;
+                    attempt
+                }
+                Some(Answer::Panic | Answer::PanicAtOnce) => panic!("scripted"),
+                Some(Answer::Hang) => std::future::pending().await,
+            }
+        }
+    }
+}
+
+impl Script {
+    /// Notes a try and takes its answer.
+    fn note(&self, delivery: Delivery<'_>) -> Option<Answer> {
         let data = String::from_utf8_lossy(delivery.event.data.as_bytes()).into_owned();
         let route = delivery.route.as_str().to_owned();
         self.tries.lock().unwrap().push(Try {
@@ -89,22 +111,10 @@ impl Handler for Script {
             idempotency_key: delivery.idempotency_key.to_owned(),
             at: self.ambient.now(),
         });
-        let answer = {
-            let mut answers = self.answers.lock().unwrap();
-            answers
-                .get_mut(&(data, route))
-                .and_then(VecDeque::pop_front)
-        };
-        match answer {
-            None => Attempt::delivered("ok"),
-            Some(Answer::Give(attempt)) => attempt,
-            Some(Answer::Slowly(wait, attempt)) => {
-                sleep(wait).await;
-                attempt
-            }
-            Some(Answer::Panic) => panic!("scripted"),
-            Some(Answer::Hang) => std::future::pending().await,
-        }
+        let mut answers = self.answers.lock().unwrap();
+        answers
+            .get_mut(&(data, route))
+            .and_then(VecDeque::pop_front)
     }
 }
 
