@@ -182,9 +182,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
     /// Reads a message and plans what is to be done.
     fn read_and_plan<'m>(&self, message: &'m Message, budget: Budget) -> Prepared<'m> {
-        let malformed = |what: &dyn std::fmt::Display, reason| {
+        let unreadable = |what: &dyn std::fmt::Display, reason, data: &Data| {
             telemetry::unreadable(message, reason, what);
-            let digest = Digest::of(&Data::Text(message.body.clone()));
+            let digest = Digest::of(data);
             let plan = Plan::Dead(reason);
             let key = event_key(message, None, None).unwrap_or_else(|_| message_key(message));
             self.planned(message, budget, None, key, digest, plan)
@@ -194,11 +194,15 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             Ok(Envelope::TestEvent) => {
                 return Prepared::Finished(Finished::over(Over::Ignored));
             }
-            Err(error) => return malformed(&error, DeadReason::Malformed),
+            Err(error) => {
+                let body = Data::Text(message.body.clone());
+                return unreadable(&error, DeadReason::Malformed, &body);
+            }
         };
         let key = match event_key(message, Some(&parsed), self.config.key.as_ref()) {
             Ok(key) => key,
-            Err(error) => return malformed(&error, DeadReason::KeyMissing),
+            // The data as it will be digested once the key is found: a redrive is no conflict.
+            Err(error) => return unreadable(&error, DeadReason::KeyMissing, &parsed.event.data),
         };
         let plan = self.handler.plan(&parsed.event);
         let digest = Digest::of(&parsed.event.data);

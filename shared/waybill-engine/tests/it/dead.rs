@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use waybill_core::batch::Handed;
+use waybill_core::key::KeyExpression;
 use waybill_core::ledger::{RouteState, Status};
 use waybill_core::message::AttributeValue;
 use waybill_core::outcome::{Attempt, DeadReason};
@@ -249,4 +250,20 @@ async fn a_conflict_is_sent_with_its_reason_f47() {
     let dead = scene.dead_letters.inner().messages();
     let reason = dead[0].sent.attributes["waybill-reason"].value.clone();
     assert_eq!(reason, AttributeValue::Text("key_conflict".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_key_is_mended_by_a_redrive_once_it_is_found_f48() {
+    let mut scene = Scene::new(&["crm"]).sending_the_dead();
+    let asks = |text| Some(KeyExpression::compile(text).unwrap());
+    scene.config.key = asks("data.nothing");
+    scene.queue.inner().put_body(r#"{"order": 7}"#);
+    assert_eq!(scene.turn().await, [Handed::Over]);
+    assert!(scene.tried().is_empty());
+    tokio::time::advance(Duration::from_secs(60)).await;
+    scene.config.key = asks("data.order");
+    scene.dead_letters.inner().redrive_to(scene.queue.inner());
+    assert_eq!(scene.turn().await, [Handed::Over]);
+    assert_eq!(scene.tried().len(), 1);
+    assert!(scene.dead_letters.inner().is_empty());
 }
