@@ -277,6 +277,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 }
             }
             tokio::select! {
+                biased;
                 Some((at, end)) = running.next() => self.finish(at, end, &copies, finished),
                 Some(claims) = &mut claiming => {
                     claiming = OptionFuture::from(None);

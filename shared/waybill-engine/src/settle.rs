@@ -143,11 +143,12 @@ async fn gather(desk: &Desk, jobs: &mut mpsc::UnboundedReceiver<Job>, waiting: &
             return;
         };
         tokio::select! {
+            biased;
+            () = sleep_until(go_at) => return,
             job = jobs.recv() => match job {
                 Some(job) => waiting.push(job),
                 None => return,
             },
-            () = sleep_until(go_at) => return,
             () = desk.idle.notified() => {}
         }
     }

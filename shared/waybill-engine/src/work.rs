@@ -173,6 +173,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let mut unwritten = false;
         while !running.is_empty() || !write.is_terminated() {
             tokio::select! {
+                biased;
                 Some((route, attempt)) = running.next() => {
                     *attempts_made = attempts_made.saturating_add(1);
                     self.note(work, record, route, &attempt);
