@@ -380,6 +380,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             })
             .collect();
         let claims = claim(&self.ledger, &self.ambient, &requests, budget.work_until()).await;
+        telemetry::claims_failed(claims.iter().filter_map(Claim::failure));
         window
             .into_iter()
             .zip(claims)
@@ -410,10 +411,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 };
                 Finished::deferred(wait, cause)
             }
-            Claim::Failed(error) => {
-                telemetry::claim_failed(work.message, &error);
-                Finished::deferred(trouble_wait, DeferCause::StoreDown)
-            }
+            Claim::Failed(_) => Finished::deferred(trouble_wait, DeferCause::StoreDown),
         })
     }
 
