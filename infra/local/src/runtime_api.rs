@@ -232,6 +232,15 @@ impl Function {
         }
     }
 
+    /// Kills it, as the end of a sandbox does; every line that it wrote.
+    pub async fn end(mut self) -> Vec<String> {
+        self.group.kill();
+        while !self.shared.state().output_ended {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        self.lines()
+    }
+
     /// Every line it wrote so far, to either output.
     pub fn lines(&self) -> Vec<String> {
         self.shared.state().lines.clone()
