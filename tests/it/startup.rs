@@ -326,8 +326,8 @@ async fn promise_6_an_answer_of_unknown_shape_is_no_claim() {
         (200, "null", "Unreadable"),
         (200, "[1]", "Unreadable"),
         (200, r#"{"Responses": 7}"#, "Unreadable"),
-        (200, r#"{"Responses": []}"#, "Unanswered"),
-        (200, r#"{"Responses": [{"Error": {}}]}"#, "Unanswered"),
+        (200, r#"{"Responses": []}"#, "Unreadable"),
+        (200, r#"{"Responses": [{"Error": {}}]}"#, "Unreadable"),
         (503, "<html>s3cr3t</html>", "Unreadable"),
         (
             400,
