@@ -108,7 +108,7 @@ fn routes(
             )
         })?),
     };
-    RoutesFile::parse(&text, var).map_err(|error| format!("routes file `{place}`: {error}"))
+    RoutesFile::parse(&text, var).map_err(|error| format!("`{place}`: {error}"))
 }
 
 /// The ledger's namespace: the environment's, or the file's.

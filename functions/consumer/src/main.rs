@@ -2,10 +2,11 @@
 
 mod config;
 
+use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
 use waybill_aws::ambient::System;
@@ -14,6 +15,7 @@ use waybill_aws::dynamodb::DynamoLedger;
 use waybill_aws::http::{HttpClient, HttpTarget};
 use waybill_aws::sqs::SqsQueue;
 use waybill_core::routes::TargetSpec;
+use waybill_core::sqs_event::PayloadError;
 use waybill_core::time::Timestamp;
 use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
@@ -25,6 +27,10 @@ use crate::config::ConsumerConfig;
 
 /// The function with its real outside.
 type Function = Consumer<Router, DynamoLedger, System, SqsQueue>;
+
+/// Why an invocation failed as a whole. The runtime logs its debug form, as an error of one line,
+/// and answers Lambda with its diagnostic.
+struct Refused(PayloadError);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -41,10 +47,7 @@ async fn main() -> ExitCode {
         async move {
             let deadline = Timestamp::from_millis(event.context.deadline);
             let response = Box::pin(consumer.handle(event.payload.get(), deadline)).await;
-            response.map_err(|error| {
-                telemetry::invocation_refused(&error.to_string());
-                Error::from(error)
-            })
+            response.map_err(Refused)
         }
     });
     match lambda_runtime::run_concurrent(serve).await {
@@ -77,4 +80,23 @@ async fn start() -> Result<Function, String> {
         let dead_letters = dead_letter_url.as_ref().map(|url| connection.queue(url));
         Source::new(queue, dead_letters)
     }))
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = &self.0;
+        write!(
+            f,
+            "invocation refused, every message stays in the queue: {what}"
+        )
+    }
+}
+
+impl From<Refused> for Diagnostic {
+    fn from(refused: Refused) -> Self {
+        Self {
+            error_type: "InvocationRefused".to_owned(),
+            error_message: refused.0.to_string(),
+        }
+    }
 }

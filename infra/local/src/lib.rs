@@ -29,6 +29,7 @@ pub mod functions;
 pub mod local_aws;
 pub mod proxy;
 pub mod receiver;
+pub mod runtime_api;
 pub mod template;
 
 pub use bundle::{Bundle, DeployOptions, LedgerRow, LedgerTable, Queue, QueueDepth};
@@ -37,5 +38,6 @@ pub use functions::{BuiltFunctions, Profile};
 pub use local_aws::{LocalAws, Sandbox};
 pub use proxy::{Call, Counts, Fault, FaultAction, FaultId, Proxy};
 pub use receiver::{Exchange, Received, Receiver, Reply};
+pub use runtime_api::{Answer, Environment, Function};
 pub use say::say;
 pub use workspace::Workspace;

@@ -69,6 +69,17 @@ impl Group {
         status
     }
 
+    /// Kills the program and everything it started, where it has not ended.
+    pub(crate) fn kill(&mut self) {
+        if self.ended {
+            return;
+        }
+        if let Ok(id) = i32::try_from(self.shell.id()) {
+            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+        }
+        self.ended = self.shell.wait().is_ok();
+    }
+
     /// How the program ended, or `None` while it runs.
     pub(crate) fn try_wait(&mut self) -> Option<ExitStatus> {
         let status = self.shell.try_wait().ok().flatten();
@@ -79,13 +90,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        if let Ok(id) = i32::try_from(self.shell.id()) {
-            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
-        }
-        let _ = self.shell.wait();
+        self.kill();
     }
 }
 

@@ -31,7 +31,11 @@ pub enum ConnectError {
 /// instance metadata service is never asked for a region.
 pub async fn connect() -> Result<Connection, ConnectError> {
     let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(ProfileFileRegionProvider::new());
+        .or_else(ProfileFileRegionProvider::new())
+        .region()
+        .await;
+    // The SDK's credentials would go and look for a region that the loader does not have.
+    let region = region.ok_or(ConnectError::RegionMissing)?;
     Connection::load(aws_config::defaults(BehaviorVersion::latest()).region(region)).await
 }
 

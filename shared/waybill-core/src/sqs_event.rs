@@ -33,7 +33,10 @@ pub enum PayloadError {
     )]
     NotSqs(serde_json::Error),
     /// A record cannot be named in the answer.
-    #[error("record {0} has no `messageId`, so that no answer could name it")]
+    #[error(
+        "record {0} has no `messageId`, so that no answer could name it; invoke this function by \
+         an SQS event source mapping, or with one of its sample events"
+    )]
     NoId(usize),
     /// A queue that this release does not serve.
     #[error(
@@ -42,7 +45,10 @@ pub enum PayloadError {
     )]
     Fifo(String),
     /// Records of several queues.
-    #[error("the records come from more than one queue: `{0}` and `{1}`")]
+    #[error(
+        "the records come from more than one queue, `{0}` and `{1}`; send the records of one \
+         queue at a time, as an event source mapping does"
+    )]
     SeveralQueues(String, String),
 }
 
@@ -93,6 +99,7 @@ impl Batch {
 
 /// The payload; its records are read one by one.
 #[derive(Deserialize)]
+#[serde(expecting = "an object with `Records`")]
 struct RawEvent<'a> {
     #[serde(rename = "Records", borrow)]
     records: Vec<&'a RawValue>,

@@ -56,6 +56,22 @@ pub(crate) enum Claim {
     },
 }
 
+impl Claim {
+    /// Why the ledger did not answer, where it did not.
+    pub(crate) fn failure(&self) -> Option<&StoreError> {
+        match self {
+            Self::Failed { error, .. } => Some(error),
+            Self::Won(_)
+            | Self::Alone
+            | Self::Defer { .. }
+            | Self::Conflict
+            | Self::Completed
+            | Self::Dead { .. }
+            | Self::SendDead { .. } => None,
+        }
+    }
+}
+
 /// Where one request stands between two round trips.
 enum Step {
     /// The row must be read.

@@ -388,6 +388,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             })
             .collect();
         let claims = claim(&self.ledger, &self.ambient, &requests, budget.work_until()).await;
+        telemetry::claims_failed(claims.iter().filter_map(Claim::failure));
         window
             .into_iter()
             .zip(claims)
@@ -421,15 +422,12 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 };
                 Finished::deferred(wait, cause)
             }
-            Claim::Failed { error, written } => {
-                telemetry::claim_failed(work.message, &error);
-                match written {
-                    Some(row) if row.status == Status::InProgress => {
-                        return Next::Run(Task::Release(row));
-                    }
-                    Some(_) | None => Finished::deferred(trouble_wait, DeferCause::StoreDown),
+            Claim::Failed { written, .. } => match written {
+                Some(row) if row.status == Status::InProgress => {
+                    return Next::Run(Task::Release(row));
                 }
-            }
+                Some(_) | None => Finished::deferred(trouble_wait, DeferCause::StoreDown),
+            },
         })
     }
 

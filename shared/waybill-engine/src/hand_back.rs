@@ -46,24 +46,18 @@ pub(crate) async fn hand_back<Q: Queue, A: Ambient>(
         };
         if let Some(visible_in) = visible_in {
             let receipt_handle = message.receipt_handle.clone();
-            changes.push((
-                message,
-                VisibilityChange {
-                    receipt_handle,
-                    visible_in,
-                },
-            ));
+            changes.push(VisibilityChange {
+                receipt_handle,
+                visible_in,
+            });
         }
     }
+    let mut unchanged = Vec::new();
     for chunk in changes.chunks(SQS_BATCH_MAX) {
-        let request: Vec<_> = chunk.iter().map(|(_, change)| change.clone()).collect();
-        let answers = source.queue.change_visibility(&request).await;
-        for ((message, _), answer) in chunk.iter().zip(answers) {
-            if let Err(error) = answer {
-                telemetry::visibility_unchanged(message, &error);
-            }
-        }
+        let answers = source.queue.change_visibility(chunk).await;
+        unchanged.extend(answers.into_iter().filter_map(Result::err));
     }
+    telemetry::visibility_unchanged(&unchanged);
 }
 
 /// How long a dead message stays invisible: not at all, so that SQS moves it soon; but without a

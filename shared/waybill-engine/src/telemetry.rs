@@ -1,6 +1,7 @@
 //! What happens, as one line of JSON each. Only this module writes, so that a thing has one name
 //! everywhere. Never a body, a header, a token or a key.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
@@ -37,11 +38,6 @@ pub fn init() {
 /// The process cannot start. The line says what is wrong and what to do.
 pub fn cannot_start(what: &str) {
     error!("cannot start: {what}");
-}
-
-/// An invocation was refused as a whole: every message stays.
-pub fn invocation_refused(what: &str) {
-    error!("invocation refused, every message stays in the queue: {what}");
 }
 
 /// A record could not be read although it has an id: it stays in the queue.
@@ -85,14 +81,18 @@ pub(crate) fn unreadable(message: &Message, reason: DeadReason, what: &dyn std::
     );
 }
 
-/// A claim had no answer: nothing was begun, the message stays.
-pub(crate) fn claim_failed(message: &Message, error: &StoreError) {
-    error!(
-        message.id = message.message_id.as_str(),
-        failure.code = error.code,
-        failure.message = error.message,
-        "ledger did not answer a claim; the message stays, nothing is charged"
-    );
+/// Claims had no answer: nothing was begun, the messages stay. One line for each cause, since a
+/// ledger that is away is away for a whole window.
+pub(crate) fn claims_failed<'a>(errors: impl Iterator<Item = &'a StoreError>) {
+    let causes = errors.map(|error| (error.code.as_str(), error.message.as_str()));
+    for ((code, what), messages) in by_cause(causes) {
+        error!(
+            messages,
+            failure.code = code,
+            failure.message = what,
+            "no claim without the ledger; the messages stay, nothing is begun or charged"
+        );
+    }
 }
 
 /// A lease ended without a word and its row is taken over: whoever held it was killed, perhaps
@@ -133,14 +133,29 @@ pub(crate) fn dead_letter_failed(message: &Message, what: &str) {
     );
 }
 
-/// A visibility could not be set: the message comes back when the queue's own timeout ends.
-pub(crate) fn visibility_unchanged(message: &Message, error: &QueueError) {
-    warn!(
-        message.id = message.message_id.as_str(),
-        failure.code = error.code,
-        failure.message = error.message,
-        "visibility unchanged; the queue's own timeout holds"
-    );
+/// Visibilities could not be set: the messages come back when the queue's own timeout ends. One
+/// line for each cause.
+pub(crate) fn visibility_unchanged(errors: &[QueueError]) {
+    let causes = errors.iter();
+    for ((code, what), messages) in by_cause(causes.map(|e| (e.code.as_str(), e.message.as_str())))
+    {
+        warn!(
+            messages,
+            failure.code = code,
+            failure.message = what,
+            "visibility unchanged; the queue's own timeout holds"
+        );
+    }
+}
+
+/// How often each cause is named: a code, and a sentence.
+fn by_cause<'a>(
+    causes: impl Iterator<Item = (&'a str, &'a str)>,
+) -> BTreeMap<(&'a str, &'a str), u64> {
+    causes.fold(BTreeMap::new(), |mut counts, cause| {
+        *counts.entry(cause).or_default() += 1;
+        counts
+    })
 }
 
 /// Dead messages cannot leave the queue.

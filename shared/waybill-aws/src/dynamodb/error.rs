@@ -35,14 +35,18 @@ where
         kind,
         code: code.to_owned(),
         message: format!(
-            "the ledger table `{table}` did not answer: {}",
+            "ledger table `{table}` cannot be reached ({}); see that the function can reach \
+             DynamoDB (from a VPC through an endpoint of its own) and what AWS_ENDPOINT_URL or \
+             AWS_ENDPOINT_URL_DYNAMODB says",
             chain(error)
         ),
     };
     match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
-            let code = answer.err().code().unwrap_or("Unknown");
+            let Some(code) = answer.err().code() else {
+                return unreadable(table, status);
+            };
             let message = answer.err().message().unwrap_or_default();
             let mut judged = of_code(code, message, asked, table);
             if status >= 500 || status == 429 {
@@ -82,7 +86,10 @@ pub(super) fn of_code(code: &str, message: &str, asked: Asked, table: &str) -> S
     };
     let message = match name {
         "ResourceNotFound" => {
-            format!("ledger table `{table}` does not exist; deploy it or set WAYBILL_LEDGER_TABLE")
+            format!(
+                "ledger table `{table}` does not exist in this account and region; deploy it, or \
+                 name another in WAYBILL_LEDGER_TABLE"
+            )
         }
         "AccessDenied" => format!(
             "the function may not use ledger table `{table}`; allow {} on it: {message}",
@@ -91,12 +98,25 @@ pub(super) fn of_code(code: &str, message: &str, asked: Asked, table: &str) -> S
                 Asked::Read => "`dynamodb:BatchGetItem`",
             }
         ),
+        _ if message.is_empty() => format!("ledger table `{table}` answered `{code}`"),
         _ => format!("ledger table `{table}` answered `{code}`: {message}"),
     };
     StoreError {
         kind,
         code: code.to_owned(),
         message,
+    }
+}
+
+/// An answer that is not DynamoDB's: what was asked may have happened.
+fn unreadable(table: &str, status: u16) -> StoreError {
+    StoreError {
+        kind: StoreErrorKind::Transient,
+        code: "Unreadable".to_owned(),
+        message: format!(
+            "ledger table `{table}` gave an answer that is not DynamoDB's (HTTP status {status}); \
+             see what AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_DYNAMODB says, and what stands between"
+        ),
     }
 }
 
