@@ -9,6 +9,7 @@
 
 mod conformance;
 mod consumer;
+mod documents;
 mod support;
 mod template;
 mod tidy;
