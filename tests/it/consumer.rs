@@ -257,13 +257,13 @@ async fn promise_4_a_receive_without_a_try_is_no_attempt_f43_f46() {
     // One retry, which the target needs: one attempt charged too many, and the event is dead.
     let routes = r#"{
       defaults: {retry: {steps: 1, duration: 1s, factor: 1, jitter: 0}},
-      routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 2s}}}]
+      routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 3s}}}]
     }"#;
     let setting = Setting::new("uncharged").await.routes(routes);
-    let setting = setting.with("FunctionTimeoutSeconds", 3);
+    let setting = setting.with("FunctionTimeoutSeconds", 4);
     let stage = setting.stage(|received, nth| match nth {
         1 if is(received, "throttled") => Reply::status(503),
-        1 => ok().after(Duration::from_millis(800)),
+        1 => ok().after(Duration::from_secs(2)),
         _ => ok(),
     });
     let stage = stage.await;
