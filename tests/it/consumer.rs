@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_sqs::types::MessageSystemAttributeName::ApproximateReceiveCount as ReceiveCount;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 
 use waybill_local::{Fault, FaultAction, Reply};
 
-use crate::support::stage::{Setting, event, events};
+use crate::support::stage::{Setting, Stage, event, events};
 
 /// Whether a request is about an event whose id begins so.
 fn is(received: &waybill_local::Received, id: &str) -> bool {
@@ -249,6 +250,91 @@ async fn promise_2_two_consumers_of_one_queue_share_one_effect_f29() {
     stage.send_in_batches(&sent).await;
     stage.until_delivered(60).await;
     assert_eq!(stage.effects(), [1; 60]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promise_4_a_receive_without_a_try_is_no_attempt_f43_f46() {
+    // One retry, which the target needs: one attempt charged too many, and the event is dead.
+    let routes = r#"{
+      defaults: {retry: {steps: 1, duration: 1s, factor: 1, jitter: 0}},
+      routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 3s}}}]
+    }"#;
+    let setting = Setting::new("uncharged").await.routes(routes);
+    let setting = setting.with("FunctionTimeoutSeconds", 4);
+    let stage = setting.stage(|received, nth| match nth {
+        1 if is(received, "throttled") => Reply::status(503),
+        1 => ok().after(Duration::from_secs(2)),
+        _ => ok(),
+    });
+    let stage = stage.await;
+    let function = stage.bundle.consumer_function();
+    stage.bundle.add_trigger(function).await.unwrap();
+
+    // A copy comes to the second trigger while the first one's lease holds.
+    stage.send(&[event("busy")]).await;
+    stage
+        .until("the event is in flight", async |stage| {
+            !stage.requests("busy").is_empty()
+        })
+        .await;
+    let copy = stage.send(&[event("busy")]).await.remove(0);
+    until_deferred(&stage, &copy, "lease_busy").await;
+    stage
+        .until("the event is done", async |stage| {
+            stage.row("busy").await.status() == "COMPLETED"
+        })
+        .await;
+
+    // An event comes while DynamoDB throttles.
+    let throttle = Fault::new(FaultAction::Throttle).service("dynamodb");
+    stage.aws.proxy().inject(throttle);
+    let throttled = stage.send(&[event("throttled")]).await.remove(0);
+    until_deferred(&stage, &throttled, "store_down").await;
+    stage.bundle.pause(function).await.unwrap();
+    stage.aws.proxy().heal();
+    stage
+        .until("it can be received again", async |stage| {
+            let depth = stage.bundle.source().depth().await.unwrap();
+            depth.in_flight == 0
+        })
+        .await;
+    let received = stage.bundle.source().peek().await.unwrap();
+    let one = received
+        .iter()
+        .find(|message| message.message_id() == Some(&throttled));
+    let receives = one.unwrap().attributes().unwrap()[&ReceiveCount].as_str();
+    assert!(
+        receives.parse::<u32>().unwrap() > 1,
+        "SQS counted {receives}"
+    );
+
+    stage.bundle.resume(function).await.unwrap();
+    stage.until_delivered(2).await;
+    assert_eq!(stage.effects(), [1; 2]);
+    assert_eq!(stage.requests("busy").len(), 1, "the copy was not tried");
+    let statuses: Vec<_> = stage
+        .requests("throttled")
+        .into_iter()
+        .map(|r| r.status)
+        .collect();
+    assert_eq!(
+        statuses,
+        [Some(503), Some(200)],
+        "it had its whole number of tries"
+    );
+    assert_eq!(stage.row("throttled").await.status(), "COMPLETED");
+}
+
+/// Waits until the function has said that it deferred a message for this cause.
+async fn until_deferred(stage: &Stage, message_id: &str, cause: &str) {
+    let cause = format!("\"cause\":\"{cause}\"");
+    stage
+        .until("the message is deferred", async |stage| {
+            let logs = stage.logs().await;
+            let mut of_it = logs.iter().filter(|line| line.contains(message_id));
+            of_it.any(|line| line.contains("message deferred") && line.contains(&cause))
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

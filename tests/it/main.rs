@@ -9,6 +9,7 @@
 
 mod conformance;
 mod consumer;
+mod documents;
 mod startup;
 mod support;
 mod template;

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use waybill_core::ledger::{RouteState, Status};
-use waybill_core::outcome::DeadReason;
 
 use crate::yaml;
 
 /// Every file of ours: path from the root, with `/`, and text.
-fn files(ending: &str) -> Vec<(String, String)> {
+pub(crate) fn files(ending: &str) -> Vec<(String, String)> {
     let root = yaml::root();
     let mut found = Vec::new();
     let mut folders = vec![root.clone()];
@@ -40,7 +39,7 @@ fn from_root(path: &Path) -> String {
 }
 
 /// Sources of ours that are deployed or used by those who write a handler: no tests among them.
-fn product_sources() -> impl Iterator<Item = (String, String)> {
+pub(crate) fn product_sources() -> impl Iterator<Item = (String, String)> {
     files(".rs").into_iter().filter(|(path, _)| {
         let product = path.starts_with("functions/") || path.starts_with("shared/");
         product
@@ -411,12 +410,4 @@ fn the_lifecycle_of_a_route_is_drawn_in_the_words_of_the_code() {
     }
     let expected = all.iter().map(|state| state.word().to_owned()).collect();
     assert_eq!(states(&diagram(&text, "## A route")), expected);
-}
-
-#[test]
-fn every_reason_of_death_is_explained() {
-    let terms = yaml::text("docs/TERMS.md");
-    for reason in DeadReason::ALL {
-        assert!(terms.contains(&format!("| `{reason}` |")), "{reason}");
-    }
 }

@@ -1,0 +1,283 @@
+//! The documents say what the code does: words, codes, samples and snippets, compared both ways.
+
+use std::collections::BTreeSet;
+
+use waybill_core::envelope::{self, Envelope};
+use waybill_core::key::event_key;
+use waybill_core::outcome::{DeadReason, DeferCause};
+use waybill_core::routes::RoutesFile;
+use waybill_core::sqs_event::{Batch, PayloadError};
+
+use crate::tidy::{files, product_sources};
+use crate::yaml;
+
+/// What stands below a heading, up to the next one of its level.
+fn section(text: &str, heading: &str) -> String {
+    let (_, after) = text
+        .split_once(&format!("\n## {heading}\n"))
+        .expect(heading);
+    let end = after.find("\n## ").unwrap_or(after.len());
+    after[..end].to_owned()
+}
+
+/// The rows of the tables in a text, cell by cell, without their heads.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let lines: Vec<_> = text.lines().collect();
+    let is_row = |at: usize| {
+        let line = lines[at];
+        let is_head = lines
+            .get(at + 1)
+            .is_some_and(|next| next.starts_with("|---"));
+        line.starts_with('|') && !line.starts_with("|---") && !is_head
+    };
+    let rows = (0..lines.len()).filter(|at| is_row(*at)).map(|at| {
+        let cells = lines[at].trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    });
+    rows.collect()
+}
+
+/// What a text has between backticks.
+fn quoted(text: &str) -> Vec<String> {
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What the first column of the table below a heading of `FAILURES.md` names.
+fn failures(heading: &str) -> BTreeSet<String> {
+    let rows = rows(&section(&yaml::text("docs/FAILURES.md"), heading));
+    assert!(!rows.is_empty(), "no table below {heading}");
+    rows.iter().flat_map(|row| quoted(&row[0])).collect()
+}
+
+/// The texts between quotes that follow one of these beginnings in what is deployed, white space
+/// apart.
+fn literals_after(beginnings: &[&str]) -> BTreeSet<String> {
+    let sources = product_sources().filter(|(path, _)| !path.contains("/examples/"));
+    let mut found = BTreeSet::new();
+    for (_, text) in sources {
+        for beginning in beginnings {
+            for after in text.split(beginning).skip(1) {
+                let literal = after.trim_start().strip_prefix('"');
+                found.extend(literal.and_then(|l| l.split('"').next()).map(str::to_owned));
+            }
+        }
+    }
+    found
+}
+
+/// Sorted words.
+fn set(words: &[&str]) -> BTreeSet<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// The first fenced block of a language.
+fn block<'a>(text: &'a str, language: &str) -> &'a str {
+    let fence = format!("```{language}\n");
+    let (_, after) = text.split_once(&fence).expect(language);
+    after.split_once("```").expect("its end").0
+}
+
+#[test]
+fn every_code_of_an_attempt_is_explained_and_none_that_is_not() {
+    let mut codes = literals_after(&["transient(", "unknown(", "rejected(", "delivered("]);
+    let status = literals_after(&["let code = format!("]);
+    assert_eq!(status, set(&["http_{status}"]));
+    codes.insert("http_NNN".to_owned());
+    assert!(codes.len() > 10, "{codes:?}");
+    assert_eq!(failures("Attempts"), codes);
+}
+
+#[test]
+fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
+    let all = [
+        DeferCause::Deadline,
+        DeferCause::LeaseBusy,
+        DeferCause::NotDue,
+        DeferCause::StoreDown,
+        DeferCause::UnknownRow,
+        DeferCause::Fenced,
+        DeferCause::Copy,
+        DeferCause::Panicked,
+        DeferCause::DeadLetterUnavailable,
+    ];
+    for cause in all {
+        // A new cause must be explained too: this stops compiling when there is one.
+        match cause {
+            DeferCause::Deadline
+            | DeferCause::LeaseBusy
+            | DeferCause::NotDue
+            | DeferCause::StoreDown
+            | DeferCause::UnknownRow
+            | DeferCause::Fenced
+            | DeferCause::Copy
+            | DeferCause::Panicked
+            | DeferCause::DeadLetterUnavailable => {}
+        }
+    }
+    let words: Vec<_> = all.iter().map(|cause| cause.word()).collect();
+    assert_eq!(failures("Deferrals"), set(&words));
+}
+
+#[test]
+fn every_reason_of_death_is_explained_and_none_that_is_not() {
+    let words: Vec<_> = DeadReason::ALL.iter().map(|reason| reason.word()).collect();
+    assert_eq!(failures("Reasons"), set(&words));
+}
+
+#[test]
+fn every_code_of_ours_about_ledger_and_queue_is_explained_and_none_that_is_not() {
+    let codes = literals_after(&["code: ", "Kind::Transient, ", "Kind::Permanent, "]);
+    assert_eq!(failures("Ledger and queue"), codes);
+}
+
+#[test]
+fn every_error_and_warning_that_is_explained_is_one_that_is_written() {
+    let telemetry = yaml::text("shared/waybill-engine/src/telemetry.rs");
+    let telemetry = telemetry.replace("\\\n", "");
+    let rows = rows(&section(
+        &yaml::text("docs/FAILURES.md"),
+        "Errors and warnings",
+    ));
+    let levels = ["error!(", "warn!("].map(|level| telemetry.matches(level).count());
+    assert_eq!(
+        rows.len(),
+        levels.iter().sum::<usize>(),
+        "one row for each line"
+    );
+    for row in rows {
+        let line = &quoted(&row[1])[0];
+        assert!(telemetry.contains(&format!("\"{line}")), "{line}");
+    }
+}
+
+#[test]
+fn every_open_door_names_a_line_that_is_written() {
+    let telemetry = yaml::text("shared/waybill-engine/src/telemetry.rs");
+    let rows = rows(&section(
+        &yaml::text("docs/SEMANTICS.md"),
+        "The four open doors",
+    ));
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        let line = &quoted(&row[2])[0];
+        assert!(telemetry.contains(&format!("\"{line}")), "{line}");
+    }
+}
+
+#[test]
+fn the_promises_name_their_tests() {
+    let said = quoted(&yaml::text("docs/SEMANTICS.md"));
+    let said: BTreeSet<_> = said
+        .into_iter()
+        .filter(|w| w.matches('_').count() > 3)
+        .collect();
+    let mut tests = BTreeSet::new();
+    for (_, text) in files(".rs") {
+        let names = text.split("fn ").skip(1).filter_map(|after| {
+            let (name, _) = after.split_once("()")?;
+            Some(name.to_owned())
+        });
+        tests.extend(names);
+    }
+    let gone: Vec<_> = said.difference(&tests).collect();
+    assert!(gone.is_empty(), "no such tests: {gone:?}");
+    let promise = |name: &&String| {
+        let number = name.strip_prefix("promise_");
+        number.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let unsaid: Vec<_> = tests
+        .iter()
+        .filter(promise)
+        .filter(|t| !said.contains(*t))
+        .collect();
+    assert!(unsaid.is_empty(), "not in docs/SEMANTICS.md: {unsaid:?}");
+}
+
+#[test]
+fn the_readme_shows_routes_that_are_read() {
+    let readme = yaml::text("README.md");
+    let file = RoutesFile::parse(block(&readme, "yaml"), |_| None);
+    let file = file.unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(file.routes[0].retry.steps, 5);
+    assert_eq!(file.routes[0].retry.factor, 2.0, "over the defaults");
+}
+
+#[test]
+fn the_readme_shows_the_handler_that_is_built() {
+    let readme = yaml::text("README.md");
+    let example = yaml::text("shared/waybill-aws/examples/own_handler.rs");
+    let shown = block(&readme, "rust");
+    assert!(shown.contains("impl Handler for"));
+    assert!(
+        example.contains(shown),
+        "the README's handler is not the example's"
+    );
+}
+
+#[test]
+fn the_readme_names_the_options_of_the_demo() {
+    let demo = yaml::text("infra/local/src/bin/demo/main.rs");
+    let (_, after) = demo.split_once("struct Arguments {").unwrap();
+    let (fields, _) = after.split_once("\n}").unwrap();
+    let names = fields.lines().filter_map(|line| {
+        let (name, _) = line.trim().split_once(": ")?;
+        let word = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        word.then(|| format!("--{}", name.replace('_', "-")))
+    });
+    let shown = rows(&section(
+        &yaml::text("README.md"),
+        "What `cargo demo` shows",
+    ));
+    let shown = shown.iter().flat_map(|row| quoted(&row[0]));
+    let shown: BTreeSet<_> = shown
+        .filter_map(|option| option.split(' ').next().map(str::to_owned))
+        .filter(|option| option.starts_with("--"))
+        .collect();
+    assert_eq!(shown, names.collect());
+}
+
+/// What the messages of a payload are known by: the beginnings of their keys.
+fn known_by(payload: &str) -> Vec<String> {
+    let batch = match Batch::parse(payload) {
+        Ok(batch) => batch,
+        Err(PayloadError::Fifo(_)) => return vec!["refused".to_owned()],
+        Err(error) => panic!("{error}"),
+    };
+    assert!(batch.unread.is_empty(), "{:?}", batch.unread);
+    let known = batch.messages.iter().map(|(_, message)| {
+        let parsed = match envelope::parse(message) {
+            Ok(Envelope::Event(parsed)) => parsed,
+            Ok(Envelope::TestEvent) => return "nothing".to_owned(),
+            Err(_) => return "malformed".to_owned(),
+        };
+        let key = event_key(message, Some(&parsed), None).unwrap();
+        let (beginning, _) = key.as_str().split_once(':').expect("a prefix");
+        format!("`{beginning}:`")
+    });
+    known.collect()
+}
+
+#[test]
+fn every_sample_event_means_what_its_row_says() {
+    let readme = yaml::text("functions/consumer/README.md");
+    let rows = rows(&section(&readme, "Sample events"));
+    let samples = files(".json");
+    let samples = samples.iter().filter_map(|(path, text)| {
+        let name = path.strip_prefix("functions/consumer/events/")?;
+        Some((name, text))
+    });
+    let mut count = 0;
+    for (name, text) in samples {
+        let row = rows
+            .iter()
+            .find(|row| row[0].starts_with(&format!("[{name}]")));
+        let row = row.unwrap_or_else(|| panic!("{name} has no row"));
+        assert_eq!(row[2], known_by(text).join(", "), "{name}");
+        count += 1;
+    }
+    assert_eq!(count, rows.len());
+}
