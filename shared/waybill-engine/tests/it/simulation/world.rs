@@ -162,19 +162,19 @@ impl World {
         for n in 0..=self.below(7) {
             let key = format!("e{n}");
             let plan = self.chance.lock().unwrap().pick(&plans);
-            let data = match plan {
-                "broken" => format!(r#"{{"specversion":"9","data":"broken:{key}"}}"#),
-                plan => format!("{plan}:{key}"),
+            let data = |text: &str| match plan {
+                "broken" => format!(r#"{{"specversion":"9","data":"broken:{text}"}}"#),
+                plan => format!("{plan}:{text}"),
             };
-            self.send(&key, &data);
+            self.send(&key, &data(&key));
             while self.hits(25) {
                 if self.hits(50) {
                     sleep(self.ms(20_000)).await;
                 }
-                self.send(&key, &data);
+                self.send(&key, &data(&key));
             }
             if self.hits(12) {
-                self.send(&key, &format!("{data}:other"));
+                self.send(&key, &data(&format!("{key}:other")));
             }
             if self.hits(30) {
                 sleep(self.ms(10_000)).await;
@@ -217,10 +217,14 @@ impl World {
             sleep(self.ms(15_000)).await;
             self.plant_faults(process);
             let fate = self.fate();
-            let outage = self.hits(8);
+            let outage = self.hits(15);
             if outage {
                 process.outages.0.fetch_add(1, Ordering::Relaxed);
-                let call = self.chance.lock().unwrap().pick(&[Call::Write, Call::Read]);
+                for _ in 0..self.below(3) {
+                    process.next(Call::Write, Fault::Pass, false);
+                }
+                let calls = [Call::Write, Call::Write, Call::Read];
+                let call = self.chance.lock().unwrap().pick(&calls);
                 process.ledger.always(call, Fault::refused());
             }
             self.invoke(process, fate).await;
@@ -234,12 +238,12 @@ impl World {
 
     fn fate(&self) -> Fate {
         let mut chance = self.chance.lock().unwrap();
-        let spans = [20, 300, 3_000, 10_000];
+        let spans = [100, 400, 800, 4_000];
         let at = chance.pick(&spans);
         let at = chance.ms(at);
         match chance.below(100) {
-            0..70 => Fate::Runs,
-            70..90 => Fate::Killed(at),
+            0..60 => Fate::Runs,
+            60..88 => Fate::Killed(at),
             _ => Fate::Frozen(at, Duration::from_secs(3 + chance.below(30))),
         }
     }
@@ -249,9 +253,7 @@ impl World {
         for call in [Call::Write, Call::Read] {
             for _ in 0..self.below(6) {
                 let (fault, trouble) = self.fault();
-                process.ledger.next(call, fault);
-                let mut lines = process.lines.lock().unwrap();
-                lines.entry(call).or_default().push(trouble);
+                process.next(call, fault, trouble);
             }
         }
         if self.hits(20) {
@@ -475,7 +477,8 @@ impl World {
             let route = row.routes.iter().find(|r| r.name.as_str() == this.route);
             (mine || !frozen) && route.is_some_and(|r| r.state == RouteState::Delivered)
         });
-        if shown {
+        // What the engine did not hear of is never in the ledger by this try.
+        if shown && this.answered != Answered::Otherwise {
             return;
         }
         let mut told = self.told();
@@ -539,7 +542,8 @@ impl World {
             Some(row) => match row.status {
                 Status::Completed => true,
                 Status::Dead => sends && buried() && row.death.as_ref().unwrap().dlq_sent,
-                Status::InProgress | Status::Pending => false,
+                // It was dead and sent; a copy that was sent later brings the event back meanwhile.
+                Status::InProgress | Status::Pending => sends && buried() && row.redrive_n > 0,
             },
         };
         self.must(right, || {
@@ -693,6 +697,13 @@ impl World {
 }
 
 impl Process {
+    /// Puts a fault in a line of the ledger.
+    fn next(&self, call: Call, fault: Fault, trouble: bool) {
+        self.ledger.next(call, fault);
+        let mut lines = self.lines.lock().unwrap();
+        lines.entry(call).or_default().push(trouble);
+    }
+
     /// How many faults of each line were met.
     fn consumed(&self) -> BTreeMap<Call, usize> {
         let lines = self.lines.lock().unwrap();
