@@ -541,9 +541,11 @@ impl World {
             }
             Some(row) => match row.status {
                 Status::Completed => true,
-                Status::Dead => sends && buried() && row.death.as_ref().unwrap().dlq_sent,
-                // It was dead and sent; a copy that was sent later brings the event back meanwhile.
-                Status::InProgress | Status::Pending => sends && buried() && row.redrive_n > 0,
+                // Dead and sent; or a copy that was sent later has brought the event back since.
+                Status::Dead | Status::InProgress | Status::Pending => {
+                    let sent = row.death.as_ref().is_some_and(|death| death.dlq_sent);
+                    sends && buried() && (sent || row.redrive_n > 0)
+                }
             },
         };
         self.must(right, || {
