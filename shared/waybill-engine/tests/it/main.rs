@@ -12,4 +12,5 @@ mod dead;
 mod delivery;
 mod leases;
 mod scene;
+mod simulation;
 mod store_trouble;

@@ -1,0 +1,792 @@
+//! One world: what is sent, what runs, what goes wrong, and what must hold all the while.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{sleep, timeout};
+
+use waybill_core::batch::Handed;
+use waybill_core::deadline::Budget;
+use waybill_core::digest::Digest;
+use waybill_core::event::Data;
+use waybill_core::id::{Consumer, LedgerKey, MessageId};
+use waybill_core::ledger::{DeadLetter, Record, RouteState, Row, Status};
+use waybill_core::message::Message;
+use waybill_core::outcome::DeadReason;
+use waybill_core::routes::OnConflict;
+use waybill_core::time::Timestamp;
+use waybill_engine::engine::{Config, Engine, Source};
+use waybill_engine::ports::{Ambient, Outgoing, Queue};
+use waybill_testkit::{Call, FakeLedger, FakeQueue, Fault, Faulty, TestAmbient, Trouble, fixtures};
+
+use super::handler::{Answered, Book, Shaky, Try};
+use super::{Chance, Seen};
+
+/// How long an invocation may take; each has some milliseconds more, so that its lease is its own.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a lease outlives its invocation's deadline.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// Receives before the redrive policy moves a message. No valid message of a world needs as many.
+const MAX_RECEIVE_COUNT: u32 = 60;
+
+/// Batches in which a world without trouble must drain.
+const DRAIN_MAX: usize = 900;
+
+/// Everything there is.
+pub(crate) struct World {
+    chance: Arc<Mutex<Chance>>,
+    ambient: Arc<TestAmbient>,
+    ledger: FakeLedger,
+    queue: FakeQueue,
+    dead: FakeQueue,
+    shaky: Shaky,
+    config: Config,
+    told: Mutex<Told>,
+    /// Whether clocks differ by more than a lease allows for.
+    skewed: bool,
+}
+
+/// What is told while the world lives.
+#[derive(Default)]
+struct Told {
+    broken: Option<String>,
+    /// Sent, and neither deleted nor found among the dead.
+    standing: BTreeSet<MessageId>,
+    /// Invocations that left a claim without a word, by row.
+    left: BTreeMap<LedgerKey, u32>,
+    /// Doors by idempotency key.
+    doors: BTreeMap<String, usize>,
+    seen: Seen,
+    invocations: u64,
+}
+
+/// A clock that is ahead.
+struct Ahead(Arc<TestAmbient>, Duration);
+
+impl Ambient for Ahead {
+    fn now(&self) -> Timestamp {
+        self.0.now().after(self.1)
+    }
+
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+}
+
+/// What befalls an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Runs,
+    Killed(Duration),
+    Frozen(Duration, Duration),
+}
+
+/// An engine and its ports, with their faults.
+struct Process {
+    engine: Engine<Shaky, Faulty<FakeLedger>, Arc<dyn Ambient>>,
+    /// How far its clock is ahead: it takes leases for ended that are not.
+    ahead: Duration,
+    source: Source<Faulty<FakeQueue>>,
+    ledger: Faulty<FakeLedger>,
+    queue: Faulty<FakeQueue>,
+    dead: Faulty<FakeQueue>,
+    /// Whether each fault that was put in the ledger's lines is trouble.
+    lines: Mutex<BTreeMap<Call, Vec<bool>>>,
+    /// Standing faults begun and ended.
+    outages: (AtomicUsize, AtomicUsize),
+}
+
+/// An invocation as it is looked at when it is over.
+struct Invocation<'a> {
+    messages: &'a [Message],
+    deadline: Timestamp,
+    fate: Fate,
+    trouble: bool,
+    /// End of its lease, by its own clock.
+    lease: Timestamp,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let ambient = Arc::new(TestAmbient::seeded(seed));
+        let dead = FakeQueue::new("dead", ambient.clone());
+        let queue = FakeQueue::new("orders", ambient.clone());
+        let queue = queue.with_redrive(MAX_RECEIVE_COUNT, dead.clone());
+        let config = Config {
+            consumer: Consumer::new(fixtures::CONSUMER).unwrap(),
+            key: None,
+            dead_letter: chance.pick(&[DeadLetter::Redrive, DeadLetter::Send]),
+            on_conflict: chance.pick(&[OnConflict::Dead, OnConflict::Ack]),
+            time_to_live: Duration::from_secs(35 * 24 * 3600),
+            redrive_limit: 3,
+            concurrency: chance.pick(&[1, 2, 3, 25]),
+        };
+        let policies = Shaky::policies(&mut chance);
+        let skewed = chance.hits(15);
+        let chance = Arc::new(Mutex::new(chance));
+        let shaky = Shaky {
+            policies,
+            book: Arc::new(Mutex::new(Book::default())),
+            chance: chance.clone(),
+            healthy: Arc::new(AtomicBool::new(false)),
+            ambient: ambient.clone(),
+        };
+        Self {
+            chance,
+            ambient,
+            ledger: FakeLedger::new(),
+            queue,
+            dead,
+            shaky,
+            config,
+            told: Mutex::default(),
+            skewed,
+        }
+    }
+
+    /// Lives to the end; what it held, or the first promise that was broken.
+    pub(crate) async fn live(self) -> Result<Seen, String> {
+        let process = |_| {
+            let fast = self.skewed && self.hits(50);
+            let ahead = if fast {
+                self.ms(40_000)
+            } else {
+                Duration::ZERO
+            };
+            self.process(ahead)
+        };
+        let processes: Vec<_> = (0..=self.below(3)).map(process).collect();
+        let lanes = processes.iter().flat_map(|process| {
+            let lanes = 1 + self.below(2);
+            (0..lanes).map(move |_| process)
+        });
+        let lanes: Vec<_> = lanes.map(|process| self.lane(process)).collect();
+        futures_util::future::join(self.send_events(), join_all(lanes)).await;
+        self.shaky.healthy.store(true, Ordering::Relaxed);
+        self.drain().await;
+        self.look_at_the_end();
+        if self.hits(40) && !self.dead.is_empty() {
+            sleep(Duration::from_secs(60)).await;
+            self.redrive();
+            self.drain().await;
+            self.look_at_the_end();
+            self.look_at_the_redriven();
+        }
+        self.count();
+        let told = self.told.into_inner().unwrap();
+        told.broken.map_or(Ok(told.seen), Err)
+    }
+
+    /// Sends the events over some time: copies, and other data under the same key.
+    async fn send_events(&self) {
+        let plans = [
+            "a", "a", "ab", "ab", "abc", "c", "bc", "ignored", "unrouted", "broken",
+        ];
+        for n in 0..=self.below(7) {
+            let key = format!("e{n}");
+            let plan = self.chance.lock().unwrap().pick(&plans);
+            let data = |text: &str| match plan {
+                "broken" => format!(r#"{{"specversion":"9","data":"broken:{text}"}}"#),
+                plan => format!("{plan}:{text}"),
+            };
+            self.send(&key, &data(&key));
+            while self.hits(25) {
+                if self.hits(50) {
+                    sleep(self.ms(20_000)).await;
+                }
+                self.send(&key, &data(&key));
+            }
+            if self.hits(12) {
+                self.send(&key, &data(&format!("{key}:other")));
+            }
+            if self.hits(30) {
+                sleep(self.ms(10_000)).await;
+            }
+        }
+    }
+
+    fn send(&self, key: &str, data: &str) {
+        let id = self.queue.put(Outgoing {
+            body: data.to_owned(),
+            attributes: [("waybill-key".to_owned(), fixtures::text(key))].into(),
+            ..Outgoing::default()
+        });
+        self.told().standing.insert(id);
+    }
+
+    fn process(&self, ahead: Duration) -> Process {
+        let ledger = Faulty::new(self.ledger.clone());
+        let queue = Faulty::new(self.queue.clone());
+        let dead = Faulty::new(self.dead.clone());
+        Process {
+            engine: Engine::new(
+                self.shaky.clone(),
+                ledger.clone(),
+                Arc::new(Ahead(self.ambient.clone(), ahead)),
+                self.config.clone(),
+            ),
+            ahead,
+            source: Source::new(queue.clone(), Some(dead.clone())),
+            ledger,
+            queue,
+            dead,
+            lines: Mutex::default(),
+            outages: (AtomicUsize::new(0), AtomicUsize::new(0)),
+        }
+    }
+
+    /// Some invocations, one after the other, in a process that may have others.
+    async fn lane(&self, process: &Process) {
+        for _ in 0..2 + self.below(7) {
+            sleep(self.ms(15_000)).await;
+            self.plant_faults(process);
+            let fate = self.fate();
+            let outage = self.hits(15);
+            if outage {
+                process.outages.0.fetch_add(1, Ordering::Relaxed);
+                for _ in 0..self.below(3) {
+                    process.next(Call::Write, Fault::Pass, false);
+                }
+                let calls = [Call::Write, Call::Write, Call::Read];
+                let call = self.chance.lock().unwrap().pick(&calls);
+                process.ledger.always(call, Fault::refused());
+            }
+            self.invoke(process, fate).await;
+            if outage {
+                process.ledger.always(Call::Write, Fault::Pass);
+                process.ledger.always(Call::Read, Fault::Pass);
+                process.outages.1.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn fate(&self) -> Fate {
+        let mut chance = self.chance.lock().unwrap();
+        let spans = [100, 400, 800, 4_000];
+        let at = chance.pick(&spans);
+        let at = chance.ms(at);
+        match chance.below(100) {
+            0..60 => Fate::Runs,
+            60..88 => Fate::Killed(at),
+            _ => Fate::Frozen(at, Duration::from_secs(3 + chance.below(30))),
+        }
+    }
+
+    /// Puts faults in the lines of a process: most are small delays, at which it may be killed.
+    fn plant_faults(&self, process: &Process) {
+        for call in [Call::Write, Call::Read] {
+            for _ in 0..self.below(6) {
+                let (fault, trouble) = self.fault();
+                process.next(call, fault, trouble);
+            }
+        }
+        if self.hits(20) {
+            let (fault, _) = self.fault();
+            process.queue.next(Call::ChangeVisibility, fault);
+        }
+        if self.hits(20) {
+            let (fault, _) = self.fault();
+            process.dead.next(Call::Send, fault);
+        }
+        if self.hits(10) {
+            process.queue.next(Call::HasRedrivePolicy, Fault::refused());
+        }
+    }
+
+    /// A fault, and whether it is trouble.
+    fn fault(&self) -> (Fault, bool) {
+        let mut chance = self.chance.lock().unwrap();
+        let small = chance.ms(60);
+        let at = [
+            usize::try_from(chance.below(3)).unwrap(),
+            usize::try_from(chance.below(10)).unwrap(),
+        ];
+        let fault = match chance.below(20) {
+            0..10 => return (Fault::slow(small), false),
+            10..12 => return (Fault::DelayBefore(small, Box::new(Fault::Pass)), false),
+            12 => Fault::refused(),
+            13 => Fault::refused_at(at),
+            14 => Fault::lost_reply_at(at),
+            15 => Fault::Before(Trouble::Permanent),
+            16 => Fault::slow(chance.ms(12_000)),
+            17 => Fault::DelayBefore(chance.ms(12_000), Box::new(Fault::Pass)),
+            18 => Fault::DelayAfter(small, Box::new(Fault::lost_reply())),
+            _ => Fault::lost_reply(),
+        };
+        (fault, true)
+    }
+
+    /// One invocation from receive to delete.
+    async fn invoke(&self, process: &Process, fate: Fate) {
+        let healthy = self.shaky.healthy.load(Ordering::Relaxed);
+        let (max, visibility) = match healthy {
+            true => (10, 60),
+            false if self.hits(20) => (1 + self.below(10), 3),
+            false => (1 + self.below(10), 60),
+        };
+        let max = usize::try_from(max).unwrap();
+        let received = self
+            .queue
+            .receive(max, Duration::ZERO, Duration::from_secs(visibility));
+        let messages = received.await.unwrap();
+        if messages.is_empty() {
+            return;
+        }
+        let number = {
+            let mut told = self.told();
+            told.invocations += 1;
+            told.invocations
+        };
+        let started = self.ambient.now();
+        let deadline = started.after(TIMEOUT + Duration::from_millis(number));
+        let lease = deadline.after(process.ahead).after(LEASE);
+        let budget = Budget {
+            started: started.after(process.ahead),
+            deadline: deadline.after(process.ahead),
+        };
+        let before = process.consumed();
+        let outages = process.outages.0.load(Ordering::Relaxed);
+        let outage = outages != process.outages.1.load(Ordering::Relaxed);
+        let run = process.engine.run(&messages, &process.source, budget);
+        let handed = self.fated(run, fate, &messages, lease).await;
+        let trouble = outage
+            || outages != process.outages.0.load(Ordering::Relaxed)
+            || process.trouble_since(&before);
+        let over = Invocation {
+            messages: &messages,
+            deadline,
+            fate,
+            trouble,
+            lease,
+        };
+        self.look_at(&over);
+        let now = self.ambient.now();
+        let frozen = matches!(fate, Fate::Frozen(..));
+        let Some(handed) = handed else {
+            return;
+        };
+        self.must(frozen || now <= deadline, || {
+            format!("an invocation ended {now:?}, after its deadline {deadline:?}")
+        });
+        self.must(handed.len() == messages.len(), || {
+            "answers are missing".into()
+        });
+        if now > deadline {
+            return;
+        }
+        for (message, _) in messages
+            .iter()
+            .zip(handed)
+            .filter(|(_, handed)| *handed == Handed::Over)
+        {
+            self.look_at_ack(message);
+            if healthy || !self.hits(10) {
+                self.delete(message).await;
+            }
+        }
+    }
+
+    /// Runs an invocation to its fate; nothing comes of one that was killed.
+    async fn fated(
+        &self,
+        run: impl Future<Output = Vec<Handed>>,
+        fate: Fate,
+        messages: &[Message],
+        lease: Timestamp,
+    ) -> Option<Vec<Handed>> {
+        match fate {
+            Fate::Runs => Some(run.await),
+            Fate::Killed(after) => {
+                let mut run = Box::pin(run);
+                if let Ok(handed) = timeout(after, &mut run).await {
+                    return Some(handed);
+                }
+                let handles = || messages.iter().map(|m| m.receipt_handle.0.clone());
+                self.shaky.book.lock().unwrap().killed.extend(handles());
+                drop(run);
+                self.shaky.book.lock().unwrap().killed.clear();
+                None
+            }
+            Fate::Frozen(at, how_long) => {
+                let mut run = pin!(run);
+                if let Ok(handed) = timeout(at, &mut run).await {
+                    return Some(handed);
+                }
+                self.note_left(messages, lease);
+                sleep(how_long).await;
+                Some(run.await)
+            }
+        }
+    }
+
+    async fn delete(&self, message: &Message) {
+        let handles = [message.receipt_handle.clone()];
+        for answer in self.queue.delete(&handles).await {
+            answer.unwrap();
+        }
+        let stands = self.queue.messages();
+        if stands.iter().all(|m| m.message_id != message.message_id) {
+            self.told().standing.remove(&message.message_id);
+        }
+    }
+
+    /// Batches in one process without trouble until nothing is left.
+    async fn drain(&self) {
+        let process = self.process(Duration::ZERO);
+        for _ in 0..DRAIN_MAX {
+            let standing = self.queue.messages();
+            let Some(next) = standing.iter().map(|m| m.visible_at).min() else {
+                return;
+            };
+            sleep(next.since(self.ambient.now())).await;
+            self.invoke(&process, Fate::Runs).await;
+        }
+        let left = self.queue.messages();
+        self.must(false, || format!("the queue did not drain: {left:#?}"));
+    }
+
+    /// Moves the dead back, as the console does.
+    fn redrive(&self) {
+        self.dead.redrive_to(&self.queue);
+        let ids = self.queue.messages().into_iter().map(|m| m.message_id);
+        let mut told = self.told();
+        told.standing = ids.collect();
+        told.seen.redriven += told.standing.len();
+    }
+
+    /// Claims that an invocation leaves behind.
+    fn note_left(&self, messages: &[Message], lease: Timestamp) -> usize {
+        let keys: BTreeSet<_> = messages.iter().map(key_of).collect();
+        let rows = keys.iter().filter_map(|key| self.ledger.record(key));
+        let mine = |row: &Record| row.status == Status::InProgress && row.lease_until == lease;
+        let left: Vec<_> = rows.filter(mine).collect();
+        let mut told = self.told();
+        for row in &left {
+            *told.left.entry(row.key.clone()).or_default() += 1;
+        }
+        left.len()
+    }
+
+    /// An invocation is over: every effect is in the ledger or has its door, no claim is left
+    /// without a reason, and nothing is charged that did not happen.
+    fn look_at(&self, over: &Invocation<'_>) {
+        let left = self.note_left(over.messages, over.lease);
+        let excused = over.fate != Fate::Runs || over.trouble;
+        self.must(left == 0 || excused, || {
+            format!("{left} claims were left without a reason")
+        });
+        let handles: BTreeSet<_> = over.messages.iter().map(|m| &m.receipt_handle.0).collect();
+        let tries = self.tries();
+        for this in tries.iter().filter(|t| handles.contains(&t.handle)) {
+            self.must(this.answered != Answered::Not, || {
+                format!("a try outlives its invocation: {this:?}")
+            });
+            let frozen = matches!(over.fate, Fate::Frozen(..));
+            self.must(frozen || this.begun < over.deadline, || {
+                format!("a try was begun after the deadline: {this:?}")
+            });
+            if this.effect {
+                self.look_at_effect(over, this);
+            }
+        }
+        for message in over.messages {
+            if let Some(row) = self.ledger.record(&key_of(message)) {
+                self.look_at_row(&row, &tries);
+            }
+        }
+    }
+
+    fn look_at_effect(&self, over: &Invocation<'_>, this: &Try) {
+        let row = self.ledger.record(&row_key(&this.data));
+        let frozen = self.skewed || matches!(over.fate, Fate::Frozen(..));
+        let shown = row.is_some_and(|row| {
+            let mine = row.lease_until == over.lease;
+            let route = row.routes.iter().find(|r| r.name.as_str() == this.route);
+            (mine || !frozen) && route.is_some_and(|r| r.state == RouteState::Delivered)
+        });
+        // What the engine did not hear of is never in the ledger by this try.
+        if shown && this.answered != Answered::Otherwise {
+            return;
+        }
+        let mut told = self.told();
+        *told.doors.entry(this.idempotency_key.clone()).or_default() += 1;
+        let seen = &mut told.seen;
+        match (this.answered, over.fate) {
+            (Answered::Otherwise, _) => seen.doors_unknown += 1,
+            (_, Fate::Killed(_)) => seen.doors_killed += 1,
+            (_, Fate::Frozen(..)) => seen.doors_lease += 1,
+            (Answered::Delivered, Fate::Runs) if self.skewed => seen.doors_lease += 1,
+            (Answered::Delivered, Fate::Runs) if over.trouble => seen.doors_unwritable += 1,
+            (Answered::Delivered | Answered::Not | Answered::Killed, Fate::Runs) => {
+                drop(told);
+                self.must(false, || {
+                    format!("an effect is not in the ledger, and no door was open: {this:?}")
+                });
+            }
+        }
+    }
+
+    /// No more attempts are charged than there are steps, nor than there were tries.
+    fn look_at_row(&self, row: &Record, tries: &[Try]) {
+        for route in &row.routes {
+            let steps = self.shaky.policies[&route.name].retry.steps;
+            let is_of = |t: &&Try| {
+                row_key(&t.data) == row.key
+                    && t.route == route.name.as_str()
+                    && t.answered != Answered::Killed
+            };
+            let tried = tries.iter().filter(is_of).count();
+            let charged = usize::try_from(route.attempts).unwrap();
+            self.must(charged <= tried && route.attempts <= steps + 1, || {
+                format!("charged {charged} of {tried} tries, with {steps} retries: {row:#?}")
+            });
+        }
+        let left = self.told().left.get(&row.key).copied().unwrap_or_default();
+        self.must(row.crashes <= left || self.skewed, || {
+            format!(
+                "{} crashes, but {left} claims were left: {row:#?}",
+                row.crashes
+            )
+        });
+    }
+
+    /// A message may leave the queue only when the ledger says that all is done, or when it is
+    /// where the dead go.
+    fn look_at_ack(&self, message: &Message) {
+        if message.body.starts_with("ignored:") {
+            return;
+        }
+        let buried = || {
+            let dead = self.dead.messages();
+            dead.iter().any(|m| m.sent.body == message.body)
+        };
+        let sends = self.config.dead_letter == DeadLetter::Send;
+        let row = self.ledger.record(&key_of(message));
+        let right = match &row {
+            None => false,
+            Some(row) if row.digest != digest_of(message) => {
+                self.config.on_conflict == OnConflict::Ack || (sends && buried())
+            }
+            Some(row) => match row.status {
+                Status::Completed => true,
+                // Dead and sent; or a copy that was sent later has brought the event back since.
+                Status::Dead | Status::InProgress | Status::Pending => {
+                    let sent = row.death.as_ref().is_some_and(|death| death.dlq_sent);
+                    sends && buried() && (sent || row.redrive_n > 0)
+                }
+            },
+        };
+        self.must(right, || {
+            format!("{} was let go, but its row is {row:#?}", message.body)
+        });
+    }
+
+    /// The queue is empty: nothing is lost, and every row is terminal for a reason.
+    fn look_at_the_end(&self) {
+        let dead = self.dead.messages();
+        let is_dead = |id: &MessageId| dead.iter().any(|m| m.message_id == *id);
+        let lost: Vec<_> = {
+            let told = self.told();
+            told.standing
+                .iter()
+                .filter(|id| !is_dead(id))
+                .cloned()
+                .collect()
+        };
+        self.must(lost.is_empty(), || format!("lost: {lost:?}"));
+        let redrives = self.config.dead_letter == DeadLetter::Redrive;
+        let moved = dead.iter().filter(|m| m.receive_count > 0);
+        for message in moved {
+            self.must(redrives, || format!("moved while valid: {message:?}"));
+            let key = fixtures::key(&attribute(message.sent.attributes.get("waybill-key")));
+            let row = self.ledger.record(&key);
+            let right = row.as_ref().is_some_and(|row| {
+                let conflict = row.digest != digest(&message.sent.body);
+                conflict || row.status == Status::Dead || row.redrive_n > 0
+            });
+            self.must(right, || format!("moved while valid: {message:?} {row:#?}"));
+        }
+        let tries = self.tries();
+        for row in self.rows() {
+            self.look_at_row(&row, &tries);
+            self.look_at_last_row(&row, &tries);
+        }
+        let mut effects: BTreeMap<_, usize> = BTreeMap::new();
+        for this in tries.iter().filter(|t| t.effect) {
+            *effects.entry(&this.idempotency_key).or_default() += 1;
+        }
+        for (key, count) in effects {
+            let doors = self.told().doors.get(key).copied().unwrap_or_default();
+            self.must(count <= 1 + doors, || {
+                let of_key = tries.iter().filter(|t| t.idempotency_key == *key);
+                format!(
+                    "{count} effects, {doors} doors: {:#?}",
+                    of_key.collect::<Vec<_>>()
+                )
+            });
+        }
+    }
+
+    fn look_at_last_row(&self, row: &Record, tries: &[Try]) {
+        let any = |state| row.routes.iter().any(|r| r.state == state);
+        let taken = |route: &str| {
+            let mut of_row = tries.iter().filter(|t| row_key(&t.data) == row.key);
+            of_row.any(|t| t.route == route && t.effect)
+        };
+        for route in &row.routes {
+            let name = route.name.as_str();
+            self.must(route.state != RouteState::Delivered || taken(name), || {
+                format!("delivered, but its target never took it: {row:#?}")
+            });
+        }
+        let right = match (row.status, row.death.as_ref().map(|d| d.reason)) {
+            (Status::Completed, _) => {
+                !any(RouteState::Open) && !any(RouteState::Rejected) && !any(RouteState::Spent)
+            }
+            (Status::Dead, Some(DeadReason::AttemptsSpent)) => any(RouteState::Spent),
+            (Status::Dead, Some(DeadReason::Rejected)) => any(RouteState::Rejected),
+            (Status::Dead, Some(DeadReason::Crashed)) => row.crashes >= 3,
+            (Status::Dead, Some(DeadReason::RedriveLoop)) => row.redrive_n > 3,
+            (Status::Dead, Some(DeadReason::Unrouted | DeadReason::Malformed)) => {
+                row.routes.is_empty()
+            }
+            (Status::Dead | Status::InProgress | Status::Pending, _) => false,
+        };
+        self.must(right, || format!("a row is not as it should end: {row:#?}"));
+    }
+
+    /// With healthy targets a redrive delivers what was dead, but for loops.
+    fn look_at_the_redriven(&self) {
+        for row in self.rows().iter().filter(|row| !row.routes.is_empty()) {
+            let reason = row.death.as_ref().map(|d| d.reason);
+            let conflict = row.redrive_n == 0;
+            let right = matches!(reason, None | Some(DeadReason::RedriveLoop)) || conflict;
+            self.must(right, || format!("redriven in vain: {row:#?}"));
+        }
+    }
+
+    fn count(&self) {
+        let tries = self.tries();
+        let mut told = self.told();
+        let effects: Vec<_> = tries.iter().filter(|t| t.effect).collect();
+        let distinct: BTreeSet<_> = effects.iter().map(|t| &t.idempotency_key).collect();
+        told.seen.effects = effects.len();
+        told.seen.twice = effects.len() - distinct.len();
+        told.seen.invocations = usize::try_from(told.invocations).unwrap();
+        let dead = self.dead.messages();
+        for row in self.rows() {
+            match row.status {
+                Status::Completed => told.seen.completed += 1,
+                Status::Dead => told.seen.dead += 1,
+                Status::InProgress | Status::Pending => {}
+            }
+            let reason = row.death.as_ref().map(|d| d.reason);
+            told.seen.crashed += usize::from(reason == Some(DeadReason::Crashed));
+            let of_row = dead.iter().filter(|m| row_key(&m.sent.body) == row.key);
+            let others = of_row.filter(|m| digest(&m.sent.body) != row.digest);
+            told.seen.conflicts += others.count();
+        }
+    }
+
+    fn rows(&self) -> Vec<Record> {
+        let rows = self.ledger.rows().into_values();
+        let known = rows.map(|row| match row {
+            Row::Known(record) => *record,
+            Row::Unknown { what } => panic!("no world has such rows: {what}"),
+        });
+        known.collect()
+    }
+
+    fn tries(&self) -> Vec<Try> {
+        self.shaky.book.lock().unwrap().tries.clone()
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.told.lock().unwrap()
+    }
+
+    /// Notes the first promise that is broken.
+    fn must(&self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            let what = what();
+            self.told().broken.get_or_insert(what);
+        }
+    }
+
+    fn below(&self, end: u64) -> u64 {
+        self.chance.lock().unwrap().below(end)
+    }
+
+    fn hits(&self, percent: u64) -> bool {
+        self.chance.lock().unwrap().hits(percent)
+    }
+
+    fn ms(&self, end: u64) -> Duration {
+        self.chance.lock().unwrap().ms(end)
+    }
+}
+
+impl Process {
+    /// Puts a fault in a line of the ledger.
+    fn next(&self, call: Call, fault: Fault, trouble: bool) {
+        self.ledger.next(call, fault);
+        let mut lines = self.lines.lock().unwrap();
+        lines.entry(call).or_default().push(trouble);
+    }
+
+    /// How many faults of each line were met.
+    fn consumed(&self) -> BTreeMap<Call, usize> {
+        let lines = self.lines.lock().unwrap();
+        let met = lines
+            .iter()
+            .map(|(call, line)| (*call, line.len() - self.ledger.pending(*call)));
+        met.collect()
+    }
+
+    /// Whether trouble was met since.
+    fn trouble_since(&self, before: &BTreeMap<Call, usize>) -> bool {
+        let now = self.consumed();
+        let lines = self.lines.lock().unwrap();
+        lines.iter().any(|(call, line)| {
+            let from = before.get(call).copied().unwrap_or_default();
+            line[from..now[call]].iter().any(|trouble| *trouble)
+        })
+    }
+}
+
+/// The ledger's key of a message: every message of a world carries it.
+fn key_of(message: &Message) -> LedgerKey {
+    fixtures::key(&attribute(message.attributes.get("waybill-key")))
+}
+
+/// The ledger's key by an event's data.
+fn row_key(data: &str) -> LedgerKey {
+    let key = data.split(':').find(|word| {
+        let digits = word.strip_prefix('e').unwrap_or_default();
+        digits.trim_end_matches(['"', '}']).parse::<u32>().is_ok()
+    });
+    fixtures::key(key.unwrap_or_default().trim_end_matches(['"', '}']))
+}
+
+fn attribute(attribute: Option<&waybill_core::message::MessageAttribute>) -> String {
+    match attribute.map(|a| &a.value) {
+        Some(waybill_core::message::AttributeValue::Text(text)) => text.clone(),
+        other => panic!("every message carries its key: {other:?}"),
+    }
+}
+
+fn digest_of(message: &Message) -> Digest {
+    digest(&message.body)
+}
+
+/// No data of a world is JSON.
+fn digest(body: &str) -> Digest {
+    Digest::of(&Data::Text(body.to_owned()))
+}
