@@ -52,7 +52,10 @@ fn every_fault_is_told_at_once_with_its_remedy() {
 #[test]
 fn a_bad_routes_file_names_itself() {
     let error = parse(&[("WAYBILL_ROUTES", "inline:routes: []")]).unwrap_err();
-    assert!(error.starts_with("routes file `WAYBILL_ROUTES`"), "{error}");
+    assert!(
+        error.starts_with("`WAYBILL_ROUTES`: routes file"),
+        "{error}"
+    );
 }
 
 #[test]
