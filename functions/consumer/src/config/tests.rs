@@ -53,7 +53,7 @@ fn every_fault_is_told_at_once_with_its_remedy() {
 fn a_bad_routes_file_names_itself() {
     let error = parse(&[("WAYBILL_ROUTES", "inline:routes: []")]).unwrap_err();
     assert!(
-        error.starts_with("`WAYBILL_ROUTES`: routes file"),
+        error.starts_with("`WAYBILL_ROUTES`: routes file is refused: line 1"),
         "{error}"
     );
 }
