@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
 use waybill_local::runtime_api::sqs_event;
@@ -138,9 +139,9 @@ fn sent(outside: &Receiver) -> Vec<Exchange> {
 }
 
 /// Runs a batch of ten that the ledger gives no claim for: all are handed back and nothing is
-/// sent. The one error line: its code, and what it says.
-async fn without_a_claim(outside: &Receiver, dynamodb: &str) -> (String, String) {
-    let function = start(&with_outside(outside, dynamodb)).await;
+/// sent. The one error line, which is about all ten.
+async fn handed_back(outside: &Receiver, environment: &Environment) -> Value {
+    let function = start(environment).await;
     let answer = function.invoke(ten("e"), Duration::from_secs(10)).await;
     let lines = function.end().await;
     let all: Vec<_> = (0..10).map(|n| format!("e-{n}")).collect();
@@ -148,12 +149,27 @@ async fn without_a_claim(outside: &Receiver, dynamodb: &str) -> (String, String)
     assert_eq!(sent(outside).len(), 0, "no effect without a claim");
     assert_no_secret(&lines);
     assert_eq!(of_level(&lines, "WARN").len(), 0, "{lines:#?}");
-    let errors = of_level(&lines, "ERROR");
+    let mut errors = of_level(&lines, "ERROR");
     assert_eq!(errors.len(), 1, "{lines:#?}");
-    assert_eq!(errors[0]["messages"], 10);
-    let text = |name: &str| errors[0][name].as_str().unwrap().to_owned();
-    assert_says(&text("message"), &["no claim", "the messages stay"]);
+    let error = errors.remove(0);
+    assert_eq!(error["messages"], 10);
+    assert_says(text(&error, "message"), &["the messages stay"]);
+    error
+}
+
+/// The same with DynamoDB in trouble: the trouble's code, and what the line says of it.
+async fn without_a_claim(outside: &Receiver, dynamodb: &str) -> (String, String) {
+    let error = handed_back(outside, &with_outside(outside, dynamodb)).await;
+    assert_says(text(&error, "message"), &["no claim without the ledger"]);
+    let text = |name| text(&error, name).to_owned();
     (text("failure.code"), text("failure.message"))
+}
+
+/// A field of a line.
+fn text<'a>(line: &'a Value, name: &str) -> &'a str {
+    line[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("no `{name}` in {line}"))
 }
 
 #[tokio::test]
@@ -341,6 +357,32 @@ async fn promise_6_an_answer_of_unknown_shape_is_no_claim() {
         assert_eq!(seen, code, "{answer}");
         assert_says(&said, &["`ledger`"]);
     }
+}
+
+#[tokio::test]
+async fn promise_6_a_row_of_another_release_is_left_alone() {
+    let dynamodb = DynamoDbLocal::get().await;
+    dynamodb.make_table("ledger-newer").await;
+    for n in 0..10 {
+        let row = dynamodb
+            .client()
+            .await
+            .put_item()
+            .table_name("ledger-newer");
+        let key = AttributeValue::S(format!("orders#plain:orders\0e-s3cr3t-{n}"));
+        let row = row
+            .item("pk", key)
+            .item("v", AttributeValue::N("99".to_owned()));
+        row.send().await.expect("a row can be written");
+    }
+    let outside = outside(500, "").await;
+    // DynamoDB Local keeps tables by key.
+    let environment = with_outside(&outside, dynamodb.endpoint())
+        .with("AWS_ACCESS_KEY_ID", "local")
+        .with("WAYBILL_LEDGER_TABLE", "ledger-newer");
+    let error = handed_back(&outside, &environment).await;
+    let what = ["does not know", "Deploy the release that wrote them"];
+    assert_says(text(&error, "message"), &what);
 }
 
 #[tokio::test]

@@ -73,7 +73,8 @@ async fn main() -> Result<(), Error> {
         async move {
             let deadline = Timestamp::from_millis(event.context.deadline);
             let answer = Box::pin(consumer.handle(event.payload.get(), deadline)).await;
-            answer.map_err(Error::from)
+            // The runtime logs the error as it is: the sentence, not its parts.
+            answer.map_err(|error| Error::from(error.to_string()))
         }
     });
     lambda_runtime::run_concurrent(serve).await

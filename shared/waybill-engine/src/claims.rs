@@ -57,6 +57,12 @@ pub(crate) enum Claim {
 }
 
 impl Claim {
+    /// Whether the row was written by a release that this one does not know.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let unknown = DeferCause::UnknownRow;
+        matches!(self, Self::Defer { cause, .. } if *cause == unknown)
+    }
+
     /// Why the ledger did not answer, where it did not.
     pub(crate) fn failure(&self) -> Option<&StoreError> {
         match self {

@@ -389,6 +389,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             .collect();
         let claims = claim(&self.ledger, &self.ambient, &requests, budget.work_until()).await;
         telemetry::claims_failed(claims.iter().filter_map(Claim::failure));
+        telemetry::rows_unknown(claims.iter().filter(|claim| claim.is_unknown()).count());
         window
             .into_iter()
             .zip(claims)

@@ -95,6 +95,17 @@ pub(crate) fn claims_failed<'a>(errors: impl Iterator<Item = &'a StoreError>) {
     }
 }
 
+/// Ledger rows cannot be read, mostly because a newer release wrote them: nothing is begun.
+pub(crate) fn rows_unknown(messages: usize) {
+    if messages > 0 {
+        error!(
+            messages,
+            "ledger rows are of a form that this release does not know; the messages stay, \
+             nothing is begun or charged. Deploy the release that wrote them"
+        );
+    }
+}
+
 /// A lease ended without a word and its row is taken over: whoever held it was killed, perhaps
 /// after an effect. The first of the open doors.
 pub(crate) fn lease_ended_without_a_word(message_id: &MessageId, crashes: u32) {

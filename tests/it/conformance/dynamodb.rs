@@ -74,7 +74,8 @@ async fn a_missing_table_says_what_to_do() {
         assert_eq!(error.kind, StoreErrorKind::Permanent);
         assert_eq!(
             error.message,
-            "ledger table `nowhere` does not exist; deploy it or set WAYBILL_LEDGER_TABLE"
+            "ledger table `nowhere` does not exist in this account and region; deploy it, or name \
+             another in WAYBILL_LEDGER_TABLE"
         );
     }
 }
