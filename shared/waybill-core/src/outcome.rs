@@ -128,9 +128,9 @@ pub enum DeadReason {
     KeyMissing,
     /// Its key is known with other data.
     KeyConflict,
-    /// It is older than its usefulness.
+    /// It is older than its usefulness. No event dies of it yet.
     Expired,
-    /// It would leave the queue by age before its next try.
+    /// It would leave the queue by age before its next try. No event dies of it yet.
     WouldExpire,
     /// It took the process down, again and again.
     Crashed,
@@ -194,7 +194,7 @@ pub enum DeferCause {
     Copy,
     /// Reading it panicked; only this message is touched (F15).
     Panicked,
-    /// The dead-letter queue could not be reached, or the queue has no redrive policy.
+    /// It is dead and could not be sent to the dead-letter queue (`dead_letter: send`).
     DeadLetterUnavailable,
 }
 
