@@ -6,13 +6,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
+use waybill_local::local_aws::free_port;
 use waybill_local::runtime_api::sqs_event;
 use waybill_local::{
     Answer, Environment, Exchange, Fault, FaultAction, Function, Proxy, Receiver, Reply,
 };
 
 use crate::support::dynamodb_local::DynamoDbLocal;
-use crate::support::process::free_port;
 use crate::support::stage::{built, events};
 
 const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:orders";
@@ -302,7 +302,7 @@ async fn promise_6_without_its_table_every_message_is_handed_back_f43() {
 #[tokio::test]
 async fn promise_6_without_a_way_to_dynamodb_every_message_is_handed_back_f43() {
     let outside = outside(500, "").await;
-    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let nobody = format!("http://127.0.0.1:{}", free_port().expect("a port is free"));
     let (code, said) = without_a_claim(&outside, &nobody).await;
     assert_eq!(code, "Dispatch");
     let what = [
@@ -316,7 +316,7 @@ async fn promise_6_without_a_way_to_dynamodb_every_message_is_handed_back_f43() 
 
 #[tokio::test]
 async fn promise_6_without_the_permission_every_message_is_handed_back_f30() {
-    let nobody = format!("127.0.0.1:{}", free_port());
+    let nobody = format!("127.0.0.1:{}", free_port().expect("a port is free"));
     let proxy = Proxy::start(&nobody).await.unwrap();
     proxy.inject(Fault::new(FaultAction::AccessDenied));
     let outside = outside(500, "").await;

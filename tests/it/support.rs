@@ -2,7 +2,6 @@
 
 pub(crate) mod dynamodb_local;
 pub(crate) mod ministack;
-pub(crate) mod process;
 pub(crate) mod stage;
 
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};

@@ -17,8 +17,8 @@
 mod api;
 mod error;
 mod lock;
-mod process;
 mod say;
+mod server;
 mod venv;
 mod workspace;
 
@@ -27,6 +27,7 @@ pub mod bundle;
 pub mod demo;
 pub mod functions;
 pub mod local_aws;
+pub mod process;
 pub mod proxy;
 pub mod receiver;
 pub mod runtime_api;

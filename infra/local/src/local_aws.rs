@@ -221,7 +221,7 @@ impl Drop for Run {
 }
 
 /// A port that nobody listens on at the moment.
-fn free_port() -> Result<u16, LocalError> {
+pub fn free_port() -> Result<u16, LocalError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())

@@ -17,7 +17,7 @@ use crate::error::LocalError;
 
 /// A program and everything it starts.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub struct Group {
     /// The shell that holds the leash, which leads the group. Its stdin is our end of the pipe.
     shell: Child,
     /// Whether the shell was waited for: its number may be another's from then on.
@@ -27,14 +27,14 @@ pub(crate) struct Group {
 impl Group {
     /// The command for a program under a leash; the caller adds arguments, folder, environment and
     /// outputs, and starts it by [`Group::spawn`].
-    pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    pub fn command(program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(LEASH).arg("leash").arg(program);
         command
     }
 
     /// Starts a command made by [`Group::command`].
-    pub(crate) fn spawn(mut command: Command) -> Result<Self, LocalError> {
+    pub fn spawn(mut command: Command) -> Result<Self, LocalError> {
         let shell = command
             .process_group(0)
             .stdin(Stdio::piped())
@@ -47,17 +47,17 @@ impl Group {
     }
 
     /// The group's number.
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.shell.id()
     }
 
     /// What the program writes, where the command asked for a pipe; once.
-    pub(crate) fn take_stdout(&mut self) -> Option<ChildStdout> {
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.shell.stdout.take()
     }
 
     /// Waits for the program's end.
-    pub(crate) fn wait(&mut self) -> Result<ExitStatus, LocalError> {
+    pub fn wait(&mut self) -> Result<ExitStatus, LocalError> {
         // `Child::wait` would close the pipe first and so pull the leash.
         let leash = self.shell.stdin.take();
         let status = self
@@ -70,7 +70,7 @@ impl Group {
     }
 
     /// Kills the program and everything it started, where it has not ended.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if self.ended {
             return;
         }
@@ -81,7 +81,7 @@ impl Group {
     }
 
     /// How the program ended, or `None` while it runs.
-    pub(crate) fn try_wait(&mut self) -> Option<ExitStatus> {
+    pub fn try_wait(&mut self) -> Option<ExitStatus> {
         let status = self.shell.try_wait().ok().flatten();
         self.ended |= status.is_some();
         status
@@ -95,7 +95,7 @@ impl Drop for Group {
 }
 
 /// Finds a program on `PATH`.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+pub fn find_program(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())

@@ -16,12 +16,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, Scheme};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response, Uri, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -29,6 +27,7 @@ pub use call::Call;
 pub use fault::{Fault, FaultAction, FaultId};
 
 use crate::error::LocalError;
+use crate::server::{Answered, NoAnswer, serve};
 use fault::FaultBook;
 
 /// How many requests there were, by service and operation.
@@ -51,11 +50,6 @@ struct Shared {
     counts: Mutex<Counts>,
     faults: Mutex<FaultBook>,
 }
-
-/// The connection is closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection is closed without an answer")]
-struct NoAnswer;
 
 impl Proxy {
     /// Listens on a free port of the loopback and forwards to `upstream` (`host:port`), which need
@@ -80,7 +74,7 @@ impl Proxy {
             counts: Mutex::default(),
             faults: Mutex::default(),
         });
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared), answer));
         Ok(Self {
             shared,
             address,
@@ -168,33 +162,8 @@ impl Counts {
     }
 }
 
-/// Accepts connections until the task is aborted.
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                let _ = stream.set_nodelay(true);
-                let shared = Arc::clone(&shared);
-                connections.spawn(async move {
-                    let answer = service_fn(move |request| answer(Arc::clone(&shared), request));
-                    // An error is a connection that ended, often because we closed it on purpose.
-                    let _ = http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), answer)
-                        .await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
 /// Counts one request, and forwards or spoils it.
-async fn answer(
-    shared: Arc<Shared>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, NoAnswer> {
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
     let call = Call::read(&parts, &body);
@@ -223,11 +192,7 @@ async fn answer(
 }
 
 /// Sends a request on as it came and reads the whole reply.
-async fn forward(
-    shared: &Shared,
-    mut parts: Parts,
-    body: Bytes,
-) -> Result<Response<Full<Bytes>>, NoAnswer> {
+async fn forward(shared: &Shared, mut parts: Parts, body: Bytes) -> Answered {
     let mut uri = parts.uri.into_parts();
     uri.scheme = Some(Scheme::HTTP);
     uri.authority = Some(shared.upstream.clone());

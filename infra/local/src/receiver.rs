@@ -10,14 +10,12 @@ use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use crate::error::LocalError;
+use crate::server::{Answered, NoAnswer, serve};
 
 /// One request as it came.
 #[derive(Debug, Clone)]
@@ -92,11 +90,6 @@ struct State {
     /// Answers of 2xx by idempotency key or path.
     effects: BTreeMap<String, u32>,
 }
-
-/// The connection is closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection is closed without an answer")]
-struct NoAnswer;
 
 impl Received {
     /// The value of a header, by lower-case name.
@@ -188,7 +181,7 @@ impl Receiver {
             script: Box::new(script),
             state: Mutex::default(),
         });
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared), answer));
         Ok(Self {
             shared,
             address,
@@ -272,32 +265,8 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// Accepts connections until the task is aborted.
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                let _ = stream.set_nodelay(true);
-                let shared = Arc::clone(&shared);
-                connections.spawn(async move {
-                    let answer = service_fn(move |request| answer(Arc::clone(&shared), request));
-                    let _ = http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), answer)
-                        .await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
 /// Reads one request and replies by the script.
-async fn answer(
-    shared: Arc<Shared>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, NoAnswer> {
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
     let headers = parts.headers.iter().map(|(name, value)| {

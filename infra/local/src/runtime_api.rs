@@ -17,18 +17,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use crate::api::REGION;
 use crate::error::LocalError;
 use crate::process::Group;
+use crate::server::{Answered, NoAnswer, serve};
 
 /// The variables that a function is started with.
 #[derive(Debug, Clone)]
@@ -79,11 +77,6 @@ struct State {
     invocations: u64,
     pending: BTreeMap<String, oneshot::Sender<Answer>>,
 }
-
-/// The connection is closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection is closed without an answer")]
-struct NoAnswer;
 
 impl Environment {
     /// What Lambda sets for a function of this name, with credentials that are worth nothing.
@@ -150,7 +143,7 @@ impl Function {
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .stdout(stdout)
             .stderr(stderr);
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared), answer));
         let spawned = Instant::now();
         let group = Group::spawn(command)?;
         let reader = Arc::clone(&shared);
@@ -310,7 +303,7 @@ impl Shared {
     }
 
     /// `/next`: hands over a payload when there is one.
-    async fn next(&self) -> Result<Response<Full<Bytes>>, NoAnswer> {
+    async fn next(&self) -> Answered {
         self.state().first_next.get_or_insert_with(Instant::now);
         let invocation = self.waiting.lock().await.recv().await.ok_or(NoAnswer)?;
         let deadline = millis_since_epoch(SystemTime::now() + invocation.time);
@@ -335,32 +328,8 @@ fn read_output(output: PipeReader, shared: &Shared) {
     shared.state().output_ended = true;
 }
 
-/// Accepts connections until the task is aborted.
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                let _ = stream.set_nodelay(true);
-                let shared = Arc::clone(&shared);
-                connections.spawn(async move {
-                    let answer = service_fn(move |request| answer(Arc::clone(&shared), request));
-                    let _ = http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), answer)
-                        .await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
 /// Serves one request of the function's.
-async fn answer(
-    shared: Arc<Shared>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, NoAnswer> {
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
     let body = String::from_utf8_lossy(&body).into_owned();

@@ -15,13 +15,14 @@ use aws_sdk_dynamodb::types::{
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::process::{Server, free_port};
+use waybill_local::local_aws::free_port;
+use waybill_local::process::Group;
 
 /// A running DynamoDB Local, in memory; ends when the last test lets go of it.
 #[derive(Debug)]
 pub(crate) struct DynamoDbLocal {
     endpoint: String,
-    _server: Server,
+    _server: Group,
 }
 
 impl DynamoDbLocal {
@@ -39,21 +40,24 @@ impl DynamoDbLocal {
 
     async fn start() -> Self {
         let home = installed();
-        let port = free_port();
-        let mut command = Command::new("java");
+        let port = free_port().expect("a port is free");
+        let mut command = Group::command("java");
         command
             .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
             .args(["-Djava.library.path=DynamoDBLocal_lib", "-jar"])
             .args(["DynamoDBLocal.jar", "-inMemory", "-port", &port.to_string()])
             .current_dir(home);
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dynamodb-{port}.log"));
-        let mut server = Server::start(&command, &log);
+        let output = std::fs::File::create(&log).expect("the target folder can be written");
+        let twin = output.try_clone().expect("a file can be opened twice");
+        command.stdout(output).stderr(twin);
+        let mut server = Group::spawn(command).expect("a shell can be started");
         let endpoint = format!("http://127.0.0.1:{port}");
         let client = Client::new(&super::config_for(&endpoint).await);
         let until = Instant::now() + START_LIMIT;
         while client.list_tables().send().await.is_err() {
             assert!(
-                !server.has_ended() && Instant::now() < until,
+                server.try_wait().is_none() && Instant::now() < until,
                 "DynamoDB Local did not start; see {}",
                 log.display()
             );

@@ -122,20 +122,14 @@ async fn rig() -> (Proxy, Arc<AtomicU64>, reqwest::Client, JoinHandle<()>) {
     let upstream = listener.local_addr().unwrap();
     let served = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&served);
-    let server = tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let count = Arc::clone(&count);
-            tokio::spawn(async move {
-                let answer = service_fn(move |_: Request<Incoming>| {
-                    count.fetch_add(1, Ordering::SeqCst);
-                    async { Ok::<_, NoAnswer>(Response::new(Full::new(Bytes::from("ok")))) }
-                });
-                let _ = http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), answer)
-                    .await;
-            });
-        }
-    });
+    let server = tokio::spawn(serve(
+        listener,
+        count,
+        |count: Arc<AtomicU64>, _| async move {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(Response::new(Full::new(Bytes::from("ok"))))
+        },
+    ));
     let proxy = Proxy::start(&upstream.to_string()).await.unwrap();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
