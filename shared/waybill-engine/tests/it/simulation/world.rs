@@ -129,7 +129,7 @@ impl World {
             concurrency: chance.pick(&[1, 2, 3, 25]),
         };
         let policies = Shaky::policies(&mut chance);
-        let skewed = chance.hits(15);
+        let skewed = chance.hits(25);
         let chance = Arc::new(Mutex::new(chance));
         let shaky = Shaky {
             policies,
@@ -153,18 +153,13 @@ impl World {
 
     /// Lives to the end; what it held, or the first promise that was broken.
     pub(crate) async fn live(self) -> Result<Seen, String> {
-        let process = |_| {
-            let fast = self.skewed && self.hits(50);
-            let ahead = if fast {
-                self.ms(40_000)
-            } else {
-                Duration::ZERO
-            };
-            self.process(ahead)
-        };
-        let processes: Vec<_> = (0..=self.below(3)).map(process).collect();
+        let least = if self.skewed { 1 } else { 0 };
+        let numbers = 0..=self.below(3).max(least);
+        // Each is ahead of the one before by more than a lease.
+        let ahead = |n| Duration::from_secs(if self.skewed { 20 * n } else { 0 });
+        let processes: Vec<_> = numbers.map(|n| self.process(ahead(n))).collect();
         let lanes = processes.iter().flat_map(|process| {
-            let lanes = 1 + self.below(2);
+            let lanes = if self.skewed { 1 } else { 1 + self.below(2) };
             (0..lanes).map(move |_| process)
         });
         let lanes: Vec<_> = lanes.map(|process| self.lane(process)).collect();
@@ -244,8 +239,12 @@ impl World {
 
     /// Some invocations, one after the other, in a process that may have others.
     async fn lane(&self, process: &Process) {
-        for _ in 0..2 + self.below(7) {
-            sleep(self.ms(15_000)).await;
+        let (batches, pause) = match self.skewed {
+            true => (20, 800),
+            false => (2 + self.below(7), 15_000),
+        };
+        for _ in 0..batches {
+            sleep(self.ms(pause)).await;
             self.plant_faults(process);
             let fate = self.fate();
             let outage = self.hits(15);
@@ -273,6 +272,7 @@ impl World {
         let at = chance.pick(&spans);
         let at = chance.ms(at);
         match chance.below(100) {
+            _ if self.skewed => Fate::Runs,
             0..60 => Fate::Runs,
             60..88 => Fate::Killed(at),
             _ => Fate::Frozen(at, Duration::from_secs(3 + chance.below(30))),
@@ -328,7 +328,7 @@ impl World {
         let healthy = self.shaky.healthy.load(Ordering::Relaxed);
         let (max, visibility) = match healthy {
             true => (10, 60),
-            false if self.hits(20) => (1 + self.below(10), 3),
+            false if self.hits(if self.skewed { 60 } else { 20 }) => (1 + self.below(10), 1),
             false => (1 + self.below(10), 60),
         };
         let max = usize::try_from(max).unwrap();
