@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use world::World;
 
 /// Worlds of a usual run: some seconds in a debug build.
-const SEEDS: u64 = 800;
+const SEEDS: u64 = 500;
 
 #[test]
 fn every_promise_is_kept_in_every_world() {
