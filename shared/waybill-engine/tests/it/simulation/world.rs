@@ -1,5 +1,7 @@
 //! One world: what is sent, what runs, what goes wrong, and what must hold all the while.
 
+mod promises;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +16,7 @@ use waybill_core::deadline::Budget;
 use waybill_core::digest::Digest;
 use waybill_core::event::Data;
 use waybill_core::id::{Consumer, LedgerKey, MessageId};
-use waybill_core::ledger::{DeadLetter, Record, RouteState, Row, Status};
+use waybill_core::ledger::{DeadLetter, Record, Row, Status};
 use waybill_core::message::Message;
 use waybill_core::outcome::DeadReason;
 use waybill_core::routes::OnConflict;
@@ -23,7 +25,7 @@ use waybill_engine::engine::{Config, Engine, Source};
 use waybill_engine::ports::{Ambient, Outgoing, Queue};
 use waybill_testkit::{Call, FakeLedger, FakeQueue, Fault, Faulty, TestAmbient, Trouble, fixtures};
 
-use super::handler::{Answered, Book, Shaky, Try};
+use super::handler::{Book, Shaky, Try};
 use super::{Chance, Seen};
 
 /// How long an invocation may take; each has some milliseconds more, so that its lease is its own.
@@ -129,7 +131,7 @@ impl World {
             concurrency: chance.pick(&[1, 2, 3, 25]),
         };
         let policies = Shaky::policies(&mut chance);
-        let skewed = chance.hits(15);
+        let skewed = chance.hits(25);
         let chance = Arc::new(Mutex::new(chance));
         let shaky = Shaky {
             policies,
@@ -153,18 +155,13 @@ impl World {
 
     /// Lives to the end; what it held, or the first promise that was broken.
     pub(crate) async fn live(self) -> Result<Seen, String> {
-        let process = |_| {
-            let fast = self.skewed && self.hits(50);
-            let ahead = if fast {
-                self.ms(40_000)
-            } else {
-                Duration::ZERO
-            };
-            self.process(ahead)
-        };
-        let processes: Vec<_> = (0..=self.below(3)).map(process).collect();
+        let least = if self.skewed { 1 } else { 0 };
+        let numbers = 0..=self.below(3).max(least);
+        // Each is ahead of the one before by more than a lease.
+        let ahead = |n| Duration::from_secs(if self.skewed { 20 * n } else { 0 });
+        let processes: Vec<_> = numbers.map(|n| self.process(ahead(n))).collect();
         let lanes = processes.iter().flat_map(|process| {
-            let lanes = 1 + self.below(2);
+            let lanes = if self.skewed { 1 } else { 1 + self.below(2) };
             (0..lanes).map(move |_| process)
         });
         let lanes: Vec<_> = lanes.map(|process| self.lane(process)).collect();
@@ -244,8 +241,12 @@ impl World {
 
     /// Some invocations, one after the other, in a process that may have others.
     async fn lane(&self, process: &Process) {
-        for _ in 0..2 + self.below(7) {
-            sleep(self.ms(15_000)).await;
+        let (batches, pause) = match self.skewed {
+            true => (20, 800),
+            false => (2 + self.below(7), 15_000),
+        };
+        for _ in 0..batches {
+            sleep(self.ms(pause)).await;
             self.plant_faults(process);
             let fate = self.fate();
             let outage = self.hits(15);
@@ -273,6 +274,7 @@ impl World {
         let at = chance.pick(&spans);
         let at = chance.ms(at);
         match chance.below(100) {
+            _ if self.skewed => Fate::Runs,
             0..60 => Fate::Runs,
             60..88 => Fate::Killed(at),
             _ => Fate::Frozen(at, Duration::from_secs(3 + chance.below(30))),
@@ -328,7 +330,7 @@ impl World {
         let healthy = self.shaky.healthy.load(Ordering::Relaxed);
         let (max, visibility) = match healthy {
             true => (10, 60),
-            false if self.hits(20) => (1 + self.below(10), 3),
+            false if self.hits(if self.skewed { 60 } else { 20 }) => (1 + self.below(10), 1),
             false => (1 + self.below(10), 60),
         };
         let max = usize::try_from(max).unwrap();
@@ -459,217 +461,6 @@ impl World {
         let mut told = self.told();
         told.standing = ids.collect();
         told.seen.redriven += told.standing.len();
-    }
-
-    /// Claims that an invocation leaves behind.
-    fn note_left(&self, messages: &[Message], lease: Timestamp) -> usize {
-        let keys: BTreeSet<_> = messages.iter().map(key_of).collect();
-        let rows = keys.iter().filter_map(|key| self.ledger.record(key));
-        let mine = |row: &Record| row.status == Status::InProgress && row.lease_until == lease;
-        let left: Vec<_> = rows.filter(mine).collect();
-        let mut told = self.told();
-        for row in &left {
-            *told.left.entry(row.key.clone()).or_default() += 1;
-        }
-        left.len()
-    }
-
-    /// An invocation is over: every effect is in the ledger or has its door, no claim is left
-    /// without a reason, and nothing is charged that did not happen.
-    fn look_at(&self, over: &Invocation<'_>) {
-        let left = self.note_left(over.messages, over.lease);
-        let excused = over.fate != Fate::Runs || over.trouble;
-        self.must(left == 0 || excused, || {
-            format!("{left} claims were left without a reason")
-        });
-        let handles: BTreeSet<_> = over.messages.iter().map(|m| &m.receipt_handle.0).collect();
-        let tries = self.tries();
-        for this in tries.iter().filter(|t| handles.contains(&t.handle)) {
-            self.must(this.answered != Answered::Not, || {
-                format!("a try outlives its invocation: {this:?}")
-            });
-            let frozen = matches!(over.fate, Fate::Frozen(..));
-            self.must(frozen || this.begun < over.deadline, || {
-                format!("a try was begun after the deadline: {this:?}")
-            });
-            if this.effect {
-                self.look_at_effect(over, this);
-            }
-        }
-        for message in over.messages {
-            if let Some(row) = self.ledger.record(&key_of(message)) {
-                self.look_at_row(&row, &tries);
-            }
-        }
-    }
-
-    fn look_at_effect(&self, over: &Invocation<'_>, this: &Try) {
-        let row = self.ledger.record(&row_key(&this.data));
-        let frozen = self.skewed || matches!(over.fate, Fate::Frozen(..));
-        let shown = row.is_some_and(|row| {
-            let mine = row.lease_until == over.lease;
-            let route = row.routes.iter().find(|r| r.name.as_str() == this.route);
-            (mine || !frozen) && route.is_some_and(|r| r.state == RouteState::Delivered)
-        });
-        // What the engine did not hear of is never in the ledger by this try.
-        if shown && this.answered != Answered::Otherwise {
-            return;
-        }
-        let mut told = self.told();
-        *told.doors.entry(this.idempotency_key.clone()).or_default() += 1;
-        let seen = &mut told.seen;
-        match (this.answered, over.fate) {
-            (Answered::Otherwise, _) => seen.doors_unknown += 1,
-            (_, Fate::Killed(_)) => seen.doors_killed += 1,
-            (_, Fate::Frozen(..)) => seen.doors_lease += 1,
-            (Answered::Delivered, Fate::Runs) if self.skewed => seen.doors_lease += 1,
-            (Answered::Delivered, Fate::Runs) if over.trouble => seen.doors_unwritable += 1,
-            (Answered::Delivered | Answered::Not | Answered::Killed, Fate::Runs) => {
-                drop(told);
-                self.must(false, || {
-                    format!("an effect is not in the ledger, and no door was open: {this:?}")
-                });
-            }
-        }
-    }
-
-    /// No more attempts are charged than there are steps, nor than there were tries.
-    fn look_at_row(&self, row: &Record, tries: &[Try]) {
-        for route in &row.routes {
-            let steps = self.shaky.policies[&route.name].retry.steps;
-            let is_of = |t: &&Try| {
-                row_key(&t.data) == row.key
-                    && t.route == route.name.as_str()
-                    && t.answered != Answered::Killed
-            };
-            let tried = tries.iter().filter(is_of).count();
-            let charged = usize::try_from(route.attempts).unwrap();
-            self.must(charged <= tried && route.attempts <= steps + 1, || {
-                format!("charged {charged} of {tried} tries, with {steps} retries: {row:#?}")
-            });
-        }
-        let left = self.told().left.get(&row.key).copied().unwrap_or_default();
-        self.must(row.crashes <= left || self.skewed, || {
-            format!(
-                "{} crashes, but {left} claims were left: {row:#?}",
-                row.crashes
-            )
-        });
-    }
-
-    /// A message may leave the queue only when the ledger says that all is done, or when it is
-    /// where the dead go.
-    fn look_at_ack(&self, message: &Message) {
-        if message.body.starts_with("ignored:") {
-            return;
-        }
-        let buried = || {
-            let dead = self.dead.messages();
-            dead.iter().any(|m| m.sent.body == message.body)
-        };
-        let sends = self.config.dead_letter == DeadLetter::Send;
-        let row = self.ledger.record(&key_of(message));
-        let right = match &row {
-            None => false,
-            Some(row) if row.digest != digest_of(message) => {
-                self.config.on_conflict == OnConflict::Ack || (sends && buried())
-            }
-            Some(row) => match row.status {
-                Status::Completed => true,
-                // Dead and sent; or a copy that was sent later has brought the event back since.
-                Status::Dead | Status::InProgress | Status::Pending => {
-                    let sent = row.death.as_ref().is_some_and(|death| death.dlq_sent);
-                    sends && buried() && (sent || row.redrive_n > 0)
-                }
-            },
-        };
-        self.must(right, || {
-            format!("{} was let go, but its row is {row:#?}", message.body)
-        });
-    }
-
-    /// The queue is empty: nothing is lost, and every row is terminal for a reason.
-    fn look_at_the_end(&self) {
-        let dead = self.dead.messages();
-        let is_dead = |id: &MessageId| dead.iter().any(|m| m.message_id == *id);
-        let lost: Vec<_> = {
-            let told = self.told();
-            told.standing
-                .iter()
-                .filter(|id| !is_dead(id))
-                .cloned()
-                .collect()
-        };
-        self.must(lost.is_empty(), || format!("lost: {lost:?}"));
-        let redrives = self.config.dead_letter == DeadLetter::Redrive;
-        let moved = dead.iter().filter(|m| m.receive_count > 0);
-        for message in moved {
-            self.must(redrives, || format!("moved while valid: {message:?}"));
-            let key = fixtures::key(&attribute(message.sent.attributes.get("waybill-key")));
-            let row = self.ledger.record(&key);
-            let right = row.as_ref().is_some_and(|row| {
-                let conflict = row.digest != digest(&message.sent.body);
-                conflict || row.status == Status::Dead || row.redrive_n > 0
-            });
-            self.must(right, || format!("moved while valid: {message:?} {row:#?}"));
-        }
-        let tries = self.tries();
-        for row in self.rows() {
-            self.look_at_row(&row, &tries);
-            self.look_at_last_row(&row, &tries);
-        }
-        let mut effects: BTreeMap<_, usize> = BTreeMap::new();
-        for this in tries.iter().filter(|t| t.effect) {
-            *effects.entry(&this.idempotency_key).or_default() += 1;
-        }
-        for (key, count) in effects {
-            let doors = self.told().doors.get(key).copied().unwrap_or_default();
-            self.must(count <= 1 + doors, || {
-                let of_key = tries.iter().filter(|t| t.idempotency_key == *key);
-                format!(
-                    "{count} effects, {doors} doors: {:#?}",
-                    of_key.collect::<Vec<_>>()
-                )
-            });
-        }
-    }
-
-    fn look_at_last_row(&self, row: &Record, tries: &[Try]) {
-        let any = |state| row.routes.iter().any(|r| r.state == state);
-        let taken = |route: &str| {
-            let mut of_row = tries.iter().filter(|t| row_key(&t.data) == row.key);
-            of_row.any(|t| t.route == route && t.effect)
-        };
-        for route in &row.routes {
-            let name = route.name.as_str();
-            self.must(route.state != RouteState::Delivered || taken(name), || {
-                format!("delivered, but its target never took it: {row:#?}")
-            });
-        }
-        let right = match (row.status, row.death.as_ref().map(|d| d.reason)) {
-            (Status::Completed, _) => {
-                !any(RouteState::Open) && !any(RouteState::Rejected) && !any(RouteState::Spent)
-            }
-            (Status::Dead, Some(DeadReason::AttemptsSpent)) => any(RouteState::Spent),
-            (Status::Dead, Some(DeadReason::Rejected)) => any(RouteState::Rejected),
-            (Status::Dead, Some(DeadReason::Crashed)) => row.crashes >= 3,
-            (Status::Dead, Some(DeadReason::RedriveLoop)) => row.redrive_n > 3,
-            (Status::Dead, Some(DeadReason::Unrouted | DeadReason::Malformed)) => {
-                row.routes.is_empty()
-            }
-            (Status::Dead | Status::InProgress | Status::Pending, _) => false,
-        };
-        self.must(right, || format!("a row is not as it should end: {row:#?}"));
-    }
-
-    /// With healthy targets a redrive delivers what was dead, but for loops.
-    fn look_at_the_redriven(&self) {
-        for row in self.rows().iter().filter(|row| !row.routes.is_empty()) {
-            let reason = row.death.as_ref().map(|d| d.reason);
-            let conflict = row.redrive_n == 0;
-            let right = matches!(reason, None | Some(DeadReason::RedriveLoop)) || conflict;
-            self.must(right, || format!("redriven in vain: {row:#?}"));
-        }
     }
 
     fn count(&self) {
