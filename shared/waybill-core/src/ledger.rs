@@ -458,8 +458,8 @@ impl Record {
     /// Closes this turn at the row: decides from the routes' states what becomes of the message
     /// and makes the row say so. The write's `rev` is counted by [`Record::written`].
     ///
-    /// Open routes without a due time were not tried for want of time: the message is deferred
-    /// for `unstarted`, and nothing is charged (F16).
+    /// Open routes whose time has come, or that have none, were not tried for want of time: the
+    /// message is deferred for `unstarted`, and nothing is charged (F16).
     pub fn close(
         &mut self,
         message_id: &MessageId,
@@ -467,12 +467,12 @@ impl Record {
         unstarted: Duration,
     ) -> Disposition {
         let open = self.routes.iter().filter(|r| r.state == RouteState::Open);
-        let next = open.map(|r| r.due.unwrap_or(now.after(unstarted))).min();
-        if let Some(due) = next {
-            let tried = self
-                .routes
-                .iter()
-                .any(|r| r.state == RouteState::Open && r.due.is_some());
+        let dues: Vec<_> = open.map(|r| r.due.filter(|due| *due > now)).collect();
+        let tried = dues.iter().any(Option::is_some);
+        let next = dues
+            .into_iter()
+            .map(|due| due.unwrap_or(now.after(unstarted)));
+        if let Some(due) = next.min() {
             self.status = Status::Pending;
             self.due = Some(due);
             let after = due.since(now);

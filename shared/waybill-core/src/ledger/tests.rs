@@ -354,6 +354,21 @@ fn the_earliest_route_says_when() {
 }
 
 #[test]
+fn a_due_try_that_there_was_no_time_for_is_deferred_not_spun_f16() {
+    let mut row = other(Status::InProgress);
+    row.routes[0].due = Some(NOW);
+    row.routes[1].state = RouteState::Delivered;
+    let id = MessageId::new("m-1").unwrap();
+    let after = Duration::from_secs(1);
+    let deferred = Disposition::Defer {
+        after,
+        cause: DeferCause::Deadline,
+    };
+    assert_eq!(row.close(&id, NOW, after), deferred);
+    assert_eq!(row.routes[0].attempts, 0);
+}
+
+#[test]
 fn a_row_remembers_the_last_twenty_attempts_cut_to_size_f50() {
     let mut row = other(Status::InProgress);
     let attempt = Attempt::transient("http_503", "ü".repeat(200), None);
