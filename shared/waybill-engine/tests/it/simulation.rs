@@ -6,9 +6,9 @@
 //! of the ledger and the queues are refused, lose their replies, or are slow; targets refuse, are
 //! busy, take events without an answer, panic or hang; processes are killed where they stand, or
 //! freeze past their lease and go on; in some worlds clocks differ by more than a lease allows for.
-//! What is told apart: an effect that the ledger does not show
-//! when its invocation is over needs a cause that the world injected. That is a door; an event has
-//! at most one effect more than it had doors.
+//! What is told apart: an effect that the ledger does not show when its invocation is over needs a
+//! cause that the world injected. That is a door; an event has at most one effect more than it had
+//! doors.
 //!
 //! * `WAYBILL_SEEDS=n` runs n worlds, `WAYBILL_SEED=s` begins with seed s.
 //! * A long run: `WAYBILL_SEEDS=100000 cargo test --release -p waybill-engine --test it simulation`
