@@ -9,7 +9,7 @@ mod failure;
 mod guard;
 mod request;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -19,8 +19,9 @@ use tokio::time::Instant;
 use waybill_core::http::{StatusOverrides, classify};
 use waybill_core::outcome::Attempt;
 use waybill_core::routes::HttpSpec;
-use waybill_core::time::Timestamp;
-use waybill_engine::ports::{Target, TargetRequest};
+use waybill_engine::ports::{Ambient, Target, TargetRequest};
+
+use crate::ambient::System;
 
 use guard::Reach;
 
@@ -150,7 +151,7 @@ impl HttpTarget {
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok());
         let status = response.status().as_u16();
-        let attempt = classify(status, &self.statuses, retry_after, now());
+        let attempt = classify(status, &self.statuses, retry_after, System.now());
         let patience = deadline.min(Instant::now() + ANSWER_WAIT);
         // An answer that is not read to its end gives up its connection, nothing else.
         let _ = tokio::time::timeout_at(patience, read_short(response)).await;
@@ -167,12 +168,6 @@ async fn read_short(mut response: reqwest::Response) {
             None => return,
         }
     }
-}
-
-/// The time by this machine's clock, to which a `Retry-After` date is compared.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Timestamp::default().after(since.unwrap_or_default())
 }
 
 impl Target for HttpTarget {

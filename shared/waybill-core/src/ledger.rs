@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::id::{LedgerKey, MessageId, OwnerId, RouteName};
 use crate::limit::{ATTEMPT_MESSAGE_MAX, ATTEMPTS_KEPT, CRASHES_DEAD, LEASE_SKEW};
-use crate::outcome::{Attempt, DeadReason, DeferCause, Disposition};
+use crate::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
 use crate::retry::{Jitter, RetryDecision, RetryPolicy};
 use crate::time::Timestamp;
 
@@ -126,7 +126,7 @@ pub struct AttemptRecord {
     pub at: Timestamp,
     /// At which route.
     pub route: RouteName,
-    /// [`crate::outcome::Outcome::word`].
+    /// [`Outcome::word`].
     pub outcome: String,
     /// The attempt's code.
     pub code: String,
@@ -416,13 +416,12 @@ impl Record {
         at.last = attempt.code.to_string();
         at.due = None;
         at.state = match attempt.outcome {
-            crate::outcome::Outcome::Delivered => RouteState::Delivered,
-            crate::outcome::Outcome::Rejected => match on_rejected {
+            Outcome::Delivered => RouteState::Delivered,
+            Outcome::Rejected => match on_rejected {
                 OnRejected::Dead => RouteState::Rejected,
                 OnRejected::Ack => RouteState::LetGo,
             },
-            outcome @ (crate::outcome::Outcome::Transient { .. }
-            | crate::outcome::Outcome::Unknown) => {
+            outcome @ (Outcome::Transient { .. } | Outcome::Unknown) => {
                 match policy.decide(outcome, at.attempts, jitter) {
                     RetryDecision::RetryAfter(wait) => {
                         at.due = Some(now.after(wait));

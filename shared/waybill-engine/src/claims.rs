@@ -119,11 +119,18 @@ pub(crate) async fn claim<L: Ledger, A: Ambient>(
         let left = until.since(ambient.now());
         let asking = async {
             read(ledger, ambient, requests, &mut steps, &mut trouble).await;
-            note_writes(requests, &steps, &mut written);
-            write(ledger, ambient, requests, &mut steps, &mut trouble).await;
+            write(
+                ledger,
+                ambient,
+                requests,
+                &mut steps,
+                &mut written,
+                &mut trouble,
+            )
+            .await;
         };
         if timeout(left, asking).await.is_err() {
-            trouble = Some(silent());
+            trouble = Some(StoreError::unanswered());
             break;
         }
         if steps.iter().all(|step| matches!(step, Step::Done(_))) {
@@ -138,13 +145,21 @@ pub(crate) async fn claim<L: Ledger, A: Ambient>(
         }
     }
     let error = trouble.unwrap_or_else(raced);
-    let claims = steps.into_iter().zip(written).map(|(step, written)| {
-        let error = error.clone();
-        match step {
-            Step::Done(claim) => claim,
-            Step::Read | Step::Insert | Step::TakeOver { .. } => Claim::Failed { error, written },
-        }
-    });
+    let steps = steps.into_iter().zip(written);
+    let claims = requests
+        .iter()
+        .zip(steps)
+        .map(|(request, (step, written))| {
+            // What is still to be written may have been sent when the time was over.
+            let written = written.or_else(|| row_of(request, &step).cloned().map(Box::new));
+            let error = error.clone();
+            match step {
+                Step::Done(claim) => claim,
+                Step::Read | Step::Insert | Step::TakeOver { .. } => {
+                    Claim::Failed { error, written }
+                }
+            }
+        });
     claims.collect()
 }
 
@@ -179,28 +194,19 @@ async fn read<L: Ledger, A: Ambient>(
             Some(Ok(Some(row))) => *step = judged(request, row, now),
             Some(Ok(None)) => *step = Step::Insert,
             Some(Err(error)) => *step = failed(error, trouble),
-            None => *trouble = Some(silent()),
+            None => *step = failed(StoreError::unanswered(), trouble),
         }
     }
 }
 
-/// Notes the rows that the coming request writes, should its answer not come.
-fn note_writes(requests: &[Request<'_>], steps: &[Step], written: &mut [Option<Box<Record>>]) {
-    for ((request, step), written) in requests.iter().zip(steps).zip(written) {
-        match step {
-            Step::Insert => *written = Some(Box::new(request.first.clone())),
-            Step::TakeOver { next, .. } => *written = Some(next.clone()),
-            Step::Read | Step::Done(_) => {}
-        }
-    }
-}
-
-/// Writes inserts and take-overs, in one request, and judges what refused them.
+/// Writes inserts and take-overs, in one request, and judges what refused them. A write without an
+/// answer may have happened: its row is kept in `written`.
 async fn write<L: Ledger, A: Ambient>(
     ledger: &L,
     ambient: &A,
     requests: &[Request<'_>],
     steps: &mut [Step],
+    written: &mut [Option<Box<Record>>],
     trouble: &mut Option<StoreError>,
 ) {
     let writes: Vec<_> = requests
@@ -213,23 +219,28 @@ async fn write<L: Ledger, A: Ambient>(
     }
     let mut answers = ledger.write(&writes).await.into_iter();
     let now = ambient.now();
-    for (request, step) in requests.iter().zip(steps) {
+    for ((request, step), written) in requests.iter().zip(steps).zip(written) {
         if matches!(step, Step::Read | Step::Done(_)) {
             continue;
         }
-        *step = match (answers.next(), &*step) {
-            (Some(Ok(Written::Done(Some(row)))), _) => judged(request, row, now),
-            (Some(Ok(Written::Done(None))), Step::Insert) => {
+        let answer = answers
+            .next()
+            .unwrap_or_else(|| Err(StoreError::unanswered()));
+        *step = match (answer, &*step) {
+            (Ok(Written::Done(Some(row))), _) => judged(request, row, now),
+            (Ok(Written::Done(None)), Step::Insert) => {
                 Step::Done(Claim::Won(Box::new(request.first.clone())))
             }
-            (Some(Ok(Written::Refused(Some(row)))), _) => judged(request, row, now),
-            // A take-over goes on from the row as it is after it, never from the earlier read; and
-            // a write without an answer may have happened: both are read.
-            (Some(Ok(Written::Done(None) | Written::Refused(None))), _) => Step::Read,
-            (Some(Err(error)), _) => failed(error, trouble),
-            (None, _) => {
-                *trouble = Some(silent());
+            (Ok(Written::Refused(Some(row))), _) => judged(request, row, now),
+            // A take-over goes on from the row as it is after it, never from the earlier read.
+            (Ok(Written::Done(None)), _) => {
+                *written = row_of(request, step).cloned().map(Box::new);
                 Step::Read
+            }
+            (Ok(Written::Refused(None)), _) => Step::Read,
+            (Err(error), _) => {
+                *written = row_of(request, step).cloned().map(Box::new);
+                failed(error, trouble)
             }
         };
     }
@@ -237,12 +248,21 @@ async fn write<L: Ledger, A: Ambient>(
 
 /// The write that a step asks for.
 fn to_write(request: &Request<'_>, step: &Step) -> Option<Write> {
-    match step {
-        Step::Insert => Some(Write::Insert(request.first.clone())),
-        Step::TakeOver { seen, next } => Some(Write::TakeOver {
+    let next = row_of(request, step)?.clone();
+    Some(match step {
+        Step::TakeOver { seen, .. } => Write::TakeOver {
             seen: seen.fence(),
-            next: (**next).clone(),
-        }),
+            next,
+        },
+        Step::Insert | Step::Read | Step::Done(_) => Write::Insert(next),
+    })
+}
+
+/// The row that a step writes.
+fn row_of<'a>(request: &Request<'a>, step: &'a Step) -> Option<&'a Record> {
+    match step {
+        Step::Insert => Some(request.first),
+        Step::TakeOver { next, .. } => Some(next),
         Step::Read | Step::Done(_) => None,
     }
 }
@@ -312,15 +332,6 @@ fn raced() -> StoreError {
         kind: StoreErrorKind::Transient,
         code: "raced".to_owned(),
         message: "the row changed between every read and write".to_owned(),
-    }
-}
-
-/// The store answered fewer statements than it was sent.
-fn silent() -> StoreError {
-    StoreError {
-        kind: StoreErrorKind::Transient,
-        code: "no_answer".to_owned(),
-        message: "the ledger left a statement without an answer".to_owned(),
     }
 }
 

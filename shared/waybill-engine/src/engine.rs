@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use futures_util::future::{Either, FusedFuture, FutureExt, OptionFuture, select};
+use futures_util::future::{FusedFuture, FutureExt, OptionFuture, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{sleep, timeout};
 
@@ -36,7 +36,7 @@ use crate::handler::{Handler, Plan};
 use crate::ports::{Ambient, Ledger, Queue};
 use crate::settle::{Desk, drive};
 use crate::telemetry;
-use crate::work::{Finished, Over, Shift, Work};
+use crate::work::{Finished, Over, Shift, UNSTARTED_WAIT, Work};
 
 /// What an engine is told once.
 #[derive(Debug, Clone)]
@@ -82,10 +82,10 @@ impl<Q> Source<Q> {
 
 /// Claims, delivers, settles and hands back.
 pub struct Engine<H, L, A> {
-    handler: H,
+    pub(crate) handler: H,
     ledger: L,
-    ambient: A,
-    config: Config,
+    pub(crate) ambient: A,
+    pub(crate) config: Config,
     /// Rows known to be dead, so that a dead message's quick receives cost no read.
     dead: Mutex<HashMap<LedgerKey, Record>>,
 }
@@ -134,7 +134,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             let working = pin!(self.work_through(shift, &prepared, &mut finished));
             let writing = pin!(drive(&self.ledger, &self.ambient, &desk, jobs, until));
             let end = sleep(until.since(self.ambient.now()));
-            let _ = timeout_at_end(select(working, writing), end).await;
+            let _ = select(select(working, writing), pin!(end)).await;
         }
         let finished: Vec<_> = finished.into_iter().map(cut_off).collect();
         telemetry::invocation_ended(
@@ -564,18 +564,6 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     pub(crate) fn expires_at(&self, now: Timestamp) -> u64 {
         now.after(self.config.time_to_live).as_secs_ceil()
     }
-
-    pub(crate) fn handler(&self) -> &H {
-        &self.handler
-    }
-
-    pub(crate) fn ambient(&self) -> &A {
-        &self.ambient
-    }
-
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
-    }
 }
 
 /// A work and its place in the batch.
@@ -599,13 +587,6 @@ enum Task {
     Release(Box<Record>),
 }
 
-/// Waits for the work or for the end of its time.
-async fn timeout_at_end(work: impl Future + Unpin, end: tokio::time::Sleep) {
-    match select(work, pin!(end)).await {
-        Either::Left(_) | Either::Right(_) => {}
-    }
-}
-
 /// A message that the deadline cut off: its row is free when its lease ends.
 fn cut_off(finished: Option<Finished>) -> Finished {
     finished.unwrap_or_else(|| Finished::deferred(UNSTARTED_WAIT, DeferCause::Deadline))
@@ -613,9 +594,6 @@ fn cut_off(finished: Option<Finished>) -> Finished {
 
 /// How long a lease outlives the invocation's deadline in trigger mode.
 const LEASE_OVER_DEADLINE: Duration = Duration::from_secs(2);
-
-/// How long a message waits that was not begun.
-const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
 
 /// The shortest wait of a message that is not for us now.
 const DEFER_MIN: Duration = Duration::from_secs(1);

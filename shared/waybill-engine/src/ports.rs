@@ -79,6 +79,17 @@ pub struct StoreError {
     pub message: String,
 }
 
+impl StoreError {
+    /// No answer came, or none in time: what was asked may have happened.
+    pub(crate) fn unanswered() -> Self {
+        Self {
+            kind: StoreErrorKind::Transient,
+            code: "no_answer".to_owned(),
+            message: "the ledger gave no answer in time".to_owned(),
+        }
+    }
+}
+
 /// Whether trying again soon can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorKind {

@@ -74,7 +74,7 @@ impl Desk {
         });
         answer
             .await
-            .unwrap_or_else(|_| Settled::Unconfirmed(too_late()))
+            .unwrap_or_else(|_| Settled::Unconfirmed(StoreError::unanswered()))
     }
 
     /// Counts one running piece of work until the answer is dropped.
@@ -121,7 +121,9 @@ pub(crate) async fn drive<L: Ledger, A: Ambient>(
         let mut answers = ledger.write(&writes).await.into_iter();
         let now = ambient.now();
         for job in group {
-            let answer = answers.next().unwrap_or_else(|| Err(too_late()));
+            let answer = answers
+                .next()
+                .unwrap_or_else(|| Err(StoreError::unanswered()));
             waiting.extend(answered(job, answer, now, until));
         }
     }
@@ -191,15 +193,6 @@ fn answered(
     };
     let _ = job.reply.send(settled);
     None
-}
-
-/// The invocation ended first.
-fn too_late() -> StoreError {
-    StoreError {
-        kind: StoreErrorKind::Transient,
-        code: "no_answer".to_owned(),
-        message: "the ledger did not answer before the deadline".to_owned(),
-    }
 }
 
 /// How long a finished record waits for company.

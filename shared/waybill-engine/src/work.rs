@@ -136,7 +136,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         {
             return self.unsettled(work, settled, attempts_made);
         }
-        let now = self.ambient().now();
+        let now = self.ambient.now();
         let held = record.fence();
         let disposition = record.close(&work.message.message_id, now, UNSTARTED_WAIT);
         let record = record.written(self.expires_at(now));
@@ -164,7 +164,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         record: &mut Record,
         attempts_made: &mut u32,
     ) -> Result<(), Settled> {
-        let ready = record.ready(self.ambient().now());
+        let ready = record.ready(self.ambient.now());
         let mut running: FuturesUnordered<_> = ready
             .iter()
             .filter_map(|route| self.start_route(shift, work, record, route))
@@ -192,9 +192,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
             if unwritten && write.is_terminated() && !running.is_empty() {
                 unwritten = false;
-                let next = record
-                    .clone()
-                    .written(self.expires_at(self.ambient().now()));
+                let next = record.clone().written(self.expires_at(self.ambient.now()));
                 let (rev, expires_at) = (next.rev, next.expires_at);
                 let settle = shift.desk.settle(record.fence(), next);
                 let settle = settle.map(move |settled| (settled, rev, expires_at));
@@ -214,9 +212,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         record: &Record,
         route: &'a RouteName,
     ) -> Option<impl Future<Output = (&'a RouteName, Attempt)> + use<'a, H, L, A, Q>> {
-        let policy = self.handler().policy(route);
+        let policy = self.handler.policy(route);
         let wanted = policy.map_or(Duration::ZERO, |policy| policy.time);
-        let Start::Now { limit } = shift.budget.start(self.ambient().now(), wanted) else {
+        let Start::Now { limit } = shift.budget.start(self.ambient.now(), wanted) else {
             return None;
         };
         let at = record.routes.iter().find(|at| at.name == *route)?;
@@ -228,7 +226,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 let message = format!("the routes file in force has no route `{route}`");
                 return (route, Attempt::transient("route_unknown", message, None));
             };
-            let key = idempotency_key(&self.config().consumer, &work.key, route);
+            let key = idempotency_key(&self.config.consumer, &work.key, route);
             let delivery = Delivery {
                 event,
                 message: work.message,
@@ -238,7 +236,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 limit,
             };
             // The call itself may panic, before there is a future.
-            let trying = async { self.handler().deliver(delivery).await };
+            let trying = async { self.handler.deliver(delivery).await };
             let tried = AssertUnwindSafe(trying).catch_unwind();
             let attempt = match timeout(limit, tried).await {
                 Ok(Ok(attempt)) => attempt,
@@ -251,16 +249,16 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
     /// Notes one attempt in the row.
     fn note(&self, work: &Work<'_>, record: &mut Record, route: &RouteName, attempt: &Attempt) {
-        let policy = self.handler().policy(route);
+        let policy = self.handler.policy(route);
         let retry = policy.map_or_else(RetryPolicy::default, |policy| policy.retry);
         let on_rejected = policy.map_or(OnRejected::Dead, |policy| policy.on_rejected);
-        let jitter = Jitter::from_bits(self.ambient().random());
+        let jitter = Jitter::from_bits(self.ambient.random());
         record.note(
             route,
             attempt,
             &retry,
             on_rejected,
-            self.ambient().now(),
+            self.ambient.now(),
             jitter,
         );
         telemetry::attempt_ended(work.message, route, attempt);
@@ -301,7 +299,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             .map_or(DeadReason::Crashed, |death| death.reason);
         let disposition = Disposition::Dead { reason };
         let sent = record.death.as_ref().is_some_and(|death| death.dlq_sent);
-        if self.config().dead_letter == DeadLetter::Redrive || sent {
+        if self.config.dead_letter == DeadLetter::Redrive || sent {
             return Finished::tried(disposition, record, attempts);
         }
         if !self.send_dead(shift.source, work, reason).await {
@@ -313,7 +311,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             };
         }
         let held = record.fence();
-        let mut record = record.written(self.expires_at(self.ambient().now()));
+        let mut record = record.written(self.expires_at(self.ambient.now()));
         record
             .death
             .iter_mut()
@@ -390,8 +388,8 @@ fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason) -> Outgoin
     }
 }
 
-/// How long a message waits whose routes there was no time to start.
-const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
+/// How long a message waits that was not begun, for want of time.
+pub(crate) const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
 
 /// The message attribute that says what a message died of.
 const REASON_ATTRIBUTE: &str = "waybill-reason";

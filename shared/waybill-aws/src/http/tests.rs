@@ -381,7 +381,7 @@ async fn bytes_are_sent_as_they_are_and_a_huge_attribute_is_carried() {
 }
 
 #[tokio::test]
-async fn no_redirect_is_followed_f65() {
+async fn no_redirect_is_followed_f59_f65() {
     for status in [301, 302, 303, 307, 308] {
         let other = Server::of_status(200, "").await;
         let server = Server::of_status(status, &format!("location: {}\r\n", other.url())).await;

@@ -3,7 +3,6 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::outcome::Outcome;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 

@@ -8,7 +8,8 @@ use waybill_core::ledger::{RouteState, Status};
 use waybill_core::message::AttributeValue;
 use waybill_core::outcome::{Attempt, DeadReason};
 use waybill_core::routes::OnConflict;
-use waybill_testkit::{Call, Fault};
+use waybill_engine::ports::Outgoing;
+use waybill_testkit::{Call, Fault, fixtures};
 
 use crate::scene::{Answer, Scene};
 
@@ -266,4 +267,26 @@ async fn a_missing_key_is_mended_by_a_redrive_once_it_is_found_f48() {
     assert_eq!(scene.turn().await, [Handed::Over]);
     assert_eq!(scene.tried().len(), 1);
     assert!(scene.dead_letters.inner().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_dead_carry_no_more_attributes_than_sqs_takes_f74() {
+    for (theirs, key, reason) in [(8, true, true), (9, true, false), (10, false, false)] {
+        let scene = Scene::new(&["crm"]).sending_the_dead();
+        scene.answer("e", "crm", refused());
+        let attributes = (0..theirs).map(|n| (format!("a-{n}"), fixtures::text("x")));
+        scene.queue.inner().put(Outgoing {
+            body: "e".to_owned(),
+            attributes: attributes.collect(),
+            ..Outgoing::default()
+        });
+        assert_eq!(scene.turn().await, [Handed::Over]);
+        let dead = scene.dead_letters.inner().messages();
+        let has = |name: &str| dead[0].sent.attributes.contains_key(name);
+        assert_eq!((has("waybill-key"), has("waybill-reason")), (key, reason));
+        assert!(
+            (0..theirs).all(|n| has(&format!("a-{n}"))),
+            "the sender's own stay"
+        );
+    }
 }
