@@ -44,8 +44,9 @@ impl DynamoDbLocal {
         let mut command = Group::command("java");
         command
             .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-            .args(["-Djava.library.path=DynamoDBLocal_lib", "-jar"])
-            .args(["DynamoDBLocal.jar", "-inMemory", "-port", &port.to_string()])
+            .env("LD_LIBRARY_PATH", "DynamoDBLocal_lib")
+            .args(["-jar", "DynamoDBLocal.jar", "-inMemory"])
+            .args(["-port", &port.to_string()])
             .current_dir(home);
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dynamodb-{port}.log"));
         let output = std::fs::File::create(&log).expect("the target folder can be written");
