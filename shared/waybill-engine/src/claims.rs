@@ -144,20 +144,19 @@ pub(crate) async fn claim<L: Ledger, A: Ambient>(
             sleep(wait).await;
         }
     }
-    let error = trouble.unwrap_or_else(raced);
     let steps = steps.into_iter().zip(written);
     let claims = requests
         .iter()
         .zip(steps)
         .map(|(request, (step, written))| {
             // What is still to be written may have been sent when the time was over.
-            let written = written.or_else(|| row_of(request, &step).cloned().map(Box::new));
-            let error = error.clone();
+            let sent = row_of(request, &step).cloned().map(Box::new);
             match step {
                 Step::Done(claim) => claim,
-                Step::Read | Step::Insert | Step::TakeOver { .. } => {
-                    Claim::Failed { error, written }
-                }
+                Step::Read | Step::Insert | Step::TakeOver { .. } => Claim::Failed {
+                    error: trouble.clone().unwrap_or_else(raced),
+                    written: sent.or(written),
+                },
             }
         });
     claims.collect()
