@@ -15,9 +15,8 @@ use waybill_aws::dynamodb::DynamoLedger;
 use waybill_aws::http::{HttpClient, HttpTarget};
 use waybill_aws::sqs::SqsQueue;
 use waybill_core::routes::TargetSpec;
-use waybill_core::sqs_event::PayloadError;
 use waybill_core::time::Timestamp;
-use waybill_engine::consumer::Consumer;
+use waybill_engine::consumer::{self, Consumer};
 use waybill_engine::engine::{Engine, Source};
 use waybill_engine::ports::Target;
 use waybill_engine::router::Router;
@@ -30,7 +29,7 @@ type Function = Consumer<Router, DynamoLedger, System, SqsQueue>;
 
 /// Why an invocation failed as a whole. The runtime logs its debug form, as an error of one line,
 /// and answers Lambda with its diagnostic.
-struct Refused(PayloadError);
+struct Refused(consumer::Refused);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -6,7 +6,8 @@
 //!
 //! In reading order: what arrives ([`sqs_event`], [`message`], [`event`], [`envelope`], [`key`], [`digest`]),
 //! where it goes ([`routes`], [`http`]), who may work on it ([`ledger`]), what became of it ([`outcome`],
-//! [`retry`], [`deadline`]) and what is answered ([`batch`]).
+//! [`retry`], [`deadline`]) and what is answered ([`batch`]); and, where we poll ourselves, when to
+//! receive ([`polling`]) and how long to hold what was received ([`lease`]).
 
 pub mod batch;
 pub mod deadline;
@@ -16,10 +17,12 @@ pub mod event;
 pub mod http;
 pub mod id;
 pub mod key;
+pub mod lease;
 pub mod ledger;
 pub mod limit;
 pub mod message;
 pub mod outcome;
+pub mod polling;
 pub mod retry;
 pub mod routes;
 pub mod sqs_event;

@@ -6,6 +6,10 @@ use std::time::Duration;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
+/// Longest wait of one receive.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
+pub const LONG_POLL_MAX: Duration = Duration::from_secs(20);
+
 /// Most entries of one SQS batch request.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const SQS_BATCH_MAX: usize = 10;
@@ -29,6 +33,9 @@ pub const ATTEMPT_MESSAGE_MAX: usize = 256;
 
 /// How long after a lease's end another may take over: covers the clocks' disagreement (F10).
 pub const LEASE_SKEW: Duration = Duration::from_secs(2);
+
+/// How long before a lease's end that was not renewed the last request must have ended.
+pub const LEASE_MARGIN: Duration = Duration::from_millis(500);
 
 /// Longest wait that waybill asks of visibility by default: long waits hold messages in flight (F07).
 pub const WAIT_MAX: Duration = Duration::from_secs(15 * 60);

@@ -47,6 +47,11 @@ pub enum AttributeValue {
 }
 
 impl Message {
+    /// Whether it comes from a FIFO queue: then its group is in order.
+    pub fn is_fifo(&self) -> bool {
+        is_fifo(&self.queue_arn)
+    }
+
     /// The text of a message attribute, where it has that name and is text.
     pub fn text_attribute(&self, name: &str) -> Option<&str> {
         match &self.attributes.get(name)?.value {
@@ -54,4 +59,10 @@ impl Message {
             AttributeValue::Bytes(_) => None,
         }
     }
+}
+
+/// Whether a queue's name, ARN or URL is a FIFO queue's.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fifo-queues.html>
+pub fn is_fifo(queue: &str) -> bool {
+    queue.ends_with(".fifo")
 }

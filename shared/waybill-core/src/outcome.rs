@@ -138,6 +138,16 @@ pub enum DeadReason {
     RedriveLoop,
 }
 
+impl Disposition {
+    /// How long it stays invisible; not at all where it leaves, or is left to the redrive policy.
+    pub fn wait(&self) -> Duration {
+        match self {
+            Self::Retry { after } | Self::Defer { after, .. } => *after,
+            Self::Ack | Self::Dead { .. } => Duration::ZERO,
+        }
+    }
+}
+
 impl DeadReason {
     /// Every reason, for tables and tests.
     pub const ALL: [Self; 10] = [
@@ -196,6 +206,10 @@ pub enum DeferCause {
     Panicked,
     /// It is dead and could not be sent to the dead-letter queue (`dead_letter: send`).
     DeadLetterUnavailable,
+    /// An earlier message of its group stays in the queue (F24).
+    GroupBlocked,
+    /// Its visibility could not be kept: others may have it (F04).
+    LeaseLost,
 }
 
 impl DeferCause {
@@ -211,6 +225,8 @@ impl DeferCause {
             Self::Copy => "copy",
             Self::Panicked => "panicked",
             Self::DeadLetterUnavailable => "dead_letter_unavailable",
+            Self::GroupBlocked => "group_blocked",
+            Self::LeaseLost => "lease_lost",
         }
     }
 }

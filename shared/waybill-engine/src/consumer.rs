@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use waybill_core::batch::{BatchResponse, Handed};
 use waybill_core::deadline::Budget;
+use waybill_core::ledger::DeadLetter;
 use waybill_core::sqs_event::{Batch, PayloadError};
 use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
 use crate::handler::Handler;
+use crate::poller::fifo_needs_send;
 use crate::ports::{Ambient, Ledger, Queue};
 use crate::telemetry;
 
@@ -24,6 +26,18 @@ pub struct Consumer<H, L, A, Q> {
 
 /// Makes a source of a queue's ARN.
 type Open<Q> = dyn Fn(&str) -> Source<Q> + Send + Sync;
+
+/// Why an invocation fails as a whole, so that every message stays.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// No answer could be right for every record.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// Handing back the head of a FIFO group again and again would carry its followers into the
+    /// dead-letter queue.
+    #[error("{}", fifo_needs_send(.0))]
+    Fifo(String),
+}
 
 impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
     /// A function over its engine; `open` makes a source of a queue's ARN, once for each.
@@ -40,12 +54,16 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
         }
     }
 
-    /// Runs one invocation. An error fails it as a whole, so that every message stays.
+    /// Runs one invocation.
+    ///
+    /// # Errors
+    ///
+    /// When the invocation must fail as a whole, so that every message stays.
     pub async fn handle(
         &self,
         payload: &str,
         deadline: Timestamp,
-    ) -> Result<BatchResponse, PayloadError> {
+    ) -> Result<BatchResponse, Refused> {
         let budget = Budget {
             started: self.ambient.now(),
             deadline,
@@ -56,9 +74,12 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
         }
         let mut handed = vec![Handed::Back; batch.ids.len()];
         if let Some((_, first)) = batch.messages.first() {
+            if first.is_fifo() && self.engine.config.dead_letter == DeadLetter::Redrive {
+                return Err(Refused::Fifo(first.queue_arn.clone()));
+            }
             let source = self.source(&first.queue_arn);
             let (places, messages): (Vec<_>, Vec<_>) = batch.messages.into_iter().unzip();
-            let answers = self.engine.run(&messages, &source, budget).await;
+            let answers = self.engine.run(messages, &source, budget).await;
             for (place, answer) in places.into_iter().zip(answers) {
                 if let Some(handed) = handed.get_mut(place) {
                     *handed = answer;

@@ -4,38 +4,38 @@
 //! reading, planning and delivering are each caught when they panic (F15). State is per call, so
 //! that one engine serves several invocations at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::{FusedFuture, FutureExt, OptionFuture, select};
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::future::select;
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use waybill_core::batch::Handed;
-use waybill_core::deadline::{Budget, Start};
+use waybill_core::deadline::Budget;
 use waybill_core::digest::Digest;
 use waybill_core::envelope::{self, Envelope};
 use waybill_core::event::{Data, Event};
 use waybill_core::id::{Consumer, EventKey, LedgerKey, OwnerId};
 use waybill_core::key::{KeyExpression, event_key, message_key};
-use waybill_core::ledger::{Ask, DeadLetter, Record, Row, Status, Verdict, judge};
-use waybill_core::limit::STATEMENTS_MAX;
+use waybill_core::ledger::{Ask, DeadLetter, Record, Row, Verdict, judge};
 use waybill_core::message::Message;
 use waybill_core::outcome::{DeadReason, DeferCause, Disposition};
 use waybill_core::retry::store_trouble_wait;
 use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
 
-use crate::claims::{Claim, Request, claim};
+use crate::flow::{Ends, Intake, Item};
 use crate::hand_back::hand_back;
 use crate::handler::{Handler, Plan};
+use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Queue};
 use crate::settle::{Desk, drive};
-use crate::telemetry;
+use crate::telemetry::{self, Tally};
 use crate::work::{Finished, Over, Shift, UNSTARTED_WAIT, Work};
 
 /// What an engine is told once.
@@ -83,7 +83,7 @@ impl<Q> Source<Q> {
 /// Claims, delivers, settles and hands back.
 pub struct Engine<H, L, A> {
     pub(crate) handler: H,
-    ledger: L,
+    pub(crate) ledger: L,
     pub(crate) ambient: A,
     pub(crate) config: Config,
     /// Rows known to be dead, so that a dead message's quick receives cost no read.
@@ -91,8 +91,8 @@ pub struct Engine<H, L, A> {
 }
 
 /// A message read, or an end that needs no ledger.
-enum Prepared<'m> {
-    Work(Box<Work<'m>>),
+pub(crate) enum Prepared {
+    Work(Arc<Work>),
     Finished(Finished),
 }
 
@@ -114,39 +114,44 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     /// free when its lease ends.
     pub async fn run<Q: Queue>(
         &self,
-        messages: &[Message],
+        messages: Vec<Message>,
         source: &Source<Q>,
         budget: Budget,
     ) -> Vec<Handed> {
-        let prepared: Vec<_> = messages
-            .iter()
-            .map(|message| self.prepare(message, budget))
-            .collect();
-        let (desk, jobs) = Desk::new();
-        let shift = Shift {
-            source,
-            budget,
-            desk: &desk,
+        let messages: Vec<_> = messages.into_iter().map(Arc::new).collect();
+        let hold = Hold::Fixed(budget.deadline.after(LEASE_OVER_DEADLINE));
+        let (intake, items) = mpsc::unbounded_channel();
+        for (place, message) in messages.iter().enumerate() {
+            let (message, hold) = (Arc::clone(message), hold.clone());
+            let _ = intake.send(Item {
+                place,
+                message,
+                hold,
+            });
+        }
+        drop(intake);
+        let intake = Intake {
+            items,
+            quiet: Arc::default(),
         };
         let mut finished = vec![None; messages.len()];
-        {
-            let until = budget.settle_until();
-            let working = pin!(self.work_through(shift, &prepared, &mut finished));
-            let writing = pin!(drive(&self.ledger, &self.ambient, &desk, jobs, until));
-            let end = sleep(until.since(self.ambient.now()));
-            let _ = select(select(working, writing), pin!(end)).await;
-        }
+        let mut note = |item: &Item, end: Finished| {
+            if let Some(finished) = finished.get_mut(item.place) {
+                *finished = Some(end);
+            }
+        };
+        self.work_off(source, budget, intake, &mut note).await;
         let finished: Vec<_> = finished.into_iter().map(cut_off).collect();
-        telemetry::invocation_ended(
-            messages,
-            &finished,
-            self.ambient.now().since(budget.started),
-        );
+        let mut tally = Tally::default();
+        for (message, end) in messages.iter().zip(&finished) {
+            tally.add(message, end);
+        }
+        telemetry::invocation_ended(&tally, self.ambient.now().since(budget.started));
         let left = budget.stop_at().since(self.ambient.now());
         let handing = hand_back(
             source,
             self.config.dead_letter,
-            messages,
+            &messages,
             &finished,
             &self.ambient,
         );
@@ -159,8 +164,30 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             .collect()
     }
 
+    /// Works on what comes in, and writes down what becomes of it, until all of it has ended or
+    /// there is no more time.
+    pub(crate) async fn work_off<Q: Queue>(
+        &self,
+        source: &Source<Q>,
+        budget: Budget,
+        intake: Intake,
+        ends: Ends<'_>,
+    ) {
+        let (desk, jobs) = Desk::new();
+        let shift = Shift {
+            source,
+            budget,
+            desk: &desk,
+        };
+        let until = budget.settle_until();
+        let working = pin!(self.work_through(shift, intake, ends));
+        let writing = pin!(drive(&self.ledger, &self.ambient, &desk, jobs, until));
+        let end = sleep(until.since(self.ambient.now()));
+        let _ = select(select(working, writing), pin!(end)).await;
+    }
+
     /// Whether a message leaves the queue.
-    fn handed(&self, finished: &Finished) -> Handed {
+    pub(crate) fn handed(&self, finished: &Finished) -> Handed {
         match finished.disposition {
             Disposition::Ack => Handed::Over,
             Disposition::Dead { .. } => match self.config.dead_letter {
@@ -172,22 +199,23 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 
     /// Reads a message and plans what is to be done; a panic touches it alone.
-    fn prepare<'m>(&self, message: &'m Message, budget: Budget) -> Prepared<'m> {
-        let prepared = catch_unwind(AssertUnwindSafe(|| self.read_and_plan(message, budget)));
+    pub(crate) fn prepare(&self, item: &Item) -> Prepared {
+        let prepared = catch_unwind(AssertUnwindSafe(|| self.read_and_plan(item)));
         prepared.unwrap_or_else(|_| {
-            let after = store_trouble_wait(message.receive_count);
+            let after = store_trouble_wait(item.message.receive_count);
             Prepared::Finished(Finished::deferred(after, DeferCause::Panicked))
         })
     }
 
     /// Reads a message and plans what is to be done.
-    fn read_and_plan<'m>(&self, message: &'m Message, budget: Budget) -> Prepared<'m> {
+    fn read_and_plan(&self, item: &Item) -> Prepared {
+        let message: &Message = &item.message;
         let unreadable = |what: &dyn std::fmt::Display, reason, data: &Data| {
             telemetry::unreadable(message, reason, what);
             let digest = Digest::of(data);
             let plan = Plan::Dead(reason);
             let key = event_key(message, None, None).unwrap_or_else(|_| message_key(message));
-            self.planned(message, budget, None, key, digest, plan)
+            self.planned(item, None, key, digest, plan)
         };
         let parsed = match envelope::parse(message) {
             Ok(Envelope::Event(parsed)) => parsed,
@@ -206,19 +234,19 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         };
         let plan = self.handler.plan(&parsed.event);
         let digest = Digest::of(&parsed.event.data);
-        self.planned(message, budget, Some(parsed.event), key, digest, plan)
+        self.planned(item, Some(parsed.event), key, digest, plan)
     }
 
     /// What a plan asks of the ledger.
-    fn planned<'m>(
+    fn planned(
         &self,
-        message: &'m Message,
-        budget: Budget,
+        item: &Item,
         event: Option<Event>,
         key: EventKey,
         digest: Digest,
         plan: Plan,
-    ) -> Prepared<'m> {
+    ) -> Prepared {
+        let message = &item.message;
         let now = self.ambient.now();
         let owner = u128::from(self.ambient.random()) << 64 | u128::from(self.ambient.random());
         let ask = Ask {
@@ -227,7 +255,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             digest,
             message_id: message.message_id.clone(),
             sent: message.sent,
-            lease_until: budget.deadline.after(LEASE_OVER_DEADLINE),
+            lease_until: item.hold.until(),
             expires_at: self.expires_at(now),
             redrive_limit: self.config.redrive_limit,
             dead_letter: self.config.dead_letter,
@@ -244,8 +272,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 dead
             }
         };
-        Prepared::Work(Box::new(Work {
-            message,
+        Prepared::Work(Arc::new(Work {
+            item: item.clone(),
             event,
             key,
             ask,
@@ -253,286 +281,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         }))
     }
 
-    /// Works through what was prepared: claimed in windows as places get free, copies of an event
-    /// after their first, what took processes down before alone at the end.
-    async fn work_through<Q: Queue>(
-        &self,
-        shift: Shift<'_, Q>,
-        prepared: &[Prepared<'_>],
-        finished: &mut [Option<Finished>],
-    ) {
-        let (mut queue, copies) = self.sort(prepared, finished);
-        let mut alone = VecDeque::new();
-        let mut running = FuturesUnordered::new();
-        let mut claiming = OptionFuture::from(None);
-        loop {
-            if claiming.is_terminated() {
-                let places = self.config.concurrency.saturating_sub(running.len());
-                let window = self.window(shift.budget, &mut queue, places, finished);
-                if !window.is_empty() {
-                    let claiming_now = self.claim_window(shift.budget, window, false);
-                    claiming = OptionFuture::from(Some(Box::pin(claiming_now.fuse())));
-                } else if running.is_empty() {
-                    break;
-                }
-            }
-            tokio::select! {
-                biased;
-                Some((at, end)) = running.next() => self.finish(at, end, &copies, finished),
-                Some(claims) = &mut claiming => {
-                    claiming = OptionFuture::from(None);
-                    for (at, work, claim) in claims {
-                        match self.claimed(work, claim) {
-                            Next::Finished(end) => self.finish((at, work), end, &copies, finished),
-                            Next::Alone => alone.push_back((at, work)),
-                            Next::Run(task) => running.push(self.run_task(shift, at, work, task)),
-                        }
-                    }
-                }
-            }
-        }
-        for (at, work) in alone {
-            let mut lone = VecDeque::from([(at, work)]);
-            let window = self.window(shift.budget, &mut lone, 1, finished);
-            for (at, work, claim) in self.claim_window(shift.budget, window, true).await {
-                let end = match self.claimed(work, claim) {
-                    Next::Finished(end) => end,
-                    Next::Alone => Finished::deferred(UNSTARTED_WAIT, DeferCause::LeaseBusy),
-                    Next::Run(task) => self.run_task(shift, at, work, task).await.1,
-                };
-                self.finish((at, work), end, &copies, finished);
-            }
-        }
-    }
-
-    /// Sorts what was prepared: what has ended, the first of each key in the order of the batch,
-    /// and the copies that wait for it (F45).
-    fn sort<'p, 'm>(
-        &self,
-        prepared: &'p [Prepared<'m>],
-        finished: &mut [Option<Finished>],
-    ) -> (VecDeque<Place<'p, 'm>>, Copies<'p, 'm>) {
-        let mut queue = VecDeque::new();
-        let mut copies: Copies<'p, 'm> = HashMap::new();
-        for ((at, prepared), finished) in prepared.iter().enumerate().zip(finished) {
-            match prepared {
-                Prepared::Finished(end) => {
-                    *finished = Some(end.clone());
-                }
-                Prepared::Work(work) => {
-                    let work: &Work<'m> = work;
-                    if let Some(end) = self.known_dead(work) {
-                        *finished = Some(end);
-                    } else if let Some(waiting) = copies.get_mut(&work.ask.key) {
-                        waiting.push((at, work));
-                    } else {
-                        copies.insert(&work.ask.key, Vec::new());
-                        queue.push_back((at, work));
-                    }
-                }
-            }
-        }
-        (queue, copies)
-    }
-
-    /// Takes from the queue what can start now, at most as many as there are places; what cannot
-    /// is handed back uncharged (F16).
-    fn window<'p, 'm>(
-        &self,
-        budget: Budget,
-        queue: &mut VecDeque<Place<'p, 'm>>,
-        places: usize,
-        finished: &mut [Option<Finished>],
-    ) -> Vec<Place<'p, 'm>> {
-        let mut window = Vec::new();
-        while window.len() < places.min(STATEMENTS_MAX) {
-            let Some((at, work)) = queue.pop_front() else {
-                break;
-            };
-            match budget.start(self.ambient.now(), self.wanted(work)) {
-                Start::Now { .. } => window.push((at, work)),
-                Start::TooLate => {
-                    if let Some(finished) = finished.get_mut(at) {
-                        *finished = Some(Finished::deferred(UNSTARTED_WAIT, DeferCause::Deadline));
-                    }
-                }
-            }
-        }
-        window
-    }
-
-    /// The shortest time that any of a work's routes needs.
-    fn wanted(&self, work: &Work<'_>) -> Duration {
-        let policies = work
-            .first
-            .routes
-            .iter()
-            .filter_map(|at| self.handler.policy(&at.name));
-        policies.map(|policy| policy.time).min().unwrap_or_default()
-    }
-
-    /// Claims a window.
-    async fn claim_window<'p, 'm>(
-        &self,
-        budget: Budget,
-        window: Vec<Place<'p, 'm>>,
-        alone: bool,
-    ) -> Vec<(usize, &'p Work<'m>, Claim)> {
-        let requests: Vec<_> = window
-            .iter()
-            .map(|(_, work)| Request {
-                ask: &work.ask,
-                first: &work.first,
-                repeat: alone || work.message.receive_count > 1,
-                alone,
-            })
-            .collect();
-        let claims = claim(&self.ledger, &self.ambient, &requests, budget.work_until()).await;
-        telemetry::claims_failed(claims.iter().filter_map(Claim::failure));
-        telemetry::rows_unknown(claims.iter().filter(|claim| claim.is_unknown()).count());
-        window
-            .into_iter()
-            .zip(claims)
-            .map(|((at, work), claim)| (at, work, claim))
-            .collect()
-    }
-
-    /// What follows from a claim.
-    fn claimed(&self, work: &Work<'_>, claim: Claim) -> Next {
-        let now = self.ambient.now();
-        let trouble_wait = store_trouble_wait(work.message.receive_count);
-        Next::Finished(match claim {
-            Claim::Won(record) if record.status == Status::Completed => {
-                Finished::over(Over::Ignored)
-            }
-            Claim::Won(record) => return Next::Run(Task::Deliver(record)),
-            Claim::SendDead { row } => return Next::Run(Task::Bury(row)),
-            Claim::Conflict => match self.config.on_conflict {
-                OnConflict::Dead => return Next::Run(Task::Conflict),
-                OnConflict::Ack => Finished::over(Over::Ignored),
-            },
-            Claim::Alone => return Next::Alone,
-            Claim::Completed => Finished::over(Over::Duplicate),
-            Claim::Dead { reason, row } => Finished::tried(Disposition::Dead { reason }, *row, 0),
-            Claim::Defer { until, cause } => {
-                let wait = until.since(now).max(DEFER_MIN);
-                let wait = if cause == DeferCause::UnknownRow {
-                    trouble_wait
-                } else {
-                    wait
-                };
-                Finished::deferred(wait, cause)
-            }
-            Claim::Failed { written, .. } => match written {
-                Some(row) if row.status == Status::InProgress => {
-                    return Next::Run(Task::Release(row));
-                }
-                Some(_) | None => Finished::deferred(trouble_wait, DeferCause::StoreDown),
-            },
-        })
-    }
-
-    /// Runs one task to its end; a panic of ours touches its message alone.
-    async fn run_task<'p, 'm, Q: Queue>(
-        &self,
-        shift: Shift<'_, Q>,
-        at: usize,
-        work: &'p Work<'m>,
-        task: Task,
-    ) -> (Place<'p, 'm>, Finished) {
-        let running = async {
-            match task {
-                Task::Deliver(record) => self.work(shift, work, *record).await,
-                Task::Bury(record) => self.bury(shift, work, *record, 0).await,
-                Task::Conflict => self.conflict(shift, work).await,
-                Task::Release(record) => self.release(shift, work, *record).await,
-            }
-        };
-        let end = AssertUnwindSafe(running)
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| {
-                let after = store_trouble_wait(work.message.receive_count);
-                Finished::deferred(after, DeferCause::Panicked)
-            });
-        ((at, work), end)
-    }
-
-    /// A message whose key is known with other data is dead; the row is the other's and stays as
-    /// it is.
-    async fn conflict<Q: Queue>(&self, shift: Shift<'_, Q>, work: &Work<'_>) -> Finished {
-        let reason = DeadReason::KeyConflict;
-        let send = self.config.dead_letter == DeadLetter::Send;
-        if send && !self.send_dead(shift.source, work, reason).await {
-            let after = store_trouble_wait(work.message.receive_count);
-            return Finished::deferred(after, DeferCause::DeadLetterUnavailable);
-        }
-        Finished::untried(Disposition::Dead { reason })
-    }
-
-    /// A claim without an answer may stand. It is given back, in a short time: nothing was begun,
-    /// and a lease that ends without a word would count as a crash.
-    async fn release<Q: Queue>(
-        &self,
-        shift: Shift<'_, Q>,
-        work: &Work<'_>,
-        mut record: Record,
-    ) -> Finished {
-        let held = record.fence();
-        record.status = Status::Pending;
-        let released = shift.desk.settle(held, record.written(work.ask.expires_at));
-        let _ = timeout(RELEASE_TIME, released).await;
-        let after = store_trouble_wait(work.message.receive_count);
-        Finished::deferred(after, DeferCause::StoreDown)
-    }
-
-    /// Notes the end of one message, and of the copies that waited for it.
-    fn finish(
-        &self,
-        (at, work): Place<'_, '_>,
-        mut end: Finished,
-        copies: &Copies<'_, '_>,
-        finished: &mut [Option<Finished>],
-    ) {
-        self.remember_dead(&end);
-        let now = self.ambient.now();
-        end.at.get_or_insert(now);
-        for (copy_at, copy) in copies.get(&work.ask.key).into_iter().flatten() {
-            if let Some(finished) = finished.get_mut(*copy_at) {
-                *finished = Some(Finished {
-                    at: Some(now),
-                    ..self.copy_end(copy, &end)
-                });
-            }
-        }
-        if let Some(finished) = finished.get_mut(at) {
-            *finished = Some(end);
-        }
-    }
-
-    /// How a copy ends, judged by the row as its first left it; where that is not known, the copy
-    /// ends as its first did, later.
-    fn copy_end(&self, copy: &Work<'_>, first: &Finished) -> Finished {
-        let now = self.ambient.now();
-        let Some(row) = &first.row else {
-            let after = match first.disposition {
-                Disposition::Defer { after, .. } | Disposition::Retry { after } => after,
-                Disposition::Ack | Disposition::Dead { .. } => Duration::ZERO,
-            };
-            return Finished::deferred(after.max(UNSTARTED_WAIT), DeferCause::Copy);
-        };
-        match judge(&Row::Known(row.clone()), &copy.ask, now) {
-            Verdict::Completed => Finished::over(Over::Duplicate),
-            Verdict::Dead(reason) => Finished::untried(Disposition::Dead { reason }),
-            Verdict::Defer { until, cause } => Finished::deferred(until.since(now), cause),
-            Verdict::Mine | Verdict::TakeOver(_) | Verdict::Conflict | Verdict::SendDead(_) => {
-                Finished::deferred(UNSTARTED_WAIT, DeferCause::Copy)
-            }
-        }
-    }
-
     /// The end of a message whose row is known to be dead and stays so.
-    fn known_dead(&self, work: &Work<'_>) -> Option<Finished> {
+    pub(crate) fn known_dead(&self, work: &Work) -> Option<Finished> {
         let dead = self.dead.lock().ok()?;
         let row = Box::new(dead.get(&work.ask.key)?.clone());
         match judge(&Row::Known(row), &work.ask, self.ambient.now()) {
@@ -547,7 +297,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 
     /// Remembers a dead row, a bounded number of them.
-    fn remember_dead(&self, end: &Finished) {
+    pub(crate) fn remember_dead(&self, end: &Finished) {
         let (Disposition::Dead { .. }, Some(row)) = (end.disposition, &end.row) else {
             return;
         };
@@ -566,40 +316,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 }
 
-/// A work and its place in the batch.
-type Place<'p, 'm> = (usize, &'p Work<'m>);
-
-/// The copies of an event, by its key.
-type Copies<'p, 'm> = HashMap<&'p LedgerKey, Vec<Place<'p, 'm>>>;
-
-/// What follows from a claim.
-enum Next {
-    Finished(Finished),
-    Alone,
-    Run(Task),
-}
-
-/// What is run for a claim.
-enum Task {
-    Deliver(Box<Record>),
-    Bury(Box<Record>),
-    Conflict,
-    Release(Box<Record>),
-}
-
 /// A message that the deadline cut off: its row is free when its lease ends.
-fn cut_off(finished: Option<Finished>) -> Finished {
+pub(crate) fn cut_off(finished: Option<Finished>) -> Finished {
     finished.unwrap_or_else(|| Finished::deferred(UNSTARTED_WAIT, DeferCause::Deadline))
 }
 
 /// How long a lease outlives the invocation's deadline in trigger mode.
 const LEASE_OVER_DEADLINE: Duration = Duration::from_secs(2);
-
-/// The shortest wait of a message that is not for us now.
-const DEFER_MIN: Duration = Duration::from_secs(1);
-
-/// How long is tried to give back a claim that may stand.
-const RELEASE_TIME: Duration = Duration::from_secs(2);
 
 /// How many dead rows a process remembers.
 const DEAD_REMEMBERED: usize = 1000;

@@ -3,6 +3,7 @@
 //! The ledger has been written before. A change that fails loses nothing: the message comes back
 //! when the queue's own visibility timeout ends.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::work::Finished;
 pub(crate) async fn hand_back<Q: Queue, A: Ambient>(
     source: &Source<Q>,
     dead_letter: DeadLetter,
-    messages: &[Message],
+    messages: &[Arc<Message>],
     finished: &[Finished],
     ambient: &A,
 ) {
@@ -62,7 +63,7 @@ pub(crate) async fn hand_back<Q: Queue, A: Ambient>(
 
 /// How long a dead message stays invisible: not at all, so that SQS moves it soon; but without a
 /// redrive policy it would come back for ever, so it waits long, and a person is told.
-async fn dead_wait<Q: Queue>(source: &Source<Q>) -> Duration {
+pub(crate) async fn dead_wait<Q: Queue>(source: &Source<Q>) -> Duration {
     if source.has_redrive_policy.load(Ordering::Relaxed) {
         return Duration::ZERO;
     }

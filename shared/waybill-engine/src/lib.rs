@@ -3,14 +3,19 @@
 //! What is decided is decided in `waybill-core`; what is outside is behind [`ports`]. Nothing here
 //! names a vendor, and nothing outlives the invocation that began it (F64).
 //!
-//! [`consumer`] turns invocations into batches; [`engine`] runs a batch through a [`handler`]; [`router`] is the handler that delivers along
-//! the routes of a file.
+//! [`consumer`] turns invocations into batches, [`poller`] receives by itself; [`engine`] runs
+//! messages through a [`handler`]; [`router`] is the handler that delivers along the routes of a
+//! file.
 
+mod acker;
 mod claims;
 pub mod consumer;
 pub mod engine;
+mod flow;
 mod hand_back;
 pub mod handler;
+mod keeper;
+pub mod poller;
 pub mod ports;
 pub mod router;
 mod settle;

@@ -169,6 +169,17 @@ pub struct QueueError {
     pub message: String,
 }
 
+impl QueueError {
+    /// No answer came for an entry: what was asked may have happened.
+    pub(crate) fn unanswered() -> Self {
+        Self {
+            kind: QueueErrorKind::Transient,
+            code: "no_answer".to_owned(),
+            message: "the queue gave no answer".to_owned(),
+        }
+    }
+}
+
 /// What follows from a queue's error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueErrorKind {

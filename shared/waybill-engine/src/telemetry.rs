@@ -13,6 +13,7 @@ use waybill_core::id::{MessageId, RouteName};
 use waybill_core::message::Message;
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
 
+use crate::poller::Report;
 use crate::ports::{QueueError, StoreError};
 use crate::work::{Finished, Over};
 
@@ -183,44 +184,115 @@ pub(crate) fn hand_back_cut_off() {
     warn!("the deadline cut handing back; the queue's own visibility timeout holds");
 }
 
-/// An invocation ended: one line with its counts, and one for each message that did not leave by
-/// the clean way.
-pub(crate) fn invocation_ended(messages: &[Message], finished: &[Finished], took: Duration) {
-    let mut counts = Counts::default();
-    for (message, end) in messages.iter().zip(finished) {
-        counts.add(message, end);
+/// Leases ended that should have been renewed: others may receive the messages. One line for each
+/// cause.
+pub(crate) fn leases_lost(errors: &[QueueError]) {
+    let causes = errors.iter();
+    for ((code, what), messages) in by_cause(causes.map(|e| (e.code.as_str(), e.message.as_str())))
+    {
+        warn!(
+            messages,
+            failure.code = code,
+            failure.message = what,
+            "leases lost; nothing more is begun for the messages"
+        );
     }
+}
+
+/// Messages that are over could not be deleted: they come again and are found done. One line for
+/// each cause.
+pub(crate) fn not_deleted(errors: &[QueueError]) {
+    let causes = errors.iter();
+    for ((code, what), messages) in by_cause(causes.map(|e| (e.code.as_str(), e.message.as_str())))
+    {
+        warn!(
+            messages,
+            failure.code = code,
+            failure.message = what,
+            "done but not deleted; the messages come again and are found done"
+        );
+    }
+}
+
+/// A message that is over was received by another meanwhile, who will find it done.
+pub(crate) fn delete_found_nothing(message: &Message) {
+    debug!(
+        message.id = message.message_id.as_str(),
+        "nothing to delete under this handle"
+    );
+}
+
+/// A receive failed; it is tried again.
+pub(crate) fn receive_failed(error: &QueueError) {
+    warn!(
+        failure.code = error.code,
+        failure.message = error.message,
+        "receive failed"
+    );
+}
+
+/// An invocation ended: one line with its counts.
+pub(crate) fn invocation_ended(tally: &Tally, took: Duration) {
     info!(
-        received = messages.len(),
-        delivered = counts.delivered,
-        duplicates = counts.duplicates,
-        ignored = counts.ignored,
-        retried = counts.retried,
-        dead = counts.dead,
-        deferred = counts.deferred,
-        fenced = counts.fenced,
-        attempts = counts.attempts,
-        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        received = tally.received,
+        delivered = tally.delivered,
+        duplicates = tally.duplicates,
+        ignored = tally.ignored,
+        retried = tally.retried,
+        dead = tally.dead,
+        deferred = tally.deferred,
+        fenced = tally.fenced,
+        attempts = tally.attempts,
+        duration_ms = millis(took),
         "invocation ended"
     );
 }
 
-/// How the messages of one invocation ended.
-#[derive(Default)]
-struct Counts {
-    delivered: u32,
-    duplicates: u32,
-    ignored: u32,
-    retried: u32,
-    dead: u32,
-    deferred: u32,
-    fenced: u32,
-    attempts: u32,
+/// A poll ended: one line with its report, since the answer of an asynchronous invocation is
+/// thrown away.
+pub(crate) fn poll_ended(report: &Report) {
+    info!(
+        received = report.received,
+        delivered = report.delivered,
+        duplicates = report.duplicates,
+        ignored = report.ignored,
+        retried = report.retried,
+        dead = report.dead,
+        deferred = report.deferred,
+        fenced = report.fenced,
+        attempts = report.attempts,
+        deleted = report.deleted,
+        leases_extended = report.leases_extended,
+        leases_lost = report.leases_lost,
+        seconds = report.seconds,
+        stopped = report.stopped,
+        "poll ended"
+    );
 }
 
-impl Counts {
-    fn add(&mut self, message: &Message, end: &Finished) {
-        self.attempts += end.attempts;
+fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How messages ended.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Tally {
+    pub(crate) received: u64,
+    pub(crate) delivered: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) ignored: u64,
+    pub(crate) retried: u64,
+    pub(crate) dead: u64,
+    pub(crate) deferred: u64,
+    pub(crate) fenced: u64,
+    pub(crate) attempts: u64,
+}
+
+impl Tally {
+    /// Counts the end of one message; one that did not leave by the clean way has a line too.
+    pub(crate) fn add(&mut self, message: &Message, end: &Finished) {
+        self.received += 1;
+        self.attempts += u64::from(end.attempts);
         let id = message.message_id.as_str();
         let seconds = |after: Duration| after.as_secs_f64();
         match end.disposition {
@@ -243,7 +315,7 @@ impl Counts {
             }
             Disposition::Defer { after, cause } => {
                 self.deferred += 1;
-                self.fenced += u32::from(cause == DeferCause::Fenced);
+                self.fenced += u64::from(cause == DeferCause::Fenced);
                 let cause = cause.word();
                 info!(
                     message.id = id,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use waybill_core::deadline::{Budget, Start};
 use waybill_core::event::Event;
@@ -19,6 +19,7 @@ use waybill_core::retry::{Jitter, RetryPolicy, store_trouble_wait};
 use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
+use crate::flow::Item;
 use crate::handler::{Delivery, Handler};
 use crate::ports::{Ambient, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
@@ -26,9 +27,9 @@ use crate::telemetry;
 
 /// An event that is to be worked on.
 #[derive(Debug)]
-pub(crate) struct Work<'m> {
+pub(crate) struct Work {
     /// The message that carries it.
-    pub(crate) message: &'m Message,
+    pub(crate) item: Item,
     /// The event; none when the body could not be read.
     pub(crate) event: Option<Event>,
     /// What it is known by.
@@ -123,7 +124,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     pub(crate) async fn work<Q: Queue>(
         &self,
         shift: Shift<'_, Q>,
-        work: &Work<'_>,
+        work: &Work,
         mut record: Record,
     ) -> Finished {
         if record.status == Status::Dead {
@@ -138,7 +139,12 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         }
         let now = self.ambient.now();
         let held = record.fence();
-        let disposition = record.close(&work.message.message_id, now, UNSTARTED_WAIT);
+        let mut disposition = record.close(&work.item.message.message_id, now, UNSTARTED_WAIT);
+        if let Disposition::Defer { cause, .. } = &mut disposition
+            && !work.item.hold.may_begin(now)
+        {
+            *cause = DeferCause::LeaseLost;
+        }
         let record = record.written(self.expires_at(now));
         match shift.desk.settle(held, record.clone()).await {
             Settled::Written => match disposition {
@@ -157,45 +163,74 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
     /// Tries every route that is due, side by side. A route that ends while others still run is
     /// written down at once; a write that is fenced cancels the rest before its next effect.
+    ///
+    /// When the message is held longer, so is the lease; where it is not, what still runs is cut
+    /// off just before the lease ends, so that what became of it can be written down.
     async fn try_routes<Q: Queue>(
         &self,
         shift: Shift<'_, Q>,
-        work: &Work<'_>,
+        work: &Work,
         record: &mut Record,
         attempts_made: &mut u32,
     ) -> Result<(), Settled> {
+        let mut hold = work.item.hold.clone();
+        if !hold.may_begin(self.ambient.now()) {
+            return Ok(());
+        }
         let ready = record.ready(self.ambient.now());
-        let mut running: FuturesUnordered<_> = ready
-            .iter()
-            .filter_map(|route| self.start_route(shift, work, record, route))
-            .collect();
+        let mut running = FuturesUnordered::new();
+        let mut under_way = Vec::new();
+        for route in &ready {
+            if let Some(trying) = self.start_route(shift, work, record, route) {
+                running.push(trying);
+                under_way.push(route);
+            }
+        }
         let mut write = OptionFuture::from(None);
         let mut unwritten = false;
         while !running.is_empty() || !write.is_terminated() {
+            let idle = write.is_terminated() && !running.is_empty();
+            let cut_in = hold
+                .cut_at(record.lease_until)
+                .filter(|_| !running.is_empty())
+                .map(|at| at.since(self.ambient.now()));
             tokio::select! {
                 biased;
                 Some((route, attempt)) = running.next() => {
                     *attempts_made = attempts_made.saturating_add(1);
+                    under_way.retain(|at| *at != route);
                     self.note(work, record, route, &attempt);
                     unwritten |= is_terminal(record, route);
                 }
-                Some((settled, rev, expires_at)) = &mut write => {
+                Some((settled, next)) = &mut write => {
                     match settled {
                         Settled::Written => {
+                            let (rev, expires_at, lease_until) = next;
                             record.rev = rev;
                             record.expires_at = expires_at;
+                            record.lease_until = lease_until;
                         }
                         Settled::Fenced | Settled::Unconfirmed(_) => return Err(settled),
                     }
                     write = OptionFuture::from(None);
                 }
+                () = hold.renewed(record.lease_until), if idle => unwritten = true,
+                () = sleep(cut_in.unwrap_or_default()), if cut_in.is_some() => {
+                    running.clear();
+                    for route in under_way.drain(..) {
+                        *attempts_made = attempts_made.saturating_add(1);
+                        let what = "the lease ended while the handler was at work";
+                        self.note(work, record, route, &Attempt::unknown("lease_ended", what));
+                    }
+                }
             }
             if unwritten && write.is_terminated() && !running.is_empty() {
                 unwritten = false;
-                let next = record.clone().written(self.expires_at(self.ambient.now()));
-                let (rev, expires_at) = (next.rev, next.expires_at);
+                let mut next = record.clone().written(self.expires_at(self.ambient.now()));
+                next.lease_until = next.lease_until.max(hold.until());
+                let now_is = (next.rev, next.expires_at, next.lease_until);
                 let settle = shift.desk.settle(record.fence(), next);
-                let settle = settle.map(move |settled| (settled, rev, expires_at));
+                let settle = settle.map(move |settled| (settled, now_is));
                 write = OptionFuture::from(Some(Box::pin(settle.fuse())));
             }
         }
@@ -208,7 +243,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     fn start_route<'a, Q: Queue>(
         &'a self,
         shift: Shift<'a, Q>,
-        work: &'a Work<'_>,
+        work: &'a Work,
         record: &Record,
         route: &'a RouteName,
     ) -> Option<impl Future<Output = (&'a RouteName, Attempt)> + use<'a, H, L, A, Q>> {
@@ -229,7 +264,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             let key = idempotency_key(&self.config.consumer, &work.key, route);
             let delivery = Delivery {
                 event,
-                message: work.message,
+                message: &work.item.message,
                 route,
                 idempotency_key: &key,
                 attempt,
@@ -248,7 +283,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 
     /// Notes one attempt in the row.
-    fn note(&self, work: &Work<'_>, record: &mut Record, route: &RouteName, attempt: &Attempt) {
+    fn note(&self, work: &Work, record: &mut Record, route: &RouteName, attempt: &Attempt) {
         let policy = self.handler.policy(route);
         let retry = policy.map_or_else(RetryPolicy::default, |policy| policy.retry);
         let on_rejected = policy.map_or(OnRejected::Dead, |policy| policy.on_rejected);
@@ -261,20 +296,20 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             self.ambient.now(),
             jitter,
         );
-        telemetry::attempt_ended(work.message, route, attempt);
+        telemetry::attempt_ended(&work.item.message, route, attempt);
     }
 
     /// What becomes of a message whose row could not be written: it stays in the queue, and
     /// nothing is released, because an effect may have happened.
-    fn unsettled(&self, work: &Work<'_>, settled: Settled, attempts: u32) -> Finished {
-        let after = store_trouble_wait(work.message.receive_count);
+    fn unsettled(&self, work: &Work, settled: Settled, attempts: u32) -> Finished {
+        let after = store_trouble_wait(work.item.message.receive_count);
         let cause = match settled {
             Settled::Unconfirmed(error) => {
-                telemetry::settle_unconfirmed(work.message, &error);
+                telemetry::settle_unconfirmed(&work.item.message, &error);
                 DeferCause::StoreDown
             }
             Settled::Fenced | Settled::Written => {
-                telemetry::fenced(work.message);
+                telemetry::fenced(&work.item.message);
                 DeferCause::Fenced
             }
         };
@@ -289,7 +324,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     pub(crate) async fn bury<Q: Queue>(
         &self,
         shift: Shift<'_, Q>,
-        work: &Work<'_>,
+        work: &Work,
         record: Record,
         attempts: u32,
     ) -> Finished {
@@ -302,8 +337,15 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         if self.config.dead_letter == DeadLetter::Redrive || sent {
             return Finished::tried(disposition, record, attempts);
         }
-        if !self.send_dead(shift.source, work, reason).await {
-            let after = store_trouble_wait(work.message.receive_count);
+        if !work.item.hold.may_begin(self.ambient.now()) {
+            return Finished {
+                attempts,
+                ..Finished::deferred(UNSTARTED_WAIT, DeferCause::LeaseLost)
+            };
+        }
+        let redrive_n = record.redrive_n;
+        if !self.send_dead(shift.source, work, reason, redrive_n).await {
+            let after = store_trouble_wait(work.item.message.receive_count);
             let cause = DeferCause::DeadLetterUnavailable;
             return Finished {
                 attempts,
@@ -325,30 +367,67 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 
     /// Sends a message to the dead-letter queue with its reason; whether it is there.
-    pub(crate) async fn send_dead<Q: Queue>(
+    async fn send_dead<Q: Queue>(
         &self,
         source: &Source<Q>,
-        work: &Work<'_>,
+        work: &Work,
         reason: DeadReason,
+        redrive_n: u32,
     ) -> bool {
         let Some(queue) = &source.dead_letter_queue else {
-            telemetry::dead_letter_failed(work.message, "no dead-letter queue is configured");
+            telemetry::dead_letter_failed(&work.item.message, "no dead-letter queue is configured");
             return false;
         };
         let sent = queue
-            .send(&[dead_letter(work.message, &work.key, reason)])
+            .send(&[dead_letter(
+                &work.item.message,
+                &work.key,
+                reason,
+                redrive_n,
+            )])
             .await;
         match sent.into_iter().next() {
             Some(Ok(_)) => true,
             Some(Err(error)) => {
-                telemetry::dead_letter_failed(work.message, &error.message);
+                telemetry::dead_letter_failed(&work.item.message, &error.message);
                 false
             }
             None => {
-                telemetry::dead_letter_failed(work.message, "the queue gave no answer");
+                telemetry::dead_letter_failed(&work.item.message, "the queue gave no answer");
                 false
             }
         }
+    }
+
+    /// A message whose key is known with other data is dead; the row is the other's and stays as
+    /// it is.
+    pub(crate) async fn conflict<Q: Queue>(&self, shift: Shift<'_, Q>, work: &Work) -> Finished {
+        let reason = DeadReason::KeyConflict;
+        let send = self.config.dead_letter == DeadLetter::Send;
+        if send && !work.item.hold.may_begin(self.ambient.now()) {
+            return Finished::deferred(UNSTARTED_WAIT, DeferCause::LeaseLost);
+        }
+        if send && !self.send_dead(shift.source, work, reason, 0).await {
+            let after = store_trouble_wait(work.item.message.receive_count);
+            return Finished::deferred(after, DeferCause::DeadLetterUnavailable);
+        }
+        Finished::untried(Disposition::Dead { reason })
+    }
+
+    /// A claim without an answer may stand. It is given back, in a short time: nothing was begun,
+    /// and a lease that ends without a word would count as a crash.
+    pub(crate) async fn release<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work,
+        mut record: Record,
+    ) -> Finished {
+        let held = record.fence();
+        record.status = Status::Pending;
+        let released = shift.desk.settle(held, record.written(work.ask.expires_at));
+        let _ = timeout(RELEASE_TIME, released).await;
+        let after = store_trouble_wait(work.item.message.receive_count);
+        Finished::deferred(after, DeferCause::StoreDown)
     }
 }
 
@@ -363,8 +442,9 @@ fn is_terminal(record: &Record, route: &RouteName) -> bool {
 /// The message as it goes to the dead-letter queue: its body untouched, its key, so that a
 /// redrive finds the same row although the copy has an id of its own (F69), and its reason. SQS
 /// takes ten attributes (F74): the sender's own come first, the reason is left out first; the
-/// ledger has it in any case.
-fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason) -> Outgoing {
+/// ledger has it in any case. In a FIFO queue it keeps its group, and its deduplication id is of
+/// this death: a send that is repeated is dropped, the next death's is not (F26).
+fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason, redrive_n: u32) -> Outgoing {
     let mut attributes = message.attributes.clone();
     attributes.retain(|name, _| name != KEY_ATTRIBUTE && name != REASON_ATTRIBUTE);
     let reason = MessageAttribute {
@@ -383,13 +463,18 @@ fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason) -> Outgoin
         body: message.body.clone(),
         attributes,
         group_id: message.group_id.clone(),
-        deduplication_id: None,
+        deduplication_id: message
+            .is_fifo()
+            .then(|| format!("{}#{redrive_n}", message.message_id.as_str())),
         trace_header: message.trace_header.clone(),
     }
 }
 
 /// How long a message waits that was not begun, for want of time.
 pub(crate) const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
+
+/// How long is tried to give back a claim that may stand.
+const RELEASE_TIME: Duration = Duration::from_secs(2);
 
 /// The message attribute that says what a message died of.
 const REASON_ATTRIBUTE: &str = "waybill-reason";

@@ -306,7 +306,10 @@ impl Process<'_> {
             started,
             deadline: started.after(TIMEOUT),
         };
-        let handed = self.engine.run(&messages, &self.source, budget).await;
+        let handed = self
+            .engine
+            .run(messages.clone(), &self.source, budget)
+            .await;
         assert_eq!(handed.len(), messages.len());
         assert!(
             self.scene.ambient.now() <= budget.deadline,

@@ -356,7 +356,9 @@ impl World {
         let before = process.consumed();
         let outages = process.outages.0.load(Ordering::Relaxed);
         let outage = outages != process.outages.1.load(Ordering::Relaxed);
-        let run = process.engine.run(&messages, &process.source, budget);
+        let run = process
+            .engine
+            .run(messages.clone(), &process.source, budget);
         let handed = self.fated(run, fate, &messages, lease).await;
         let trouble = outage
             || outages != process.outages.0.load(Ordering::Relaxed)

@@ -1,0 +1,252 @@
+//! When a poller receives, waits and stops.
+
+use super::*;
+
+const START: Timestamp = Timestamp::from_secs(1_000_000);
+
+fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+fn rules() -> Rules {
+    Rules {
+        budget: Budget {
+            started: START,
+            deadline: START.after(secs(60)),
+        },
+        reserve: secs(10),
+        capacity: 100,
+        max_messages: None,
+        stop_when_empty: false,
+    }
+}
+
+fn moment() -> Moment {
+    Moment {
+        now: START,
+        held: 0,
+        receiving: 0,
+        expected: 0,
+        received: 0,
+        quiet: false,
+    }
+}
+
+fn full() -> Answer {
+    Answer::Messages { asked: 10, got: 10 }
+}
+
+fn empty() -> Answer {
+    Answer::Messages { asked: 10, got: 0 }
+}
+
+fn after(answers: &[Answer]) -> Pace {
+    let mut pace = Pace::default();
+    answers.iter().for_each(|a| pace.learn(*a, START));
+    pace
+}
+
+#[test]
+fn an_idle_poller_has_one_long_poll_out() {
+    let pace = Pace::default();
+    let first = rules().next(&pace, moment());
+    assert_eq!(
+        first,
+        Next::Receive {
+            max: 10,
+            wait: secs(20)
+        }
+    );
+    let out = Moment {
+        receiving: 1,
+        expected: 10,
+        ..moment()
+    };
+    assert!(matches!(rules().next(&pace, out), Next::Wait(_)));
+}
+
+#[test]
+fn full_answers_double_the_receives_and_an_empty_one_ends_them() {
+    assert_eq!(after(&[full()]).wanted(), 2);
+    assert_eq!(after(&[full(); 3]).wanted(), 8);
+    assert_eq!(after(&[full(); 9]).wanted(), 10);
+    let poor = Answer::Messages { asked: 10, got: 2 };
+    assert_eq!(after(&[full(), full(), poor]).wanted(), 3);
+    let half = Answer::Messages { asked: 10, got: 5 };
+    assert_eq!(after(&[full(), full(), half]).wanted(), 4);
+    assert_eq!(after(&[full(), full(), empty()]).wanted(), 1);
+}
+
+#[test]
+fn a_receive_beside_another_waits_a_second_only() {
+    let out = Moment {
+        receiving: 1,
+        expected: 10,
+        ..moment()
+    };
+    assert_eq!(
+        rules().next(&after(&[full()]), out),
+        Next::Receive {
+            max: 10,
+            wait: secs(1)
+        }
+    );
+}
+
+#[test]
+fn no_more_is_asked_for_than_can_be_worked_on() {
+    let pace = after(&[full(); 4]);
+    let busy = Moment {
+        held: 70,
+        receiving: 2,
+        expected: 20,
+        ..moment()
+    };
+    assert!(matches!(
+        rules().next(&pace, busy),
+        Next::Receive { max: 10, .. }
+    ));
+    let full = Moment { held: 71, ..busy };
+    assert!(
+        matches!(rules().next(&pace, full), Next::Wait(_)),
+        "nine places are not worth a request"
+    );
+}
+
+#[test]
+fn a_small_poller_asks_for_as_many_as_it_can_work_on() {
+    let rules = Rules {
+        capacity: 3,
+        ..rules()
+    };
+    let next = rules.next(&Pace::default(), moment());
+    assert!(matches!(next, Next::Receive { max: 3, .. }));
+    let one = Moment {
+        held: 1,
+        ..moment()
+    };
+    assert!(matches!(rules.next(&Pace::default(), one), Next::Wait(_)));
+}
+
+#[test]
+fn the_last_wait_ends_where_the_reserve_begins() {
+    // 60 s less 2 s of margin less 10 s of reserve.
+    let late = Moment {
+        now: START.after(secs(40)),
+        ..moment()
+    };
+    assert_eq!(
+        rules().next(&Pace::default(), late),
+        Next::Receive {
+            max: 10,
+            wait: secs(8)
+        }
+    );
+    let too_late = Moment {
+        now: START.after(Duration::from_millis(47_001)),
+        ..moment()
+    };
+    assert_eq!(
+        rules().next(&Pace::default(), too_late),
+        Next::Drain(Stop::Deadline)
+    );
+}
+
+#[test]
+fn a_reserve_longer_than_the_invocation_leaves_half_of_it() {
+    let rules = Rules {
+        reserve: secs(300),
+        ..rules()
+    };
+    assert!(matches!(
+        rules.next(&Pace::default(), moment()),
+        Next::Receive { .. }
+    ));
+}
+
+#[test]
+fn as_many_messages_as_asked_for_and_no_more() {
+    let rules = Rules {
+        max_messages: Some(13),
+        ..rules()
+    };
+    let pace = after(&[full()]);
+    let one_out = Moment {
+        receiving: 1,
+        expected: 10,
+        ..moment()
+    };
+    assert!(matches!(
+        rules.next(&pace, one_out),
+        Next::Receive { max: 3, .. }
+    ));
+    let both_out = Moment {
+        receiving: 2,
+        expected: 13,
+        ..moment()
+    };
+    assert!(matches!(
+        rules.next(&after(&[full(); 3]), both_out),
+        Next::Wait(_)
+    ));
+    let done = Moment {
+        received: 13,
+        ..moment()
+    };
+    assert_eq!(rules.next(&pace, done), Next::Drain(Stop::Enough));
+}
+
+#[test]
+fn empty_means_an_empty_answer_and_nothing_held() {
+    let rules = Rules {
+        stop_when_empty: true,
+        ..rules()
+    };
+    let pace = after(&[empty()]);
+    assert_eq!(rules.next(&pace, moment()), Next::Drain(Stop::Empty));
+    let held = Moment {
+        held: 1,
+        ..moment()
+    };
+    assert!(
+        !matches!(rules.next(&pace, held), Next::Drain(_)),
+        "what is held may come back"
+    );
+    let fresh = Pace::default();
+    assert!(matches!(rules.next(&fresh, moment()), Next::Receive { .. }));
+}
+
+#[test]
+fn failures_pause_longer_and_longer_and_one_answer_ends_the_pause() {
+    let once = after(&[Answer::Failed]);
+    let soon = rules().next(&once, moment());
+    assert_eq!(soon, Next::Wait(START.after(PAUSE)));
+    let often = after(&[Answer::Failed; 20]);
+    assert_eq!(
+        rules().next(&often, moment()),
+        Next::Wait(START.after(PAUSE * 64))
+    );
+    let again = after(&[Answer::Failed, full()]);
+    assert!(matches!(
+        rules().next(&again, moment()),
+        Next::Receive { .. }
+    ));
+}
+
+#[test]
+fn a_refusal_stops_the_poll() {
+    let pace = after(&[full(), Answer::Refused]);
+    assert_eq!(rules().next(&pace, moment()), Next::Drain(Stop::Refused));
+}
+
+#[test]
+fn nothing_is_received_beside_what_runs_alone() {
+    let quiet = Moment {
+        quiet: true,
+        ..moment()
+    };
+    assert!(matches!(
+        rules().next(&Pace::default(), quiet),
+        Next::Wait(_)
+    ));
+}

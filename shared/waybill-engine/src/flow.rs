@@ -1,0 +1,402 @@
+//! The flow of messages: which may begin now, which wait for others, and what follows when one
+//! ends.
+//!
+//! Events are claimed in windows as places get free. Copies of an event wait for its first (F45);
+//! messages of a FIFO group for the one before (F24); what took processes down before runs alone,
+//! once everything else is settled.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::mpsc;
+
+use waybill_core::batch::Handed;
+use waybill_core::deadline::{Budget, Start};
+use waybill_core::id::LedgerKey;
+use waybill_core::ledger::{Record, Row, Status, Verdict, judge};
+use waybill_core::limit::STATEMENTS_MAX;
+use waybill_core::message::Message;
+use waybill_core::outcome::{DeferCause, Disposition};
+use waybill_core::retry::store_trouble_wait;
+use waybill_core::routes::OnConflict;
+
+use crate::claims::{Claim, Request, claim};
+use crate::engine::{Engine, Prepared};
+use crate::handler::Handler;
+use crate::keeper::Hold;
+use crate::ports::{Ambient, Ledger, Queue};
+use crate::telemetry;
+use crate::work::{Finished, Over, Shift, UNSTARTED_WAIT, Work};
+
+/// A message on its way through.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    /// What its giver knows it by.
+    pub(crate) place: usize,
+    /// The message.
+    pub(crate) message: Arc<Message>,
+    /// How long it is ours.
+    pub(crate) hold: Hold,
+}
+
+/// Where messages come in, and whether none must at the moment.
+pub(crate) struct Intake {
+    /// Messages; closed when no more will come.
+    pub(crate) items: mpsc::UnboundedReceiver<Item>,
+    /// Set while something waits to run alone, or does.
+    pub(crate) quiet: Arc<AtomicBool>,
+}
+
+/// Told of each end, in the order in which they come.
+pub(crate) type Ends<'f> = &'f mut (dyn FnMut(&Item, Finished) + Send);
+
+/// What waits for its turn.
+struct Flow<'f, H, L, A> {
+    engine: &'f Engine<H, L, A>,
+    budget: Budget,
+    ends: Ends<'f>,
+    /// May be claimed.
+    queue: VecDeque<Arc<Work>>,
+    /// The events that are under way, and their copies.
+    copies: HashMap<LedgerKey, Vec<Arc<Work>>>,
+    /// The FIFO groups that are under way, and what comes behind.
+    groups: HashMap<String, VecDeque<Item>>,
+    /// Took processes down before.
+    alone: VecDeque<Arc<Work>>,
+}
+
+impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
+    /// Works through what comes in until no more does and all of it has ended.
+    pub(crate) async fn work_through<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        mut intake: Intake,
+        ends: Ends<'_>,
+    ) {
+        let mut flow = Flow {
+            engine: self,
+            budget: shift.budget,
+            ends,
+            queue: VecDeque::new(),
+            copies: HashMap::new(),
+            groups: HashMap::new(),
+            alone: VecDeque::new(),
+        };
+        let mut running = FuturesUnordered::new();
+        let mut claiming = OptionFuture::from(None);
+        let (mut open, mut lone) = (true, false);
+        loop {
+            while let Ok(item) = intake.items.try_recv() {
+                flow.enter(item);
+            }
+            if claiming.is_terminated() {
+                lone &= !running.is_empty();
+                let places = match lone {
+                    true => 0,
+                    false => self.config.concurrency.saturating_sub(running.len()),
+                };
+                let mut window = flow.window(places);
+                if window.is_empty() && running.is_empty() && flow.queue.is_empty() {
+                    window.extend(flow.next_alone());
+                    lone = !window.is_empty();
+                }
+                if !window.is_empty() {
+                    let claiming_now = self.claim_window(shift.budget, window, lone);
+                    claiming = OptionFuture::from(Some(Box::pin(claiming_now.fuse())));
+                } else if running.is_empty() && !open && flow.is_empty() {
+                    return;
+                }
+            }
+            let quiet = lone || !flow.alone.is_empty();
+            intake.quiet.store(quiet, Ordering::Relaxed);
+            tokio::select! {
+                biased;
+                Some((work, end)) = running.next() => {
+                    let work: Arc<Work> = work;
+                    flow.finish(&work, end);
+                }
+                Some(claims) = &mut claiming => {
+                    claiming = OptionFuture::from(None);
+                    for (work, claim) in claims {
+                        match self.claimed(&work, claim) {
+                            Next::Finished(end) => flow.finish(&work, end),
+                            Next::Alone => flow.alone.push_back(work),
+                            Next::Run(task) => running.push(self.run_task(shift, work, task)),
+                        }
+                    }
+                }
+                item = intake.items.recv(), if open => match item {
+                    Some(item) => flow.enter(item),
+                    None => open = false,
+                },
+            }
+        }
+    }
+
+    /// Claims a window.
+    async fn claim_window(
+        &self,
+        budget: Budget,
+        window: Vec<Arc<Work>>,
+        alone: bool,
+    ) -> Vec<(Arc<Work>, Claim)> {
+        let requests: Vec<_> = window
+            .iter()
+            .map(|work| Request {
+                ask: &work.ask,
+                first: &work.first,
+                repeat: alone || work.item.message.receive_count > 1,
+                alone,
+            })
+            .collect();
+        let claims = claim(&self.ledger, &self.ambient, &requests, budget.work_until()).await;
+        telemetry::claims_failed(claims.iter().filter_map(Claim::failure));
+        telemetry::rows_unknown(claims.iter().filter(|claim| claim.is_unknown()).count());
+        window.into_iter().zip(claims).collect()
+    }
+
+    /// What follows from a claim.
+    fn claimed(&self, work: &Work, claim: Claim) -> Next {
+        let now = self.ambient.now();
+        let trouble_wait = store_trouble_wait(work.item.message.receive_count);
+        Next::Finished(match claim {
+            Claim::Won(record) if record.status == Status::Completed => {
+                Finished::over(Over::Ignored)
+            }
+            Claim::Won(record) => return Next::Run(Task::Deliver(record)),
+            Claim::SendDead { row } => return Next::Run(Task::Bury(row)),
+            Claim::Conflict => match self.config.on_conflict {
+                OnConflict::Dead => return Next::Run(Task::Conflict),
+                OnConflict::Ack => Finished::over(Over::Ignored),
+            },
+            Claim::Alone => return Next::Alone,
+            Claim::Completed => Finished::over(Over::Duplicate),
+            Claim::Dead { reason, row } => Finished::tried(Disposition::Dead { reason }, *row, 0),
+            Claim::Defer { until, cause } => {
+                let wait = until.since(now).max(DEFER_MIN);
+                let wait = if cause == DeferCause::UnknownRow {
+                    trouble_wait
+                } else {
+                    wait
+                };
+                Finished::deferred(wait, cause)
+            }
+            Claim::Failed { written, .. } => match written {
+                Some(row) if row.status == Status::InProgress => {
+                    return Next::Run(Task::Release(row));
+                }
+                Some(_) | None => Finished::deferred(trouble_wait, DeferCause::StoreDown),
+            },
+        })
+    }
+
+    /// Runs one task to its end; a panic of ours touches its message alone.
+    async fn run_task<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: Arc<Work>,
+        task: Task,
+    ) -> (Arc<Work>, Finished) {
+        let running = async {
+            match task {
+                Task::Deliver(record) => self.work(shift, &work, *record).await,
+                Task::Bury(record) => self.bury(shift, &work, *record, 0).await,
+                Task::Conflict => self.conflict(shift, &work).await,
+                Task::Release(record) => self.release(shift, &work, *record).await,
+            }
+        };
+        let end = AssertUnwindSafe(running)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                let after = store_trouble_wait(work.item.message.receive_count);
+                Finished::deferred(after, DeferCause::Panicked)
+            });
+        (work, end)
+    }
+
+    /// How a copy ends, judged by the row as its first left it; where that is not known, the copy
+    /// ends as its first did, later.
+    fn copy_end(&self, copy: &Work, first: &Finished) -> Finished {
+        let now = self.ambient.now();
+        let Some(row) = &first.row else {
+            let after = match first.disposition {
+                Disposition::Defer { after, .. } | Disposition::Retry { after } => after,
+                Disposition::Ack | Disposition::Dead { .. } => Duration::ZERO,
+            };
+            return Finished::deferred(after.max(UNSTARTED_WAIT), DeferCause::Copy);
+        };
+        match judge(&Row::Known(row.clone()), &copy.ask, now) {
+            Verdict::Completed => Finished::over(Over::Duplicate),
+            Verdict::Dead(reason) => Finished::untried(Disposition::Dead { reason }),
+            Verdict::Defer { until, cause } => Finished::deferred(until.since(now), cause),
+            Verdict::Mine | Verdict::TakeOver(_) | Verdict::Conflict | Verdict::SendDead(_) => {
+                Finished::deferred(UNSTARTED_WAIT, DeferCause::Copy)
+            }
+        }
+    }
+}
+
+impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
+    /// Whether nothing waits.
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.alone.is_empty()
+    }
+
+    /// Takes a message in: it begins, or waits for the one before it in its group.
+    fn enter(&mut self, item: Item) {
+        if let Some(group) = group(&item) {
+            match self.groups.entry(group.to_owned()) {
+                Entry::Occupied(mut behind) => {
+                    behind.get_mut().push_back(item);
+                    return;
+                }
+                Entry::Vacant(first) => {
+                    first.insert(VecDeque::new());
+                }
+            }
+        }
+        self.begin(item);
+    }
+
+    /// Reads a message and lines it up. One that ends at once lets the next of its group begin.
+    fn begin(&mut self, item: Item) {
+        let mut next = Some(item);
+        while let Some(item) = next.take() {
+            match self.engine.prepare(&item) {
+                Prepared::Finished(end) => next = self.leave(&item, end),
+                Prepared::Work(work) => {
+                    if let Some(end) = self.engine.known_dead(&work) {
+                        next = self.leave(&item, end);
+                    } else if let Some(waiting) = self.copies.get_mut(&work.ask.key) {
+                        waiting.push(work);
+                    } else {
+                        self.copies.insert(work.ask.key.clone(), Vec::new());
+                        self.queue.push_back(work);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes from the queue what can start now, at most as many as there are places; what cannot
+    /// is handed back uncharged (F16).
+    fn window(&mut self, places: usize) -> Vec<Arc<Work>> {
+        let mut window = Vec::new();
+        while window.len() < places.min(STATEMENTS_MAX) {
+            let Some(work) = self.queue.pop_front() else {
+                break;
+            };
+            match self.too_late(&work) {
+                Some(cause) => self.finish(&work, Finished::deferred(UNSTARTED_WAIT, cause)),
+                None => window.push(work),
+            }
+        }
+        window
+    }
+
+    /// The next that runs alone. It is read again, since its lease may be another by now.
+    fn next_alone(&mut self) -> Option<Arc<Work>> {
+        while let Some(work) = self.alone.pop_front() {
+            let again = self.engine.prepare(&work.item);
+            match (self.too_late(&work), again) {
+                (Some(cause), _) => self.finish(&work, Finished::deferred(UNSTARTED_WAIT, cause)),
+                (None, Prepared::Finished(end)) => self.finish(&work, end),
+                (None, Prepared::Work(work)) => return Some(work),
+            }
+        }
+        None
+    }
+
+    /// Why a work cannot begin any more.
+    fn too_late(&self, work: &Work) -> Option<DeferCause> {
+        let now = self.engine.ambient.now();
+        if !work.item.hold.may_begin(now) {
+            return Some(DeferCause::LeaseLost);
+        }
+        match self.budget.start(now, self.wanted(work)) {
+            Start::Now { .. } => None,
+            Start::TooLate => Some(DeferCause::Deadline),
+        }
+    }
+
+    /// The shortest time that any of a work's routes needs.
+    fn wanted(&self, work: &Work) -> Duration {
+        let policies = work
+            .first
+            .routes
+            .iter()
+            .filter_map(|at| self.engine.handler.policy(&at.name));
+        policies.map(|policy| policy.time).min().unwrap_or_default()
+    }
+
+    /// Notes the end of a work, and of the copies that waited for it.
+    fn finish(&mut self, work: &Work, end: Finished) {
+        let copies = self.copies.remove(&work.ask.key).unwrap_or_default();
+        let copies: Vec<_> = copies
+            .into_iter()
+            .map(|copy| {
+                let end = self.engine.copy_end(&copy, &end);
+                (copy, end)
+            })
+            .collect();
+        let mut next: Vec<_> = self.leave(&work.item, end).into_iter().collect();
+        for (copy, end) in copies {
+            next.extend(self.leave(&copy.item, end));
+        }
+        next.into_iter().for_each(|item| self.begin(item));
+    }
+
+    /// Tells of the end of a message. The next of its group may begin when it has left the queue;
+    /// while it stays the rest of its group is handed back untried, to come after it (F24).
+    fn leave(&mut self, item: &Item, mut end: Finished) -> Option<Item> {
+        self.engine.remember_dead(&end);
+        end.at.get_or_insert(self.engine.ambient.now());
+        let leaves = self.engine.handed(&end) == Handed::Over;
+        let blocked = Finished {
+            at: end.at,
+            ..Finished::deferred(end.disposition.wait(), DeferCause::GroupBlocked)
+        };
+        (self.ends)(item, end);
+        let group = group(item)?;
+        let behind = self.groups.get_mut(group)?;
+        if leaves && let Some(next) = behind.pop_front() {
+            return Some(next);
+        }
+        for item in self.groups.remove(group).into_iter().flatten() {
+            (self.ends)(&item, blocked.clone());
+        }
+        None
+    }
+}
+
+/// The FIFO group of a message, where its queue has an order.
+fn group(item: &Item) -> Option<&str> {
+    let message = &item.message;
+    let group = message.group_id.as_deref().unwrap_or_default();
+    message.is_fifo().then_some(group)
+}
+
+/// What follows from a claim.
+enum Next {
+    Finished(Finished),
+    Alone,
+    Run(Task),
+}
+
+/// What is run for a claim.
+enum Task {
+    Deliver(Box<Record>),
+    Bury(Box<Record>),
+    Conflict,
+    Release(Box<Record>),
+}
+
+/// The shortest wait of a message that is not for us now.
+const DEFER_MIN: Duration = Duration::from_secs(1);
