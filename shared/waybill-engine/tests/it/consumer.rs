@@ -12,7 +12,7 @@ use waybill_core::outcome::Attempt;
 use waybill_core::retry::RetryPolicy;
 use waybill_core::routes::OnConflict;
 use waybill_core::sqs_event::PayloadError;
-use waybill_engine::consumer::Consumer;
+use waybill_engine::consumer::{Consumer, Refused};
 use waybill_engine::engine::{Config, Engine, Source};
 use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
 use waybill_engine::ports::Ambient;
@@ -75,7 +75,7 @@ fn record(id: &str, body: &serde_json::Value) -> serde_json::Value {
     })
 }
 
-async fn handle(records: &[serde_json::Value]) -> Result<serde_json::Value, PayloadError> {
+async fn handle(records: &[serde_json::Value]) -> Result<serde_json::Value, Refused> {
     let ambient = Arc::new(TestAmbient::default());
     let deadline = ambient.now().after(Duration::from_secs(60));
     let payload = json!({ "Records": records }).to_string();
@@ -118,7 +118,7 @@ async fn an_empty_batch_has_an_empty_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_record_without_an_id_fails_the_invocation_f12() {
     let error = handle(&[record("m-1", &json!("ok")), record("", &json!("ok"))]).await;
-    assert!(matches!(error, Err(PayloadError::NoId(1))));
+    assert!(matches!(error, Err(Refused::Payload(PayloadError::NoId(1)))));
 }
 
 #[tokio::test(start_paused = true)]
