@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
@@ -25,6 +26,11 @@ use error::Asked;
 use place::QueueArn;
 
 /// One SQS queue. Clones share their client and what was learned of the queue.
+///
+/// A receive is tried once: whoever polls asks again, and a repeated long poll would outlast the
+/// time that he gave it. A receive that is dropped, or whose answer is lost, harms nothing: what
+/// SQS handed out is visible again when its visibility ends. Everything else is tried as often as
+/// its client does.
 ///
 /// A batch of more than ten is refused whole without a request. Needs
 /// `sqs:ChangeMessageVisibility` to hand back, `sqs:ReceiveMessage` and `sqs:DeleteMessage` to
@@ -44,11 +50,13 @@ struct Known {
 }
 
 impl SqsQueue {
-    /// The queue at a URL. Its ARN is asked for once, when messages are received.
+    /// The queue at a URL. Where the URL does not say its ARN, as a stand-in's does not, it is asked
+    /// for once, when messages are received.
     pub fn at(client: Client, url: impl Into<String>) -> Self {
+        let url = url.into();
         let known = Known {
-            url: OnceCell::new_with(Some(url.into())),
-            arn: OnceCell::new(),
+            arn: OnceCell::new_with(place::arn_at(&url)),
+            url: OnceCell::new_with(Some(url)),
         };
         Self::knowing(client, known)
     }
@@ -134,7 +142,9 @@ impl Queue for SqsQueue {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(wait.saturating_add(REQUEST_TIMEOUT))
             .build();
-        let patient = aws_sdk_sqs::config::Builder::new().timeout_config(timeouts);
+        let patient = aws_sdk_sqs::config::Builder::new()
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::disabled());
         let reply = self
             .client
             .receive_message()
@@ -254,3 +264,6 @@ impl SqsQueue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,8 @@ use waybill_engine::ports::{
 /// A port whose calls meet the faults that a test scripted. Clones share the script.
 ///
 /// Each call of a sort takes the next fault of its own line; when the line is empty it meets the
-/// standing fault of its sort, or none.
+/// standing fault of its sort, or none. The port underneath sees of a call what reaches it: nothing
+/// of a refused one, and of one refused in part the rest.
 #[derive(Debug, Clone)]
 pub struct Faulty<P> {
     inner: P,
@@ -154,6 +155,11 @@ impl Fault {
     /// The effect everywhere, but no answer at these positions.
     pub fn lost_reply_at(positions: impl IntoIterator<Item = usize>) -> Self {
         Self::AfterAt(positions.into_iter().collect(), Trouble::Transient)
+    }
+
+    /// A lost lease and no effect at these positions.
+    pub fn lease_lost_at(positions: impl IntoIterator<Item = usize>) -> Self {
+        Self::BeforeAt(positions.into_iter().collect(), Trouble::LeaseLost)
     }
 
     /// The answer comes this late.

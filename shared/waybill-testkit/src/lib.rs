@@ -16,4 +16,4 @@ mod queue;
 pub use ambient::TestAmbient;
 pub use faulty::{Call, Fault, Faulty, Trouble};
 pub use ledger::{FakeLedger, LedgerCounts};
-pub use queue::{FakeQueue, QueueCounts, Standing};
+pub use queue::{FakeQueue, QueueAsk, QueueCounts, QueueRequest, Standing};

@@ -1,4 +1,11 @@
-//! A standard queue in memory with SQS's visibility, handles and redrive policy.
+//! A queue in memory with SQS's visibility, handles, order and redrive policy.
+
+mod refusal;
+mod request;
+mod state;
+
+pub use request::{QueueAsk, QueueCounts, QueueRequest};
+pub use state::Standing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,19 +17,48 @@ use waybill_core::id::{MessageId, ReceiptHandle};
 use waybill_core::limit::{SQS_BATCH_MAX, VISIBILITY_MAX};
 use waybill_core::message::Message;
 use waybill_core::time::Timestamp;
-use waybill_engine::ports::{
-    Ambient, Outgoing, Queue, QueueError, QueueErrorKind, VisibilityChange,
-};
+use waybill_engine::ports::{Ambient, Outgoing, Queue, QueueError, VisibilityChange};
 
-/// A standard queue in memory. Clones share their messages.
+use refusal::{lease_lost, permanent};
+use state::State;
+
+/// A queue in memory: a FIFO queue where its name ends in `.fifo`, else a standard one. Clones
+/// share their messages.
 ///
-/// * Each receive counts, hides the message and issues a new handle. A delete by an older handle is
-///   accepted and does nothing (F01); a change of visibility by one finds its lease lost.
-/// * A message whose visibility lapsed can still be deleted by its newest handle, but it is no
-///   longer in flight: a change of visibility finds its lease lost (F02).
+/// Of both sorts:
+///
+/// * Each receive counts, hides the message and issues a new handle. A change of visibility by an
+///   older handle, or after the message became visible again, finds its lease lost (F02); one
+///   beyond twelve hours from the receive is refused.
 /// * With a redrive policy a receive that would exceed `maxReceiveCount` moves the message to the
-///   dead-letter queue instead, untouched: same id, same `SentTimestamp`, its count going on.
-/// * Messages come oldest first, which SQS does not promise.
+///   dead-letter queue instead, untouched: same id, same group, its count going on.
+///
+/// Of a standard queue:
+///
+/// * A delete by an older handle is accepted and does nothing (F01); one by the newest handle works
+///   even after the message became visible again.
+/// * A moved message keeps its `SentTimestamp`.
+/// * Messages come oldest first, and none twice at once; SQS promises neither.
+///
+/// Of a FIFO queue:
+///
+/// * A message has a group and a deduplication id of its own: there is no content-based
+///   deduplication. For five minutes after a send the same deduplication id, of whatever group and
+///   even if the message is deleted, is answered with the first one's id and keeps nothing.
+/// * Within a group messages come in the order in which they were sent, and none comes while one
+///   before it is in flight. So a message that is visible again comes before its followers, and
+///   it may come while followers are still in flight.
+///   <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
+/// * A receive takes as many of one group as it can, then of the next. Groups that were not served
+///   for longest come first; SQS promises no order between groups.
+/// * A delete by an expired handle is refused.
+///   <https://repost.aws/knowledge-center/sqs-receipt-handle-error>
+///   A repeated delete is accepted; SQS does not say what it answers.
+/// * A moved message's `SentTimestamp` begins anew and its deduplication id is its message id.
+///   <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html>
+///
+/// Not modelled: receive request attempt ids, the scope of high throughput, limits of messages in
+/// flight, retention.
 #[derive(Clone)]
 pub struct FakeQueue {
     arn: String,
@@ -32,46 +68,18 @@ pub struct FakeQueue {
     changed: Arc<Notify>,
 }
 
-/// How much was asked of a [`FakeQueue`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct QueueCounts {
-    /// `ReceiveMessage` requests.
-    pub receives: usize,
-    /// `ChangeMessageVisibilityBatch` requests.
-    pub changes: usize,
-    /// `DeleteMessageBatch` requests.
-    pub deletes: usize,
-    /// `SendMessageBatch` requests.
-    pub sends: usize,
-}
-
-/// A message as it stands in a [`FakeQueue`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
-    /// Its id.
-    pub message_id: MessageId,
-    /// What was sent.
-    pub sent: Outgoing,
-    /// When it was sent.
-    pub sent_at: Timestamp,
-    /// How often it was received.
-    pub receive_count: u32,
-    /// When it can be received: now or earlier when it is visible.
-    pub visible_at: Timestamp,
-    /// The handle of the newest receive.
-    pub newest: Option<ReceiptHandle>,
+/// The two sorts of queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum QueueKind {
+    /// At least once, in any order.
+    Standard,
+    /// In order within a group, sends deduplicated.
+    Fifo,
 }
 
 struct Redrive {
     max_receive_count: u32,
     dead_letters: FakeQueue,
-}
-
-#[derive(Default)]
-struct State {
-    messages: Vec<Standing>,
-    names: u64,
-    counts: QueueCounts,
 }
 
 impl FakeQueue {
@@ -89,8 +97,17 @@ impl FakeQueue {
 
     /// The same queue with a redrive policy: receives beyond `max_receive_count` go to
     /// `dead_letters`. Clones made before do not have it.
+    ///
+    /// # Panics
+    ///
+    /// When one of them is a FIFO queue and the other is not.
     #[must_use]
     pub fn with_redrive(mut self, max_receive_count: u32, dead_letters: FakeQueue) -> Self {
+        let of_one_sort = self.kind() == dead_letters.kind();
+        assert!(
+            of_one_sort,
+            "a FIFO queue's dead letters are FIFO, and only they"
+        );
         self.redrive = Some(Arc::new(Redrive {
             max_receive_count,
             dead_letters,
@@ -104,28 +121,40 @@ impl FakeQueue {
     }
 
     /// Sends one message, at once and without being counted as a request.
+    ///
+    /// # Panics
+    ///
+    /// When the queue refuses it.
     pub fn put(&self, outgoing: Outgoing) -> MessageId {
-        let sent_at = self.ambient.now();
-        let mut state = self.state();
-        let message_id = state.next_message_id(&self.arn);
-        state.messages.push(Standing {
-            message_id: message_id.clone(),
-            sent: outgoing,
-            sent_at,
-            receive_count: 0,
-            visible_at: sent_at,
-            newest: None,
-        });
-        drop(state);
-        self.changed.notify_waiters();
-        message_id
+        let sent = self.accept(&outgoing);
+        sent.expect("a test puts messages that the queue takes")
     }
 
     /// Sends one message with this body, at once and without being counted as a request.
+    ///
+    /// # Panics
+    ///
+    /// When the queue refuses it, as a FIFO queue does.
     pub fn put_body(&self, body: impl Into<String>) -> MessageId {
         let body = body.into();
         self.put(Outgoing {
             body,
+            ..Outgoing::default()
+        })
+    }
+
+    /// Sends one message of a group with this body, at once and without being counted as a request.
+    /// To a FIFO queue it is no duplicate of any other.
+    ///
+    /// # Panics
+    ///
+    /// When the queue refuses it.
+    pub fn put_in(&self, group: &str, body: impl Into<String>) -> MessageId {
+        let unique = || format!("put-{:016x}", self.ambient.random());
+        self.put(Outgoing {
+            body: body.into(),
+            group_id: Some(group.to_owned()),
+            deduplication_id: (self.kind() == QueueKind::Fifo).then(unique),
             ..Outgoing::default()
         })
     }
@@ -152,9 +181,36 @@ impl FakeQueue {
         messages.iter().filter(|m| m.visible_at <= now).count()
     }
 
-    /// What was asked of it so far.
+    /// What was asked of it so far, in order.
+    pub fn requests(&self) -> Vec<QueueRequest> {
+        self.state().requests.clone()
+    }
+
+    /// How much was asked of it so far.
     pub fn counts(&self) -> QueueCounts {
-        self.state().counts
+        QueueCounts::of(&self.state().requests)
+    }
+
+    /// Which message a handle of a fake queue was issued for; `None` for any other handle.
+    pub fn message_of(handle: &ReceiptHandle) -> Option<MessageId> {
+        let (message_id, _) = handle.0.rsplit_once('@')?;
+        MessageId::new(message_id)
+    }
+
+    /// Lets a message be visible this long from now, as another process does that holds its newest
+    /// handle; zero ends its flight. No request is counted, and no handle changes.
+    ///
+    /// # Panics
+    ///
+    /// When no such message stands in the queue.
+    pub fn show_in(&self, message_id: &MessageId, wait: Duration) {
+        let now = self.ambient.now();
+        let mut state = self.state();
+        let found = state.messages.iter_mut();
+        let found = found.into_iter().find(|m| m.message_id == *message_id);
+        found.expect("the message stands in the queue").visible_at = now.after(wait);
+        drop(state);
+        self.changed.notify_waiters();
     }
 
     /// Moves every message to `source` as `StartMessageMoveTask` does: with a new id, a new
@@ -170,33 +226,54 @@ impl FakeQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Receives what is visible now; moves what was received too often.
+    fn kind(&self) -> QueueKind {
+        match self.arn.ends_with(".fifo") {
+            true => QueueKind::Fifo,
+            false => QueueKind::Standard,
+        }
+    }
+
+    fn asked(&self, ask: QueueAsk) {
+        self.state().asked(self.ambient.now(), ask);
+    }
+
+    /// Takes a message, or refuses it as SQS does.
+    fn accept(&self, outgoing: &Outgoing) -> Result<MessageId, QueueError> {
+        if let Some(refusal) = refusal::of_send(outgoing, self.kind()) {
+            return Err(refusal);
+        }
+        let name = self.arn.rsplit(':').next().unwrap_or_default();
+        let now = self.ambient.now();
+        let message_id = self.state().accept(name, outgoing.clone(), now);
+        self.changed.notify_waiters();
+        Ok(message_id)
+    }
+
+    /// Receives what can be received now; moves what was received too often.
     fn take(&self, max: usize, visibility: Duration) -> Vec<Message> {
         let now = self.ambient.now();
         let mut state = self.state();
         let mut taken = Vec::new();
-        let mut kept = Vec::with_capacity(state.messages.len());
         let mut spent = Vec::new();
-        for mut message in std::mem::take(&mut state.messages) {
-            if message.visible_at > now || taken.len() == max {
-                kept.push(message);
-                continue;
+        for place in state.receivable(self.kind(), now) {
+            if taken.len() == max {
+                break;
             }
-            if self.is_spent(&message) {
-                spent.push(message);
-                continue;
+            match state.messages.get(place) {
+                Some(message) if self.is_spent(message) => {
+                    spent.push(message.message_id.clone());
+                }
+                Some(_) | None => taken.extend(state.receive(place, visibility, now)),
             }
-            message.receive_count += 1;
-            message.visible_at = now.after(visibility);
-            let handle = state.next_handle(&message.message_id);
-            message.newest = Some(handle.clone());
-            taken.push(self.message(&message, handle));
-            kept.push(message);
         }
-        state.messages = kept;
+        let moved = state
+            .messages
+            .extract_if(.., |m| spent.contains(&m.message_id));
+        let moved: Vec<_> = moved.collect();
         drop(state);
-        self.move_to_dead_letters(spent);
-        taken
+        self.move_to_dead_letters(moved);
+        let message = |(standing, handle)| self.message(&standing, handle);
+        taken.into_iter().map(message).collect()
     }
 
     fn is_spent(&self, message: &Standing) -> bool {
@@ -209,13 +286,26 @@ impl FakeQueue {
             return;
         };
         let at = self.ambient.now();
-        let moved = spent.into_iter().map(|message| Standing {
+        let moved = spent.into_iter().map(|message| self.moved(message, at));
+        redrive.dead_letters.state().messages.extend(moved);
+        redrive.dead_letters.changed.notify_waiters();
+    }
+
+    /// A message as it stands in the dead-letter queue.
+    fn moved(&self, message: Standing, at: Timestamp) -> Standing {
+        let mut moved = Standing {
             visible_at: at,
             newest: None,
             ..message
-        });
-        redrive.dead_letters.state().messages.extend(moved);
-        redrive.dead_letters.changed.notify_waiters();
+        };
+        match self.kind() {
+            QueueKind::Standard => {}
+            QueueKind::Fifo => {
+                moved.sent_at = at;
+                moved.sent.deduplication_id = Some(moved.message_id.as_str().to_owned());
+            }
+        }
+        moved
     }
 
     fn message(&self, message: &Standing, receipt_handle: ReceiptHandle) -> Message {
@@ -244,6 +334,10 @@ impl FakeQueue {
         match state.messages.iter_mut().find(held) {
             None => Err(lease_lost("ReceiptHandleIsInvalid")),
             Some(message) if message.visible_at <= now => Err(lease_lost("MessageNotInflight")),
+            Some(message) if is_too_long(message, now.after(whole)) => {
+                let text = "a message is hidden for at most twelve hours from its receive";
+                Err(permanent("InvalidParameterValue", text))
+            }
             Some(message) => {
                 message.visible_at = now.after(whole);
                 Ok(())
@@ -252,18 +346,31 @@ impl FakeQueue {
     }
 
     fn delete_one(&self, handle: &ReceiptHandle) -> Result<(), QueueError> {
-        if !self.issued(handle) {
+        let now = self.ambient.now();
+        let mut state = self.state();
+        let Some((message_id, number)) = handle.0.rsplit_once('@') else {
+            return Err(lease_lost("ReceiptHandleIsInvalid"));
+        };
+        // What this queue never issued holds nothing.
+        if !number.parse().is_ok_and(|number| state.gave(number)) {
             return Err(lease_lost("ReceiptHandleIsInvalid"));
         }
-        let stands = |m: &Standing| m.newest.as_ref() != Some(handle);
-        self.state().messages.retain(stands);
-        Ok(())
-    }
-
-    /// Whether this queue, or the one it serves as dead-letter queue, ever issued the handle.
-    fn issued(&self, handle: &ReceiptHandle) -> bool {
-        let number = handle.0.rsplit_once('@').map(|(_, number)| number.parse());
-        matches!(number, Some(Ok(n)) if (1..=self.state().names).contains(&n))
+        let mut all = state.messages.iter();
+        let place = all.position(|m| m.message_id.as_str() == message_id);
+        let Some((place, message)) = place.and_then(|p| Some((p, state.messages.get(p)?))) else {
+            return Ok(());
+        };
+        let is_newest = message.newest.as_ref() == Some(handle);
+        match (self.kind(), is_newest, message.is_in_flight(now)) {
+            (QueueKind::Standard, false, _) => Ok(()),
+            (QueueKind::Fifo, false, _) | (QueueKind::Fifo, true, false) => {
+                Err(lease_lost("ReceiptHandleIsInvalid"))
+            }
+            (QueueKind::Standard, true, _) | (QueueKind::Fifo, true, true) => {
+                state.messages.remove(place);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -274,7 +381,11 @@ impl Queue for FakeQueue {
         wait: Duration,
         visibility: Duration,
     ) -> Result<Vec<Message>, QueueError> {
-        self.state().counts.receives += 1;
+        self.asked(QueueAsk::Receive {
+            max,
+            wait,
+            visibility,
+        });
         if !(1..=SQS_BATCH_MAX).contains(&max) {
             let message = "a receive asks for 1 to 10 messages";
             return Err(permanent("InvalidParameterValue", message));
@@ -299,8 +410,8 @@ impl Queue for FakeQueue {
     }
 
     async fn change_visibility(&self, changes: &[VisibilityChange]) -> Vec<Result<(), QueueError>> {
-        self.state().counts.changes += 1;
-        if let Some(refusal) = too_many(changes.len()) {
+        self.asked(QueueAsk::Change(changes.to_vec()));
+        if let Some(refusal) = refusal::of_batch(changes.len()) {
             return vec![Err(refusal); changes.len()];
         }
         let answers = changes.iter().map(|c| self.change_one(c)).collect();
@@ -309,38 +420,30 @@ impl Queue for FakeQueue {
     }
 
     async fn delete(&self, handles: &[ReceiptHandle]) -> Vec<Result<(), QueueError>> {
-        self.state().counts.deletes += 1;
-        if let Some(refusal) = too_many(handles.len()) {
+        self.asked(QueueAsk::Delete(handles.to_vec()));
+        if let Some(refusal) = refusal::of_batch(handles.len()) {
             return vec![Err(refusal); handles.len()];
         }
-        handles.iter().map(|h| self.delete_one(h)).collect()
+        let answers = handles.iter().map(|h| self.delete_one(h)).collect();
+        self.changed.notify_waiters();
+        answers
     }
 
     async fn send(&self, messages: &[Outgoing]) -> Vec<Result<MessageId, QueueError>> {
-        self.state().counts.sends += 1;
-        if let Some(refusal) = too_many(messages.len()) {
+        self.asked(QueueAsk::Send(messages.to_vec()));
+        if let Some(refusal) = refusal::of_batch(messages.len()) {
             return vec![Err(refusal); messages.len()];
         }
-        messages.iter().map(|m| self.send_one(m)).collect()
+        messages.iter().map(|m| self.accept(m)).collect()
     }
 
     async fn has_redrive_policy(&self) -> Result<bool, QueueError> {
+        self.asked(QueueAsk::Attributes);
         Ok(self.redrive.is_some())
     }
 }
 
 impl FakeQueue {
-    fn send_one(&self, message: &Outgoing) -> Result<MessageId, QueueError> {
-        if message.body.is_empty() {
-            return Err(permanent("MissingParameter", "a message has a body"));
-        }
-        if message.attributes.len() > ATTRIBUTES_MAX {
-            let message = "a message has at most ten attributes";
-            return Err(permanent("InvalidParameterValue", message));
-        }
-        Ok(self.put(message.clone()))
-    }
-
     /// How long until a message in flight is visible again.
     fn next_visible(&self) -> Option<Duration> {
         let now = self.ambient.now();
@@ -350,50 +453,10 @@ impl FakeQueue {
     }
 }
 
-impl State {
-    fn next_message_id(&mut self, arn: &str) -> MessageId {
-        self.names += 1;
-        let name = arn.rsplit(':').next().unwrap_or_default();
-        let id = format!("{name}-{:08}", self.names);
-        MessageId::new(id).expect("the id ends in eight digits")
-    }
-
-    fn next_handle(&mut self, message_id: &MessageId) -> ReceiptHandle {
-        self.names += 1;
-        ReceiptHandle(format!("{message_id}@{}", self.names))
-    }
-}
-
-/// What an empty or overfull batch is answered.
-fn too_many(entries: usize) -> Option<QueueError> {
-    let message = "a batch request has 1 to 10 entries";
-    match entries {
-        1..=SQS_BATCH_MAX => None,
-        0 => Some(permanent(
-            "AWS.SimpleQueueService.EmptyBatchRequest",
-            message,
-        )),
-        _ => {
-            let code = "AWS.SimpleQueueService.TooManyEntriesInBatchRequest";
-            Some(permanent(code, message))
-        }
-    }
-}
-
-fn permanent(code: &str, message: &str) -> QueueError {
-    QueueError {
-        kind: QueueErrorKind::Permanent,
-        code: code.to_owned(),
-        message: message.to_owned(),
-    }
-}
-
-fn lease_lost(code: &str) -> QueueError {
-    QueueError {
-        kind: QueueErrorKind::LeaseLost,
-        code: code.to_owned(),
-        message: "the receipt handle holds nothing any more".to_owned(),
-    }
+/// Whether a message would be hidden for too long since it was received.
+fn is_too_long(message: &Standing, until: Timestamp) -> bool {
+    let received_at = message.received_at.unwrap_or(message.sent_at);
+    until.since(received_at) > VISIBILITY_MAX
 }
 
 /// Whole seconds, rounded up.
@@ -403,9 +466,6 @@ fn ceil_secs(wait: Duration) -> u64 {
 
 /// Longest long poll.
 const WAIT_MAX: Duration = Duration::from_secs(20);
-
-/// Most message attributes of one message.
-const ATTRIBUTES_MAX: usize = 10;
 
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ impl MakeQueue for FakeQueues {
     }
 
     async fn make_with_redrive(&self, name: &str, max: u32) -> (FakeQueue, FakeQueue) {
-        let dead_letters = self.make(&format!("{name}-dead")).await;
+        let dead_letters = self.make(&conformance::dead_letters_of(name)).await;
         let queue = self
             .make(name)
             .await
@@ -56,8 +56,12 @@ async fn a_ledger_without_scripted_faults_passes_the_suite() {
 
 #[tokio::test(start_paused = true)]
 async fn the_fake_queue_passes_the_suite() {
-    let ambient = Arc::new(TestAmbient::default());
-    let queues = FakeQueues(ambient);
-    conformance::queue(&queues).await;
-    conformance::trace_header(&queues).await;
+    let queues = FakeQueues(Arc::new(TestAmbient::default()));
+    conformance::queue(&queues, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fake_fifo_queue_passes_the_suite() {
+    let queues = FakeQueues(Arc::new(TestAmbient::default()));
+    conformance::fifo_queue(&queues, &[]).await;
 }

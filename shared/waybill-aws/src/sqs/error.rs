@@ -83,7 +83,10 @@ enum Fault {
 fn of_code(code: &str, message: &str, fault: Fault, asked: Asked, queue: &str) -> QueueError {
     let name = code.rsplit(['.', '#']).next().unwrap_or(code);
     let by_handle = matches!(asked, Asked::Change | Asked::Delete);
+    // Too long a visibility has the code of a stale handle, but the message is still held.
+    let too_long = asked == Asked::Change && message.contains("parameter VisibilityTimeout");
     let kind = match name {
+        "InvalidParameterValue" if too_long => QueueErrorKind::Permanent,
         "ReceiptHandleIsInvalid" | "InvalidParameterValue" | "MessageNotInflight" if by_handle => {
             QueueErrorKind::LeaseLost
         }

@@ -40,6 +40,26 @@ impl<'a> QueueArn<'a> {
     }
 }
 
+/// The ARN of the queue at one of AWS's own URLs, `https://sqs.region.amazonaws.com/account/name`;
+/// `None` for every other URL, since what it leaves out cannot be known.
+/// <https://docs.aws.amazon.com/general/latest/gr/sqs-service.html>
+pub(super) fn arn_at(url: &str) -> Option<String> {
+    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
+    let (account, name) = path.split_once('/')?;
+    let (region, domain) = host.strip_prefix("sqs.")?.split_once('.')?;
+    let partition = match domain {
+        "amazonaws.com" if region.starts_with("us-gov-") => "aws-us-gov",
+        "amazonaws.com" => "aws",
+        "amazonaws.com.cn" => "aws-cn",
+        _ => return None,
+    };
+    let is_account = account.len() == 12 && account.chars().all(|c| c.is_ascii_digit());
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_name = !name.is_empty() && name.chars().all(in_name);
+    let arn = format!("arn:{partition}:sqs:{region}:{account}:{name}");
+    (is_account && is_name).then_some(arn)
+}
+
 /// The region in `sqs.region.amazonaws.com` and its likes.
 fn region_of(host: &str) -> Option<&str> {
     let rest = host.strip_prefix("sqs.")?;

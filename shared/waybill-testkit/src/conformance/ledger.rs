@@ -61,7 +61,7 @@ impl Planted {
 ///
 /// When a case fails; the message names all that did.
 pub async fn ledger<L: Ledger, R: RawRows>(ledger: &L, rows: &R) -> usize {
-    run(vec![
+    let cases = vec![
         (
             "an insert wins once",
             insert_wins_once(ledger).boxed_local(),
@@ -122,8 +122,8 @@ pub async fn ledger<L: Ledger, R: RawRows>(ledger: &L, rows: &R) -> usize {
             "nothing asked is nothing answered",
             nothing_asked(ledger).boxed_local(),
         ),
-    ])
-    .await
+    ];
+    run(cases, &[]).await
 }
 
 async fn insert_wins_once<L: Ledger>(ledger: &L) {

@@ -3,6 +3,10 @@
 //! Cases wait by long polls only, so that they end at once under a paused clock and as soon as
 //! they can against a real one.
 
+mod fifo;
+
+pub use fifo::fifo_queue;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
@@ -15,10 +19,10 @@ use waybill_core::limit::SQS_BATCH_MAX;
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_engine::ports::{Outgoing, Queue, QueueErrorKind, VisibilityChange};
 
-use super::run;
+use super::{Deviation, run};
 use crate::fixtures::text;
 
-/// Makes empty standard queues.
+/// Makes empty queues: FIFO queues where the name ends in `.fifo`, else standard ones.
 pub trait MakeQueue: Sync {
     /// What it makes.
     type Queue: Queue;
@@ -26,7 +30,7 @@ pub trait MakeQueue: Sync {
     /// A queue of this name without a redrive policy.
     fn make(&self, name: &str) -> impl Future<Output = Self::Queue> + Send;
 
-    /// A queue of this name and its dead-letter queue, where what was received
+    /// A queue of this name and its dead-letter queue, of the same sort, where what was received
     /// `max_receive_count` times goes.
     fn make_with_redrive(
         &self,
@@ -35,13 +39,22 @@ pub trait MakeQueue: Sync {
     ) -> impl Future<Output = (Self::Queue, Self::Queue)> + Send;
 }
 
-/// Runs every case, each with queues of its own; answers how many there are.
+/// The name of a queue's dead-letter queue, of the same sort.
+pub fn dead_letters_of(name: &str) -> String {
+    match name.strip_suffix(".fifo") {
+        Some(stem) => format!("{stem}-dead.fifo"),
+        None => format!("{name}-dead"),
+    }
+}
+
+/// Runs every case of standard queues, each with queues of its own; answers how many there are.
 ///
 /// # Panics
 ///
-/// When a case fails; the message names all that did.
-pub async fn queue<M: MakeQueue>(queues: &M) -> usize {
-    run(vec![
+/// When a case fails that is no deviation, or passes though it is one; the message names all that
+/// did.
+pub async fn queue<M: MakeQueue>(queues: &M, deviations: &[Deviation]) -> usize {
+    let cases = vec![
         ("sent is received", sent_is_received(queues).boxed_local()),
         (
             "attributes survive",
@@ -84,8 +97,16 @@ pub async fn queue<M: MakeQueue>(queues: &M) -> usize {
             "the redrive policy moves",
             redrive_policy(queues).boxed_local(),
         ),
-    ])
-    .await
+        (
+            "a trace header survives",
+            trace_header(queues).boxed_local(),
+        ),
+        (
+            "a deduplication id is refused",
+            no_deduplication(queues).boxed_local(),
+        ),
+    ];
+    run(cases, deviations).await
 }
 
 async fn sent_is_received<M: MakeQueue>(queues: &M) {
@@ -152,13 +173,7 @@ async fn attributes_survive<M: MakeQueue>(queues: &M) {
     assert_eq!(received.text_attribute("waybill-key"), Some("ключ"));
 }
 
-/// The trace header of a sent message is received. A case of its own, because a stand-in may drop
-/// it from batches.
-///
-/// # Panics
-///
-/// When it does not hold.
-pub async fn trace_header<M: MakeQueue>(queues: &M) {
+async fn trace_header<M: MakeQueue>(queues: &M) {
     let queue = queues.make("trace").await;
     let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
     let outgoing = Outgoing {
@@ -311,6 +326,29 @@ async fn redrive_policy<M: MakeQueue>(queues: &M) {
     assert_eq!(ids.len(), 1, "a move keeps the message's id");
     assert_eq!(dead.body, sent.body);
     assert_eq!(dead.attributes, sent.attributes);
+}
+
+/// Deduplication is for FIFO queues; a group is not.
+async fn no_deduplication<M: MakeQueue>(queues: &M) {
+    let queue = queues.make("no-deduplication").await;
+    let grouped = Outgoing {
+        group_id: Some("tenant-7".to_owned()),
+        ..plain("a")
+    };
+    let deduplicated = Outgoing {
+        deduplication_id: Some("d".to_owned()),
+        ..grouped.clone()
+    };
+    let mut answers = queue.send(&[deduplicated, grouped]).await.into_iter();
+    let refusal = answers.next().and_then(Result::err).expect("a refusal");
+    assert_eq!(refusal.kind, QueueErrorKind::Permanent);
+    assert!(
+        refusal.code.ends_with("InvalidParameterValue"),
+        "{}",
+        refusal.code
+    );
+    assert!(answers.all(|answer| answer.is_ok()), "a group is taken");
+    receive_one(&queue, HOUR).await;
 }
 
 fn plain(body: &str) -> Outgoing {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use waybill_core::ledger::Status;
-use waybill_engine::ports::{Ledger, Queue, Write, Written};
+use waybill_engine::ports::{
+    Ledger, Queue, QueueError, QueueErrorKind, VisibilityChange, Write, Written,
+};
 
 use super::{Call, Fault, Faulty};
 use crate::fixtures::{claimed, key, moved};
@@ -54,6 +56,42 @@ async fn a_slow_answer_follows_its_effect() {
     let cut = tokio::time::timeout(limit, queue.receive(10, Duration::ZERO, hour)).await;
     assert!(cut.is_err());
     assert_eq!(queue.inner().visible(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_of_one_request_fail_each_in_its_own_way_f31() {
+    let queue = Faulty::new(FakeQueue::new("orders", Arc::new(TestAmbient::default())));
+    let ids = ["a", "b", "c"].map(|body| queue.inner().put_body(body));
+    let hour = Duration::from_secs(3600);
+    let held = queue.receive(10, Duration::ZERO, hour).await.unwrap();
+    let handles: Vec<_> = held.iter().map(|m| m.receipt_handle.clone()).collect();
+    queue
+        .next(Call::ChangeVisibility, Fault::lease_lost_at([1]))
+        .next(Call::Delete, Fault::refused_at([2]))
+        .next(Call::Delete, Fault::lost_reply_at([0]));
+    let changes = handles.iter().map(|handle| VisibilityChange {
+        receipt_handle: handle.clone(),
+        visible_in: 2 * hour,
+    });
+    let changes: Vec<_> = changes.collect();
+    let lost = Err(QueueErrorKind::LeaseLost);
+    let failed = Err(QueueErrorKind::Transient);
+    let answers = kinds(queue.change_visibility(&changes).await);
+    assert_eq!(answers, [Ok(()), lost, Ok(())]);
+    assert_eq!(
+        kinds(queue.delete(&handles).await),
+        [Ok(()), Ok(()), failed]
+    );
+    let left = queue.inner().messages();
+    assert_eq!((left.len(), &left[0].message_id), (1, &ids[2]));
+    let answers = kinds(queue.delete(&handles[2..]).await);
+    assert_eq!(answers, [failed]);
+    assert!(queue.inner().is_empty(), "only the reply was lost");
+}
+
+fn kinds(answers: Vec<Result<(), QueueError>>) -> Vec<Result<(), QueueErrorKind>> {
+    let kind = |answer: Result<(), QueueError>| answer.map_err(|error| error.kind);
+    answers.into_iter().map(kind).collect()
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use waybill_engine::ports::{Queue, QueueErrorKind, VisibilityChange};
+use waybill_engine::ports::{Outgoing, Queue, QueueErrorKind, VisibilityChange};
 
-use super::FakeQueue;
+use super::{FakeQueue, QueueAsk};
 use crate::TestAmbient;
+
+mod fifo;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -104,6 +106,65 @@ async fn a_visibility_is_rounded_up_to_seconds_and_ends_at_twelve_hours() {
         answers[0].as_ref().unwrap_err().kind,
         QueueErrorKind::Permanent
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn twelve_hours_count_from_the_receive() {
+    let queue = queue();
+    queue.put_body("a");
+    let held = queue.receive(1, Duration::ZERO, 12 * HOUR).await.unwrap();
+    tokio::time::advance(HOUR).await;
+    let change = |visible_in| {
+        [VisibilityChange {
+            receipt_handle: held[0].receipt_handle.clone(),
+            visible_in,
+        }]
+    };
+    let answers = queue.change_visibility(&change(12 * HOUR)).await;
+    assert_eq!(
+        answers[0].as_ref().unwrap_err().code,
+        "InvalidParameterValue"
+    );
+    assert_eq!(queue.change_visibility(&change(11 * HOUR)).await, [Ok(())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_ended_from_outside_is_a_lost_lease_f02() {
+    let queue = queue();
+    let id = queue.put_body("a");
+    let held = queue.receive(1, Duration::ZERO, HOUR).await.unwrap();
+    queue.show_in(&id, Duration::from_secs(2));
+    assert_eq!(queue.visible(), 0);
+    let poll = Duration::from_secs(20);
+    let again = queue.receive(1, poll, HOUR).await.unwrap();
+    assert_eq!(again[0].receive_count, 2);
+    let change = VisibilityChange {
+        receipt_handle: held[0].receipt_handle.clone(),
+        visible_in: HOUR,
+    };
+    let lost = queue.change_visibility(&[change]).await.remove(0);
+    assert_eq!(lost.unwrap_err().kind, QueueErrorKind::LeaseLost);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_is_remembered_with_its_time_and_its_entries() {
+    let queue = queue();
+    let id = queue.put_body("a");
+    let held = queue.receive(10, Duration::ZERO, HOUR).await.unwrap();
+    let handle = held[0].receipt_handle.clone();
+    tokio::time::advance(Duration::from_secs(3)).await;
+    queue.delete(std::slice::from_ref(&handle)).await;
+    let requests = queue.requests();
+    let receive = QueueAsk::Receive {
+        max: 10,
+        wait: Duration::ZERO,
+        visibility: HOUR,
+    };
+    assert_eq!(requests[0].ask, receive);
+    assert_eq!(requests[1].ask, QueueAsk::Delete(vec![handle.clone()]));
+    assert_eq!(requests[1].at.since(requests[0].at).as_secs(), 3);
+    assert_eq!(FakeQueue::message_of(&handle), Some(id));
+    assert_eq!((queue.counts().receives, queue.counts().deletes), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

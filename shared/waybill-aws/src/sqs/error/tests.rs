@@ -23,6 +23,19 @@ fn a_handle_that_holds_nothing_is_a_lost_lease_f02() {
 }
 
 #[test]
+fn too_long_a_visibility_is_no_lost_lease() {
+    let why = "Value 43200 for parameter VisibilityTimeout is invalid. Reason: Total \
+               VisibilityTimeout for the message is beyond the limit [43200 seconds]";
+    let code = "InvalidParameterValue";
+    let error = of_code(code, why, Fault::Sender, Asked::Change, "q");
+    assert_eq!(error.kind, Permanent);
+    let expired = "Value h for parameter ReceiptHandle is invalid. Reason: The receipt handle has \
+                   expired.";
+    let error = of_code(code, expired, Fault::Sender, Asked::Change, "q");
+    assert_eq!(error.kind, LeaseLost);
+}
+
+#[test]
 fn the_senders_fault_is_not_tried_again_f31() {
     let table = [
         ("InternalError", Fault::Service, Transient),

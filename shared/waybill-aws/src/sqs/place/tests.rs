@@ -1,6 +1,6 @@
 //! Facts about ARNs and URLs of queues.
 
-use super::QueueArn;
+use super::{QueueArn, arn_at};
 
 const ARN: &str = "arn:aws:sqs:eu-central-1:123456789012:orders";
 
@@ -44,5 +44,41 @@ fn a_url_is_used_only_where_it_names_the_same_queue() {
     ];
     for url in other {
         assert!(!arn.is_at(url), "{url}");
+    }
+}
+
+#[test]
+fn the_arn_is_read_off_awss_own_urls_alone() {
+    let own = [
+        (
+            "https://sqs.eu-central-1.amazonaws.com/123456789012/orders.fifo",
+            "arn:aws:sqs:eu-central-1:123456789012:orders.fifo",
+        ),
+        (
+            "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/orders",
+            "arn:aws-cn:sqs:cn-north-1:123456789012:orders",
+        ),
+        (
+            "https://sqs.us-gov-west-1.amazonaws.com/123456789012/orders",
+            "arn:aws-us-gov:sqs:us-gov-west-1:123456789012:orders",
+        ),
+    ];
+    for (url, arn) in own {
+        assert_eq!(arn_at(url).as_deref(), Some(arn));
+        assert!(QueueArn::parse(arn).unwrap().is_at(url), "{url}");
+    }
+    let other = [
+        "http://127.0.0.1:4566/000000000000/orders",
+        "http://sqs.eu-central-1.localhost.localstack.cloud:4566/000000000000/orders",
+        "http://localhost:4566/queue/eu-central-1/000000000000/orders",
+        "https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com/123456789012/orders",
+        "https://eu-central-1.queue.amazonaws.com/123456789012/orders",
+        "https://sqs.eu-central-1.amazonaws.com/orders",
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/",
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/orders/",
+        "",
+    ];
+    for url in other {
+        assert_eq!(arn_at(url), None, "{url}");
     }
 }
