@@ -4,11 +4,12 @@
 //! names a vendor, and nothing outlives the invocation that began it (F64).
 //!
 //! [`consumer`] turns invocations into batches; [`engine`] runs a batch through a [`handler`]; [`router`] is the handler that delivers along
-//! the routes of a file.
+//! the routes of a file; [`env`](mod@env) reads what a function is told.
 
 mod claims;
 pub mod consumer;
 pub mod engine;
+pub mod env;
 mod hand_back;
 pub mod handler;
 pub mod ports;
