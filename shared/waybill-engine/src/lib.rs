@@ -12,6 +12,7 @@ pub mod engine;
 pub mod env;
 mod hand_back;
 pub mod handler;
+pub mod poller;
 pub mod ports;
 pub mod router;
 mod settle;
