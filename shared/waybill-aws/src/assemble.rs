@@ -1,12 +1,15 @@
 //! Whole functions, put together of the engine and the adapters of this crate. No request is made
 //! until there is work.
 
+use std::time::Duration;
+
 use waybill_core::id::RouteName;
 use waybill_core::routes::{RoutesFile, TargetSpec};
 use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
-use waybill_engine::env::FunctionSettings;
+use waybill_engine::env::{FunctionSettings, PollSettings};
 use waybill_engine::handler::Handler;
+use waybill_engine::poller::{Poller, PollerConfig};
 use waybill_engine::ports::Target;
 use waybill_engine::router::Router;
 
@@ -18,6 +21,9 @@ use crate::sqs::SqsQueue;
 
 /// A function that SQS triggers, over its real outside.
 pub type AwsConsumer<H> = Consumer<H, DynamoLedger, System, SqsQueue>;
+
+/// A function that polls its queue, over its real outside.
+pub type AwsPoller<H> = Poller<H, DynamoLedger, System, SqsQueue>;
 
 /// A route whose target cannot be called at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +66,29 @@ impl Connection {
             let queue = self.queue_of(arn, queue_url.as_deref());
             let dead_letters = dead_letter_url.as_ref().map(|url| self.queue(url));
             Source::new(queue, dead_letters)
+        })
+    }
+
+    /// A function that polls its queue. `reserve` is the longest that one try may take: it stops
+    /// receiving while there is time for one more.
+    pub fn poller<H: Handler>(
+        self,
+        handler: H,
+        settings: FunctionSettings,
+        poll: PollSettings,
+        reserve: Duration,
+    ) -> AwsPoller<H> {
+        let ledger = self.ledger(settings.ledger_table);
+        let engine = Engine::new(handler, ledger, System, settings.engine);
+        let config = PollerConfig {
+            queue_url: poll.queue_url,
+            visibility: poll.visibility,
+            reserve,
+        };
+        let dead_letter_url = settings.dead_letter_url;
+        Poller::new(engine, System, config, move |url| {
+            let dead_letters = dead_letter_url.as_ref().map(|url| self.queue(url));
+            Source::new(self.queue(url), dead_letters)
         })
     }
 }
