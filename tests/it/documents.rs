@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use waybill_core::envelope::{self, Envelope};
 use waybill_core::key::event_key;
 use waybill_core::outcome::{DeadReason, DeferCause};
 use waybill_core::routes::RoutesFile;
-use waybill_core::sqs_event::{Batch, PayloadError};
+use waybill_core::sqs_event::Batch;
 
 use crate::tidy::{files, product_sources};
 use crate::yaml;
@@ -255,11 +257,7 @@ fn the_readme_names_the_options_of_the_demo() {
 
 /// What the messages of a payload are known by: the beginnings of their keys.
 fn known_by(payload: &str) -> Vec<String> {
-    let batch = match Batch::parse(payload) {
-        Ok(batch) => batch,
-        Err(PayloadError::Fifo(_)) => return vec!["refused".to_owned()],
-        Err(error) => panic!("{error}"),
-    };
+    let batch = Batch::parse(payload).unwrap_or_else(|error| panic!("{error}"));
     assert!(batch.unread.is_empty(), "{:?}", batch.unread);
     let known = batch.messages.iter().map(|(_, message)| {
         let parsed = match envelope::parse(message) {
@@ -293,4 +291,27 @@ fn every_sample_event_means_what_its_row_says() {
         count += 1;
     }
     assert_eq!(count, rows.len());
+}
+
+#[test]
+fn every_sample_event_of_the_poller_has_a_row_and_says_only_what_is_known() {
+    let readme = yaml::text("functions/poller/README.md");
+    let named = rows(&section(&readme, "Sample events"));
+    let keys = rows(&section(&readme, "Event"));
+    let keys: BTreeSet<_> = keys.iter().flat_map(|row| quoted(&row[0])).collect();
+    assert_eq!(keys, set(&["max_messages", "queue_url", "stop_when_empty"]));
+    let mut count = 0;
+    for (path, text) in files(".json") {
+        let Some(name) = path.strip_prefix("functions/poller/events/") else {
+            continue;
+        };
+        let row = format!("[{name}]");
+        assert!(named.iter().any(|r| r[0].starts_with(&row)), "{name}");
+        let event: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let event = event.as_object().expect("an object");
+        let known = event.keys().all(|key| keys.contains(key));
+        assert!(known || event.contains_key("detail-type"), "{path}");
+        count += 1;
+    }
+    assert_eq!(count, named.len());
 }

@@ -250,6 +250,20 @@ async fn promise_6_without_a_queue_for_its_dead_send_stops_the_start() {
 }
 
 #[tokio::test]
+async fn promise_6_a_fifo_queue_with_redrive_stops_the_start() {
+    let queue = "http://127.0.0.1/000000000000/orders.fifo";
+    let said = refusal(environment().with("WAYBILL_QUEUE_URL", queue)).await;
+    let what = ["FIFO queue", "say `dead_letter: send`", "WAYBILL_DLQ_URL"];
+    assert_says(&said, &what);
+    let send = environment()
+        .with("WAYBILL_QUEUE_URL", queue)
+        .with("WAYBILL_DEAD_LETTER", "send")
+        .with("WAYBILL_DLQ_URL", "http://127.0.0.1/000000000000/dead");
+    let said = refusal(send).await;
+    assert_says(&said, &["is no FIFO queue", "must be FIFO"]);
+}
+
+#[tokio::test]
 async fn promise_6_without_a_region_the_start_is_stopped_and_nobody_is_asked_for_one() {
     let nowhere = environment()
         .without("AWS_REGION")
@@ -395,17 +409,13 @@ async fn promise_6_a_payload_that_no_answer_could_be_right_for_fails_as_a_whole_
         .remove("messageId");
     let mut mixed: Value = serde_json::from_str(&good).unwrap();
     mixed["Records"][4]["eventSourceARN"] = format!("{QUEUE}-2").into();
-    let table: [(String, &[&str]); 6] = [
+    let table: [(String, &[&str]); 5] = [
         (
             r#"{"hello": "s3cr3t"}"#.to_owned(),
             &["not an SQS event", "`Records`"],
         ),
         ("null".to_owned(), &["not an SQS event", "`Records`"]),
         ("7".to_owned(), &["not an SQS event", "`Records`"]),
-        (
-            good.replace(QUEUE, &format!("{QUEUE}.fifo")),
-            &["orders.fifo` is a FIFO queue", "standard queue"],
-        ),
         (
             unnamed.to_string(),
             &["record 4 has no `messageId`", "event source mapping"],

@@ -6,17 +6,14 @@ use std::time::Duration;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
-use waybill_aws::ambient::System;
 use waybill_aws::connect::connect;
 use waybill_core::event::Event;
-use waybill_core::id::{Consumer as Namespace, RouteName};
-use waybill_core::ledger::{DeadLetter, OnRejected};
+use waybill_core::id::RouteName;
+use waybill_core::ledger::OnRejected;
 use waybill_core::outcome::Attempt;
 use waybill_core::retry::RetryPolicy;
-use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
-use waybill_engine::consumer::Consumer;
-use waybill_engine::engine::{Config, Engine, Source};
+use waybill_engine::env::{FunctionSettings, ProcessEnv};
 use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
 
 /// Books orders.
@@ -53,21 +50,8 @@ impl Handler for Book {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     waybill_engine::telemetry::init();
-    let connection = connect().await?;
-    let config = Config {
-        consumer: Namespace::new("booking").ok_or("a namespace has no `#`")?,
-        key: None,
-        dead_letter: DeadLetter::Redrive,
-        on_conflict: OnConflict::Dead,
-        time_to_live: Duration::from_secs(35 * 24 * 60 * 60),
-        redrive_limit: 5,
-        concurrency: 25,
-    };
-    let ledger = connection.ledger(std::env::var("WAYBILL_LEDGER_TABLE")?);
-    let engine = Engine::new(Book, ledger, System, config);
-    let consumer = Arc::new(Consumer::new(engine, System, move |arn| {
-        Source::new(connection.queue_of(arn, None), None)
-    }));
+    let settings = FunctionSettings::read(&ProcessEnv, 25)?;
+    let consumer = Arc::new(connect().await?.consumer(Book, settings));
     let serve = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let consumer = Arc::clone(&consumer);
         async move {

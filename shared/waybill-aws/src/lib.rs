@@ -1,9 +1,11 @@
 //! What Waybill needs of the outside: SQS, DynamoDB and HTTP, translated to the engine's ports.
 //!
 //! An adapter makes one request for each call and decides nothing: whether to try again, what a
-//! refusal means and what comes next is the engine's business.
+//! refusal means and what comes next is the engine's business. [`assemble`] puts whole functions
+//! together.
 
 pub mod ambient;
+pub mod assemble;
 pub mod connect;
 pub mod dynamodb;
 pub mod http;

@@ -15,9 +15,11 @@
 //! * its data is JSON that a reader must refuse: nested deeper than 127, or with a number that
 //!   no float can hold. Filters and keys could not look into it.
 //!
-//! The data of an event is the text that came, never a reprint of it.
+//! The data of an event is the text that came, never a reprint of it. Its time is RFC 3339 or
+//! absent: a time that cannot be read makes no body malformed.
 
 mod cloudevents;
+mod date;
 mod eventbridge;
 mod plain;
 mod raw;

@@ -1,5 +1,8 @@
 //! The payload that an SQS event source mapping sends to Lambda, read record by record from raw JSON: one
 //! record that will not parse never harms the others (F14).
+//!
+//! A FIFO queue's records are in order within their groups. One that cannot be read is of a group
+//! that is not known, so that all behind it stay too (F24).
 
 use std::collections::BTreeMap;
 
@@ -19,7 +22,8 @@ pub struct Batch {
     pub ids: Vec<MessageId>,
     /// The records that could be read, each with its place in `ids`.
     pub messages: Vec<(usize, Message)>,
-    /// The records that could not, each with its place and what is wrong with it.
+    /// The records that are handed back untried, each with its place and why: those that could
+    /// not be read, and in a FIFO queue's batch all behind the first of them.
     pub unread: Vec<(usize, String)>,
 }
 
@@ -38,12 +42,6 @@ pub enum PayloadError {
          an SQS event source mapping, or with one of its sample events"
     )]
     NoId(usize),
-    /// A queue that this release does not serve.
-    #[error(
-        "queue `{0}` is a FIFO queue, which this release does not serve yet; map this function to \
-         a standard queue"
-    )]
-    Fifo(String),
     /// Records of several queues.
     #[error(
         "the records come from more than one queue, `{0}` and `{1}`; send the records of one \
@@ -78,9 +76,7 @@ impl Batch {
                 }
             };
             let arn = record.event_source_arn.clone();
-            if arn.ends_with(".fifo") {
-                return Err(PayloadError::Fifo(arn));
-            }
+            let is_fifo = arn.ends_with(".fifo");
             match &queue {
                 Some(first) if *first != arn => {
                     return Err(PayloadError::SeveralQueues(first.clone(), arn));
@@ -88,7 +84,14 @@ impl Batch {
                 Some(_) => {}
                 None => queue = Some(arn),
             }
+            if is_fifo && !batch.unread.is_empty() {
+                batch.unread.push((at, BEHIND_UNREAD.to_owned()));
+                continue;
+            }
             match record.into_message() {
+                Ok(message) if is_fifo && message.group_id.is_none() => {
+                    batch.unread.push((at, NO_GROUP.to_owned()));
+                }
                 Ok(message) => batch.messages.push((at, message)),
                 Err(what) => batch.unread.push((at, what)),
             }
@@ -96,6 +99,13 @@ impl Batch {
         Ok(batch)
     }
 }
+
+/// Why a record behind an unread one of a FIFO queue is not tried.
+const BEHIND_UNREAD: &str = "an earlier record of the FIFO queue could not be read, and this one \
+     may be of its group";
+
+/// What a FIFO queue's record never lacks: without it its order is not known.
+const NO_GROUP: &str = "the queue is a FIFO queue, and the record has no `MessageGroupId`";
 
 /// The payload; its records are read one by one.
 #[derive(Deserialize)]

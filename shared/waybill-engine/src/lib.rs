@@ -5,12 +5,13 @@
 //!
 //! [`consumer`] turns invocations into batches, [`poller`] receives by itself; [`engine`] runs
 //! messages through a [`handler`]; [`router`] is the handler that delivers along the routes of a
-//! file.
+//! file; [`env`](mod@env) reads what a function is told.
 
 mod acker;
 mod claims;
 pub mod consumer;
 pub mod engine;
+pub mod env;
 mod flow;
 mod hand_back;
 pub mod handler;

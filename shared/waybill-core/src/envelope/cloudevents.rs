@@ -3,6 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::IgnoredAny;
 
 use super::raw::{self, Fields, Raw};
 use super::{Malformed, Parsed};
@@ -35,7 +36,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
     }))
 }
 
-/// The data, from whichever member holds it.
+/// The data, from whichever member holds it. Bytes that are called JSON and are JSON are seen as
+/// such by filters and keys; they are delivered as they came.
 fn data(fields: &Fields<'_>, content_type: Option<&str>) -> Result<Data, Malformed> {
     if !fields.data_base64.is_set() {
         return match fields.data.text() {
@@ -51,7 +53,13 @@ fn data(fields: &Fields<'_>, content_type: Option<&str>) -> Result<Data, Malform
         .string()
         .and_then(|text| STANDARD.decode(text.as_bytes()).ok())
         .ok_or_else(|| fault("its `data_base64` is not base64"))?;
-    Ok(Data::Bytes(bytes))
+    let json = str::from_utf8(&bytes).ok().filter(|text| {
+        content_type.is_some_and(is_json) && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    });
+    match json {
+        Some(text) => raw::json(text),
+        None => Ok(Data::Bytes(bytes)),
+    }
 }
 
 /// `data` as it stands: JSON, unless the content type says otherwise and it is a string.

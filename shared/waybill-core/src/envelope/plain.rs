@@ -1,14 +1,17 @@
 //! The plain form: `{id, queue, dispatch_date, payload}`.
+//!
+//! `id` is a text, or a whole number by its digits: `7` and `"7"` are one id, as they are one
+//! `ce-id` to a target. Which dates can be read is told in [`super::date`].
 
 use super::raw::{self, Fields};
-use super::{Malformed, PLAIN_TYPE, Parsed};
+use super::{Malformed, PLAIN_TYPE, Parsed, date};
 use crate::event::Event;
 
-/// Reads the plain form; `None` where one of its four members is missing, or `id` or `queue` is
-/// not a text with something in it.
+/// Reads the plain form; `None` where one of its four members is missing, or `id` or `queue` names
+/// nothing.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
     let members = (
-        fields.id.name(),
+        fields.id.name().or_else(|| fields.id.whole_number()),
         fields.queue.name(),
         fields.dispatch_date.text(),
         fields.payload.text(),
@@ -21,7 +24,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
         id,
         source: queue,
         kind: PLAIN_TYPE.to_owned(),
-        time: fields.dispatch_date.time(),
+        time: date::read(fields.dispatch_date),
         data: raw::json(payload)?,
         ..Event::default()
     };

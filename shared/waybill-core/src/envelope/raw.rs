@@ -141,6 +141,15 @@ impl<'a> Raw<'a> {
         (!name.is_empty() && !name.contains('\0')).then(|| name.into_owned())
     }
 
+    /// The digits of a whole number that is not negative. JSON has one way to write each, so that
+    /// no two of them have the same digits; what is written as a fraction or with an exponent is
+    /// none.
+    pub(super) fn whole_number(self) -> Option<String> {
+        let text = self.0?;
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.to_owned())
+    }
+
     /// A string that says something; empty is as good as absent.
     pub(super) fn word(self) -> Option<String> {
         let word = self.string()?;

@@ -299,6 +299,41 @@ fn data_of_a_cloudevent_is_read_by_its_content_type() {
 }
 
 #[test]
+fn bytes_of_a_cloudevent_that_are_called_json_and_are_json_are_json() {
+    let data = |content_type: &str, base64: &str| {
+        let body = format!(
+            r#"{{"specversion":"1.0","id":"1","source":"s","type":"t",
+            "datacontenttype":"{content_type}","data_base64":"{base64}"}}"#
+        );
+        read(&body).expect("an event").event.data
+    };
+    let json = Data::Json(r#"{"a": 1.0}"#.to_owned());
+    assert_eq!(data("application/json", "eyJhIjogMS4wfQ=="), json);
+    assert_eq!(data("a/b+json; charset=utf-8", "eyJhIjogMS4wfQ=="), json);
+    let bytes = Data::Bytes(br#"{"a": 1.0}"#.to_vec());
+    assert_eq!(data("application/octet-stream", "eyJhIjogMS4wfQ=="), bytes);
+    assert_eq!(data("application/json", "AP8="), Data::Bytes(vec![0, 255]));
+    let text = Data::Bytes(b"hello".to_vec());
+    assert_eq!(data("application/json", "aGVsbG8="), text);
+}
+
+#[test]
+fn a_date_that_cannot_be_read_harms_nothing_but_itself() {
+    let time = |date: &str| {
+        let body = format!(r#"{{"id":"1","queue":"q","dispatch_date":{date},"payload":{{}}}}"#);
+        let parsed = read(&body).expect("an event");
+        assert_eq!(parsed.natural_key, ["plain:q", "1"], "{date}");
+        parsed.event.time
+    };
+    let read = Some("2026-11-21T14:00:00Z".to_owned());
+    assert_eq!(time(r#""2026-11-21 15:00:00 +0100""#), read);
+    assert_eq!(time("1795269600000"), read);
+    for none in ["null", r#""yesterday""#, "{}", "1e300", "-1", r#""\ud83d""#] {
+        assert_eq!(time(none), None, "{none}");
+    }
+}
+
+#[test]
 fn what_is_optional_may_be_empty() {
     let body =
         r#"{"specversion":"1.0","id":"1","source":"s","type":"t","subject":"","time":"soon"}"#;

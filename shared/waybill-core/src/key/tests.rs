@@ -56,6 +56,10 @@ fn keys_are_what_they_were() {
             r#"{"id":"a","queue":"q","dispatch_date":"d","payload":{}}"#,
             "plain:q\0a",
         ),
+        (
+            r#"{"id":7,"queue":"q","dispatch_date":"d","payload":{}}"#,
+            "plain:q\07",
+        ),
         (r#"{"id":"1"}"#, "sqs:m-1"),
         ("text", "sqs:m-1"),
     ];
@@ -244,4 +248,31 @@ fn an_idempotency_key_is_what_it_was() {
     );
     let other = RouteName::new("erp").unwrap();
     assert_ne!(idempotency_key(&consumer, &key, &other), found);
+}
+
+#[test]
+fn a_whole_number_is_an_id_by_its_digits() {
+    let plain = |id: &str| {
+        let body = format!(r#"{{"id":{id},"queue":"q","dispatch_date":"d","payload":{{}}}}"#);
+        key(&body, None).unwrap()
+    };
+    assert_eq!(plain("7"), plain(r#""7""#), "one id, as it is one `ce-id`");
+    assert_eq!(plain("0"), "plain:q\00");
+    let [exact, next] = ["9007199254740993", "9007199254740992"];
+    assert_ne!(plain(exact), plain(next), "no float between");
+    let long = "184467440737095516170000000000000000001";
+    assert_eq!(plain(long), format!("plain:q\0{long}"));
+    for none in ["-7", "7.0", "7e0", "0.7", "true", "null", "[7]", r#""""#] {
+        assert_eq!(plain(none), "sqs:m-1", "{none}");
+    }
+}
+
+#[test]
+fn an_s3_notification_is_known_by_its_message_unless_a_key_is_configured() {
+    let body = r#"{"Records":[{"eventSource":"aws:s3","awsRegion":"r","eventName":"e",
+        "s3":{"bucket":{"name":"b"},"object":{"key":"k","sequencer":"0055AE"}}}]}"#;
+    assert_eq!(key(body, None).unwrap(), "sqs:m-1");
+    let configured = "[source, subject, data.Records[0].s3.object.sequencer]";
+    let expected = "key:aws:s3.r.b\0k\00055AE";
+    assert_eq!(key(body, Some(configured)).unwrap(), expected);
 }

@@ -60,13 +60,60 @@ fn what_is_no_sqs_event_is_refused_with_a_remedy() {
     }
 }
 
+/// A record of a FIFO queue.
+fn fifo(id: &str, body: &str, group: &str) -> String {
+    let record = record(id, body).replace(":orders\"", ":orders.fifo\"");
+    record.replace("tenant-1", group)
+}
+
 #[test]
-fn a_fifo_queue_is_refused_for_now() {
-    let fifo = record("m-1", r#""ok""#).replace(":orders", ":orders.fifo");
-    assert!(matches!(
-        Batch::parse(&payload(&[fifo])),
-        Err(PayloadError::Fifo(_))
-    ));
+fn a_fifo_queue_s_records_are_read_in_order_with_their_groups() {
+    let records = [("m-1", "a"), ("m-2", "b"), ("m-3", "a")];
+    let records = records.map(|(id, group)| fifo(id, r#""ok""#, group));
+    let batch = Batch::parse(&payload(&records)).unwrap();
+    let groups = batch.messages.iter().map(|(at, message)| {
+        assert!(message.queue_arn.ends_with(":orders.fifo"));
+        (*at, message.group_id.as_deref().unwrap())
+    });
+    assert_eq!(groups.collect::<Vec<_>>(), [(0, "a"), (1, "b"), (2, "a")]);
+    assert!(batch.unread.is_empty());
+}
+
+#[test]
+fn in_a_fifo_batch_all_behind_an_unread_record_stay_untried_f24() {
+    let not_base64 = fifo("m-2", r#""ok""#, "b").replace("AAE=", "?");
+    let no_group = fifo("m-2", r#""ok""#, "b").replace("MessageGroupId", "Other");
+    for unread in [fifo("m-2", "17", "b"), not_base64, no_group] {
+        let read = |id, group| fifo(id, r#""ok""#, group);
+        let records = [read("m-1", "a"), unread, read("m-3", "a"), read("m-4", "c")];
+        let batch = Batch::parse(&payload(&records)).unwrap();
+        assert_eq!(batch.ids.len(), 4);
+        assert_eq!(batch.messages.len(), 1);
+        assert_eq!(batch.messages[0].0, 0, "what is before it is tried");
+        let places: Vec<_> = batch.unread.iter().map(|(at, _)| *at).collect();
+        assert_eq!(places, [1, 2, 3]);
+        assert_ne!(batch.unread[0].1, BEHIND_UNREAD);
+        assert_eq!(batch.unread[1].1, BEHIND_UNREAD);
+        assert_eq!(batch.unread[2].1, BEHIND_UNREAD);
+    }
+}
+
+#[test]
+fn an_unread_record_whose_queue_is_not_known_holds_back_a_fifo_batch_f24() {
+    let records = [
+        r#"{"messageId":"m-1"}"#.to_owned(),
+        fifo("m-2", r#""ok""#, "a"),
+    ];
+    let batch = Batch::parse(&payload(&records)).unwrap();
+    assert!(batch.messages.is_empty());
+    assert_eq!(batch.unread.len(), 2);
+}
+
+#[test]
+fn records_of_a_fifo_and_another_queue_are_refused() {
+    let records = [fifo("m-1", r#""ok""#, "a"), record("m-2", r#""ok""#)];
+    let error = Batch::parse(&payload(&records)).unwrap_err();
+    assert!(matches!(error, PayloadError::SeveralQueues(..)), "{error}");
 }
 
 #[test]

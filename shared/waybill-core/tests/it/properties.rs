@@ -1,5 +1,7 @@
 //! Properties of any body.
 
+use std::time::Duration;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -9,6 +11,7 @@ use waybill_core::digest::Digest;
 use waybill_core::envelope::{self, Envelope, Parsed};
 use waybill_core::event::{Data, Event};
 use waybill_core::key::{self, KeyExpression};
+use waybill_core::time::Timestamp;
 
 use crate::support::{event, message, sns};
 
@@ -44,6 +47,23 @@ fn name() -> impl Strategy<Value = String> {
 fn time() -> impl Strategy<Value = String> {
     (1970..2100u32, 1..=12u32, 1..=28u32, 0..24u32, 0..1000u32)
         .prop_map(|(y, m, d, h, ms)| format!("{y:04}-{m:02}-{d:02}T{h:02}:30:15.{ms:03}+02:00"))
+}
+
+/// A moment that RFC 3339 can name.
+fn moment() -> impl Strategy<Value = Timestamp> {
+    (0..=253_402_300_799_999_u64).prop_map(Timestamp::from_millis)
+}
+
+/// What the plain form's date goes out as.
+fn dated(date: &Value) -> Option<String> {
+    let body = json!({"id": "1", "queue": "q", "dispatch_date": date, "payload": 1});
+    let read = event(&body.to_string());
+    assert_eq!(
+        read.natural_key,
+        ["plain:q", "1"],
+        "the date decides nothing"
+    );
+    read.event.time
 }
 
 /// An object with the members that the forms look for, each with any value.
@@ -87,6 +107,9 @@ fn any_resemblance() -> impl Strategy<Value = Value> {
         "text/plain",
         "AA==",
         "",
+        "2026-11-21 14:00:00.5+0000",
+        "Sat, 21 Nov 2026 14:00:00 GMT",
+        "1795269600",
     ]);
     let value = prop_oneof![texts.prop_map(Value::from), any_json()];
     vec((names, value), 0..25).prop_map(|members| {
@@ -280,20 +303,69 @@ proptest! {
 
     #[test]
     fn a_printed_plain_message_is_read_back(
-        (id, queue, time) in (name(), name(), time()),
+        (id, queue, time) in (name(), name(), moment()),
         payload in any_json(),
     ) {
+        let time = time.to_rfc3339();
         let body = json!({"id": id, "queue": queue, "dispatch_date": time, "payload": payload});
         let natural_key = vec![format!("plain:{queue}"), id.clone()];
         let expected = Event {
             id,
             source: queue,
             kind: "waybill.message".to_owned(),
-            time: Some(time),
+            time,
             data: Data::Json(payload.to_string()),
             ..Event::default()
         };
         prop_assert_eq!(event(&body.to_string()), Parsed { event: expected, natural_key });
+    }
+
+    #[test]
+    fn one_moment_goes_out_alike_however_it_is_written(time in moment(), offset in 0..24u32) {
+        let utc = time.to_rfc3339().unwrap();
+        let bare = utc.trim_end_matches('Z');
+        let space = bare.replace('T', " ");
+        let mut ways = vec![
+            json!(utc),
+            json!(bare),
+            json!(format!("{bare}+0000")),
+            json!(format!("{space}+00:00")),
+            json!(format!("{space} UTC")),
+            json!(space),
+        ];
+        let ms = time.as_millis();
+        if ms >= 100_000_000_000 {
+            ways.extend([json!(ms), json!(ms.to_string())]);
+        }
+        let hours = Duration::from_secs(u64::from(offset) * 3600);
+        if let Some(there) = time.after(hours).to_rfc3339() {
+            let there = there.replace('Z', &format!("+{offset:02}:00"));
+            ways.extend([json!(there), json!(there.replace('T', " "))]);
+        }
+        for way in ways {
+            prop_assert_eq!(dated(&way), Some(utc.clone()), "{}", way);
+        }
+    }
+
+    #[test]
+    fn any_date_is_read_without_a_panic_and_goes_out_as_rfc_3339_in_utc(
+        date in prop_oneof![
+            any::<String>().prop_map(Value::from),
+            any_json(),
+            "[-0-9TZ:+., ]{0,40}".prop_map(Value::from),
+            "[0-9+-]{1,5}-[0-9]{1,3}-[0-9]{1,3}[ T]?[0-9:.,]{0,20}[Z +-]{0,2}[0-9:]{0,6}"
+                .prop_map(Value::from),
+            "(Sat, )?[0-9]{1,3} (Nov|Feb) [0-9]{2,5} [0-9]{2}:[0-9]{2}(:[0-9]{2})? ?\\PC{0,8}"
+                .prop_map(Value::from),
+            "[0-9]{0,25}\\.?[0-9]{0,25}".prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+        ],
+    ) {
+        if let Some(out) = dated(&date) {
+            prop_assert!(out.ends_with('Z') && out.len() >= 20, "{}", out);
+            prop_assert_eq!(dated(&json!(out)), Some(out.clone()), "it stays");
+        }
     }
 
     #[test]

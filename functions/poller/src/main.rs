@@ -1,0 +1,80 @@
+//! The Lambda function that polls SQS itself: delivers each message along its routes, keeps it
+//! hidden while it works on it, and deletes it afterwards.
+
+use std::fmt;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+
+use waybill_aws::assemble::{AwsPoller, router};
+use waybill_aws::connect::connect;
+use waybill_core::time::Timestamp;
+use waybill_engine::env::{PollSettings, ProcessEnv, RouteSettings, all};
+use waybill_engine::poller::PollRefused;
+use waybill_engine::router::Router;
+use waybill_engine::telemetry;
+
+/// How many events are worked on at once: ten receives of ten.
+const CONCURRENCY: usize = 100;
+
+/// Why an invocation received nothing. The runtime logs its debug form, as an error of one line,
+/// and answers Lambda with its diagnostic.
+struct Refused(PollRefused);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    telemetry::init();
+    let poller = match start().await {
+        Ok(poller) => Arc::new(poller),
+        Err(error) => {
+            telemetry::cannot_start(&error.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
+    let serve = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let poller = Arc::clone(&poller);
+        async move {
+            let deadline = Timestamp::from_millis(event.context.deadline);
+            let report = Box::pin(poller.handle(event.payload.get(), deadline)).await;
+            report.map_err(Refused)
+        }
+    });
+    match lambda_runtime::run_concurrent(serve).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            telemetry::cannot_start(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads the configuration and connects; no request is made yet.
+async fn start() -> Result<AwsPoller<Router>, Error> {
+    let settings = RouteSettings::read(&ProcessEnv, CONCURRENCY);
+    let (settings, poll) = all(settings, PollSettings::read(&ProcessEnv))?;
+    let connection = connect().await?;
+    let reserve = settings.longest_try();
+    let router = router(settings.routes, settings.allow_private_targets)?;
+    Ok(connection.poller(router, settings.function, poll, reserve))
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = &self.0;
+        write!(
+            f,
+            "invocation refused, every message stays in the queue: {what}"
+        )
+    }
+}
+
+impl From<Refused> for Diagnostic {
+    fn from(refused: Refused) -> Self {
+        Self {
+            error_type: "InvocationRefused".to_owned(),
+            error_message: refused.0.to_string(),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Whole functions, put together of the engine and the adapters of this crate. No request is made
+//! until there is work.
+
+use std::time::Duration;
+
+use waybill_core::id::RouteName;
+use waybill_core::routes::{RoutesFile, TargetSpec};
+use waybill_engine::consumer::Consumer;
+use waybill_engine::engine::{Engine, Source};
+use waybill_engine::env::{FunctionSettings, PollSettings};
+use waybill_engine::handler::Handler;
+use waybill_engine::poller::{Poller, PollerConfig};
+use waybill_engine::ports::Target;
+use waybill_engine::router::Router;
+
+use crate::ambient::System;
+use crate::connect::Connection;
+use crate::dynamodb::DynamoLedger;
+use crate::http::{HttpClient, HttpTarget, HttpTargetError};
+use crate::sqs::SqsQueue;
+
+/// A function that SQS triggers, over its real outside.
+pub type AwsConsumer<H> = Consumer<H, DynamoLedger, System, SqsQueue>;
+
+/// A function that polls its queue, over its real outside.
+pub type AwsPoller<H> = Poller<H, DynamoLedger, System, SqsQueue>;
+
+/// A route whose target cannot be called at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("route `{route}`: {error}")]
+pub struct RouteError {
+    /// Which route.
+    pub route: RouteName,
+    /// What is wrong with its target, and what to do.
+    pub error: HttpTargetError,
+}
+
+/// The handler that delivers along routes, with a target for each; they share their connections.
+///
+/// With `allow_private`, for local runs, `http:` and any address may be called.
+///
+/// # Errors
+///
+/// The first route whose target can never be called.
+pub fn router(routes: RoutesFile, allow_private: bool) -> Result<Router, RouteError> {
+    let http = HttpClient::new();
+    Router::new(routes, |route| match &route.target {
+        TargetSpec::Http(spec) => match HttpTarget::new(spec, &http, allow_private) {
+            Ok(target) => Ok(Box::new(target) as Box<dyn Target>),
+            Err(error) => Err(RouteError {
+                route: route.name.clone(),
+                error,
+            }),
+        },
+    })
+}
+
+impl Connection {
+    /// A function that SQS triggers. Its queue is the trigger's: `settings.queue_url` is used
+    /// where it names that queue.
+    pub fn consumer<H: Handler>(self, handler: H, settings: FunctionSettings) -> AwsConsumer<H> {
+        let ledger = self.ledger(settings.ledger_table);
+        let engine = Engine::new(handler, ledger, System, settings.engine);
+        let (queue_url, dead_letter_url) = (settings.queue_url, settings.dead_letter_url);
+        Consumer::new(engine, System, move |arn| {
+            let queue = self.queue_of(arn, queue_url.as_deref());
+            let dead_letters = dead_letter_url.as_ref().map(|url| self.queue(url));
+            Source::new(queue, dead_letters)
+        })
+    }
+
+    /// A function that polls its queue. `reserve` is the longest that one try may take: it stops
+    /// receiving while there is time for one more.
+    pub fn poller<H: Handler>(
+        self,
+        handler: H,
+        settings: FunctionSettings,
+        poll: PollSettings,
+        reserve: Duration,
+    ) -> AwsPoller<H> {
+        let ledger = self.ledger(settings.ledger_table);
+        let engine = Engine::new(handler, ledger, System, settings.engine);
+        let config = PollerConfig {
+            queue_url: poll.queue_url,
+            visibility: poll.visibility,
+            reserve,
+        };
+        let dead_letter_url = settings.dead_letter_url;
+        Poller::new(engine, System, config, move |url| {
+            let dead_letters = dead_letter_url.as_ref().map(|url| self.queue(url));
+            Source::new(self.queue(url), dead_letters)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,379 @@
+//! What a function is told by its environment, read once at its start; every fault is told at
+//! once, with its remedy.
+//!
+//! A function that delivers along routes reads [`RouteSettings`], one with a handler of its own
+//! [`FunctionSettings`], and one that polls [`PollSettings`] beside either ([`all`]). What each
+//! variable means stands in the README of each function.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use waybill_core::id::Consumer;
+use waybill_core::ledger::DeadLetter;
+use waybill_core::limit::VISIBILITY_MAX;
+use waybill_core::routes::{OnConflict, RoutesFile, TargetSpec};
+
+use crate::engine::Config;
+
+/// Where variables and files are read.
+pub trait EnvSource {
+    /// The value of a variable, where it is set.
+    fn var(&self, name: &str) -> Option<String>;
+
+    /// The text of a file.
+    fn file(&self, path: &str) -> io::Result<String>;
+}
+
+/// The environment and the files of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessEnv;
+
+impl EnvSource for ProcessEnv {
+    /// A value that is not UTF-8 counts as not set.
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &str) -> io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+}
+
+/// What every function that works off a queue is told.
+#[derive(Debug, Clone)]
+pub struct FunctionSettings {
+    /// What the engine is told. A handler of your own may change it before it makes its engine.
+    pub engine: Config,
+    /// Name of the ledger's table.
+    pub ledger_table: String,
+    /// URL of the source queue, where it is said.
+    pub queue_url: Option<String>,
+    /// URL of the dead-letter queue, where the dead are sent by us.
+    pub dead_letter_url: Option<String>,
+}
+
+impl FunctionSettings {
+    /// Reads what a function with a handler of its own is told: `WAYBILL_CONSUMER`,
+    /// `WAYBILL_LEDGER_TABLE`, `WAYBILL_LEDGER_TTL_DAYS`, `WAYBILL_DEAD_LETTER`,
+    /// `WAYBILL_DLQ_URL` and `WAYBILL_QUEUE_URL`. At most `concurrency` events are worked on at
+    /// once. No key is configured, and a conflict of keys is dead.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is missing, wrong, or at odds with the rest.
+    pub fn read(env: &impl EnvSource, concurrency: usize) -> Result<Self, ConfigErrors> {
+        Self::beside(env, concurrency, None, None)
+    }
+
+    /// Reads it beside what a routes file says.
+    fn beside(
+        env: &impl EnvSource,
+        concurrency: usize,
+        consumer: Option<Consumer>,
+        dead_letter: Option<DeadLetter>,
+    ) -> Result<Self, ConfigErrors> {
+        let ledger_table = said(env, "WAYBILL_LEDGER_TABLE").ok_or_else(|| {
+            ConfigErrors::one(
+                "WAYBILL_LEDGER_TABLE is not set: give the name of the ledger's DynamoDB table",
+            )
+        });
+        let queue_url = said(env, "WAYBILL_QUEUE_URL");
+        let names = all(ledger_table, namespace(env, consumer));
+        let dead = dead_letters(env, dead_letter, queue_url.as_deref());
+        let ((names, dead), time_to_live) = all(all(names, dead), time_to_live(env))?;
+        let ((ledger_table, consumer), (dead_letter, dead_letter_url)) = (names, dead);
+        let engine = Config {
+            consumer,
+            key: None,
+            dead_letter,
+            on_conflict: OnConflict::default(),
+            time_to_live,
+            redrive_limit: REDRIVE_LIMIT,
+            concurrency,
+        };
+        Ok(Self {
+            engine,
+            ledger_table,
+            queue_url,
+            dead_letter_url,
+        })
+    }
+}
+
+/// What a function that delivers along routes is told.
+#[derive(Debug, Clone)]
+pub struct RouteSettings {
+    /// What every function is told, with the file's `key` and `on_conflict` in its engine.
+    pub function: FunctionSettings,
+    /// The routes.
+    pub routes: RoutesFile,
+    /// Whether targets may be on this machine or in a private network: local runs only.
+    pub allow_private_targets: bool,
+}
+
+impl RouteSettings {
+    /// Reads what [`FunctionSettings::read`] reads, and `WAYBILL_ROUTES`,
+    /// `WAYBILL_ALLOW_PRIVATE_TARGETS` and the variables that the routes file names.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is missing, wrong, or at odds with the rest.
+    pub fn read(env: &impl EnvSource, concurrency: usize) -> Result<Self, ConfigErrors> {
+        let routes = routes(env);
+        let file = routes.as_ref().ok();
+        let consumer = file.and_then(|file| file.consumer.clone());
+        let dead_letter = file.and_then(|file| file.dead_letter);
+        let function = FunctionSettings::beside(env, concurrency, consumer, dead_letter);
+        let private = flag(env, "WAYBILL_ALLOW_PRIVATE_TARGETS");
+        let ((routes, mut function), allow_private_targets) = all(all(routes, function), private)?;
+        function.engine.key.clone_from(&routes.key);
+        function.engine.on_conflict = routes.on_conflict;
+        Ok(Self {
+            function,
+            routes,
+            allow_private_targets,
+        })
+    }
+
+    /// How long one try may take at most: the longest `timeout` of any route's target.
+    pub fn longest_try(&self) -> Duration {
+        let times = self.routes.routes.iter().map(|route| match &route.target {
+            TargetSpec::Http(http) => http.timeout,
+        });
+        times.max().unwrap_or_default()
+    }
+}
+
+/// What a function that polls its queue is told beside the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollSettings {
+    /// URL of the queue to poll.
+    pub queue_url: String,
+    /// For how long a received message is hidden, and hidden anew while it is worked on: 5 s to
+    /// 12 h.
+    pub visibility: Duration,
+}
+
+impl PollSettings {
+    /// Reads `WAYBILL_QUEUE_URL` and `WAYBILL_VISIBILITY_SECONDS`.
+    ///
+    /// # Errors
+    ///
+    /// Where the first is not set, or the second is not whole seconds in their bounds.
+    pub fn read(env: &impl EnvSource) -> Result<Self, ConfigErrors> {
+        let queue_url = said(env, "WAYBILL_QUEUE_URL").ok_or_else(|| {
+            ConfigErrors::one("WAYBILL_QUEUE_URL is not set: give the URL of the queue to poll")
+        });
+        let (queue_url, visibility) = all(queue_url, visibility(env))?;
+        Ok(Self {
+            queue_url,
+            visibility,
+        })
+    }
+}
+
+/// Everything that is wrong with the configuration; at least one fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<String>);
+
+impl ConfigErrors {
+    /// One fault, which says its remedy.
+    pub fn one(fault: impl Into<String>) -> Self {
+        Self(vec![fault.into()])
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+impl Error for ConfigErrors {}
+
+/// Both parts, or the faults of both.
+pub fn all<A, B>(
+    one: Result<A, ConfigErrors>,
+    other: Result<B, ConfigErrors>,
+) -> Result<(A, B), ConfigErrors> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(errors), Ok(_)) | (Ok(_), Err(errors)) => Err(errors),
+        (Err(mut errors), Err(more)) => {
+            errors.0.extend(more.0);
+            Err(errors)
+        }
+    }
+}
+
+/// The value of a variable; an empty one counts as not set.
+fn said(env: &impl EnvSource, name: &str) -> Option<String> {
+    env.var(name).filter(|value| !value.is_empty())
+}
+
+/// The routes: a file's path, or `inline:` and its text.
+fn routes(env: &impl EnvSource) -> Result<RoutesFile, ConfigErrors> {
+    let said_routes = said(env, "WAYBILL_ROUTES").ok_or_else(|| {
+        ConfigErrors::one(
+            "WAYBILL_ROUTES is not set: give the path of the routes file, or `inline:` and its \
+             text",
+        )
+    })?;
+    let (place, text) = match said_routes.strip_prefix("inline:") {
+        Some(text) => ("WAYBILL_ROUTES", text.to_owned()),
+        None => (
+            said_routes.as_str(),
+            env.file(&said_routes).map_err(|error| {
+                ConfigErrors::one(format!(
+                    "the routes file `{said_routes}` cannot be read ({error}): WAYBILL_ROUTES \
+                     names the file that the routes layer brings, /opt/routes.yaml in the template"
+                ))
+            })?,
+        ),
+    };
+    let file = RoutesFile::parse(&text, |name| said(env, name));
+    file.map_err(|error| ConfigErrors::one(format!("`{place}`: {error}")))
+}
+
+/// The ledger's namespace: the file's, or the environment's.
+fn namespace(env: &impl EnvSource, file: Option<Consumer>) -> Result<Consumer, ConfigErrors> {
+    if let Some(file) = file {
+        return Ok(file);
+    }
+    let name = said(env, "WAYBILL_CONSUMER").ok_or_else(|| {
+        ConfigErrors::one(
+            "WAYBILL_CONSUMER is not set: give the ledger's namespace, one name for all functions \
+             that share their claims (the template gives the stack's name)",
+        )
+    })?;
+    let what = "must have 1 to 128 bytes and no `#`";
+    Consumer::new(&name)
+        .ok_or_else(|| ConfigErrors::one(format!("WAYBILL_CONSUMER `{name}` {what}")))
+}
+
+/// How the dead reach their queue, and its URL where we send them.
+fn dead_letters(
+    env: &impl EnvSource,
+    file: Option<DeadLetter>,
+    queue_url: Option<&str>,
+) -> Result<(DeadLetter, Option<String>), ConfigErrors> {
+    let mode = dead_letter(env, file)?;
+    let is_fifo = queue_url.is_some_and(is_fifo);
+    let url = match mode {
+        DeadLetter::Redrive if is_fifo => return Err(ConfigErrors::one(FIFO_REDRIVE)),
+        DeadLetter::Redrive => return Ok((mode, None)),
+        DeadLetter::Send => said(env, "WAYBILL_DLQ_URL"),
+    };
+    let Some(url) = url else {
+        return Err(ConfigErrors::one(
+            "WAYBILL_DLQ_URL is not set: `dead_letter: send` needs the URL of the queue that dead \
+             messages are sent to",
+        ));
+    };
+    let agree = queue_url.is_none() || is_fifo == self::is_fifo(&url);
+    match (agree, is_fifo) {
+        (true, _) => Ok((mode, Some(url))),
+        (false, true) => Err(ConfigErrors::one(format!(
+            "WAYBILL_DLQ_URL `{url}` is no FIFO queue, and WAYBILL_QUEUE_URL is one: the \
+             dead-letter queue of a FIFO queue must be FIFO, so give one whose name ends in `.fifo`"
+        ))),
+        (false, false) => Err(ConfigErrors::one(format!(
+            "WAYBILL_DLQ_URL `{url}` is a FIFO queue, and WAYBILL_QUEUE_URL is none: the \
+             dead-letter queue of a standard queue must be standard, so give one"
+        ))),
+    }
+}
+
+/// How the dead reach their queue: the file's word, or the environment's, which must agree.
+fn dead_letter(env: &impl EnvSource, file: Option<DeadLetter>) -> Result<DeadLetter, ConfigErrors> {
+    let said = match said(env, "WAYBILL_DEAD_LETTER").as_deref() {
+        None => None,
+        Some("redrive") => Some(DeadLetter::Redrive),
+        Some("send") => Some(DeadLetter::Send),
+        Some(other) => {
+            return Err(ConfigErrors::one(format!(
+                "WAYBILL_DEAD_LETTER is `{other}`: say `redrive` or `send`"
+            )));
+        }
+    };
+    match (said, file) {
+        (Some(said), Some(file)) if said != file => Err(ConfigErrors::one(
+            "WAYBILL_DEAD_LETTER and the routes file's `dead_letter` differ: the first also decides \
+             what the function may do, so leave the second out or make it the same",
+        )),
+        (Some(mode), _) | (None, Some(mode)) => Ok(mode),
+        (None, None) => Ok(DeadLetter::default()),
+    }
+}
+
+/// Whether a URL names a FIFO queue: SQS lets no other queue's name end so.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
+fn is_fifo(url: &str) -> bool {
+    url.trim_end_matches('/').ends_with(".fifo")
+}
+
+/// How long a ledger row lives after its last write.
+fn time_to_live(env: &impl EnvSource) -> Result<Duration, ConfigErrors> {
+    let Some(days) = said(env, "WAYBILL_LEDGER_TTL_DAYS") else {
+        return Ok(TIME_TO_LIVE);
+    };
+    match days.parse::<u32>() {
+        Ok(days @ 1..=3650) => Ok(DAY * days),
+        Ok(_) | Err(_) => Err(ConfigErrors::one(format!(
+            "WAYBILL_LEDGER_TTL_DAYS is `{days}`: give whole days, 1 to 3650, at least the source \
+             queue's retention, the dead-letter queue's, and the time a redrive may take"
+        ))),
+    }
+}
+
+/// For how long a received message is hidden.
+fn visibility(env: &impl EnvSource) -> Result<Duration, ConfigErrors> {
+    let Some(seconds) = said(env, "WAYBILL_VISIBILITY_SECONDS") else {
+        return Ok(VISIBILITY);
+    };
+    let visibility = seconds.parse().map(Duration::from_secs);
+    match visibility {
+        Ok(visibility) if (VISIBILITY_MIN..=VISIBILITY_MAX).contains(&visibility) => Ok(visibility),
+        Ok(_) | Err(_) => Err(ConfigErrors::one(format!(
+            "WAYBILL_VISIBILITY_SECONDS is `{seconds}`: give whole seconds, 5 to 43200; it is kept \
+             up while work goes on, so that it need not be as long as the work"
+        ))),
+    }
+}
+
+/// `true` or `false`; false where nothing is said.
+fn flag(env: &impl EnvSource, name: &str) -> Result<bool, ConfigErrors> {
+    match said(env, name).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(ConfigErrors::one(format!(
+            "{name} is `{other}`: say `true` or `false`"
+        ))),
+    }
+}
+
+/// Why a FIFO queue is not served with `redrive`.
+const FIFO_REDRIVE: &str = "WAYBILL_QUEUE_URL names a FIFO queue, which `dead_letter: redrive` \
+     cannot serve: a dead message that is handed back until SQS moves it uses up the receives of \
+     those behind it; say `dead_letter: send` (WAYBILL_DEAD_LETTER, in the template \
+     DeadLetterMode) and give WAYBILL_DLQ_URL";
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Two retentions of fourteen days and a week for a redrive.
+const TIME_TO_LIVE: Duration = Duration::from_secs(35 * 24 * 60 * 60);
+
+/// How often an event may be redriven before it is a loop (F70).
+const REDRIVE_LIMIT: u32 = 5;
+
+/// For how long a received message is hidden where nothing is said: what a killed poller held
+/// comes back after it.
+const VISIBILITY: Duration = Duration::from_secs(30);
+
+/// The shortest visibility that can be kept up: a request that is late by one try must not end it.
+const VISIBILITY_MIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+use std::collections::HashMap;
+
+use super::*;
+
+const ROUTES: &str = "inline:{key: data.id, on_conflict: ack, routes: [
+    {name: crm, target: {http: {url: 'https://example.com/in', timeout: 4s}}},
+    {name: erp, target: {http: {url: 'https://example.com/in', timeout: 20s}}},
+    {name: bi, target: {http: {url: 'https://example.com/in', timeout: 7s}}}]}";
+
+const FIFO: &str = "https://sqs.eu-west-1.amazonaws.com/1/orders.fifo";
+
+const FIFO_DEAD: &str = "https://sqs.eu-west-1.amazonaws.com/1/dead.fifo";
+
+const DEAD: &str = "https://sqs.eu-west-1.amazonaws.com/1/dead";
+
+/// Variables that are set, and no file.
+struct Vars(HashMap<&'static str, String>);
+
+impl EnvSource for Vars {
+    fn var(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+
+    fn file(&self, _: &str) -> io::Result<String> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
+
+/// What suffices, with these changes.
+fn vars(changes: &[(&'static str, &str)]) -> Vars {
+    let mut vars = HashMap::from([
+        ("WAYBILL_LEDGER_TABLE", "ledger"),
+        ("WAYBILL_CONSUMER", "orders"),
+        ("WAYBILL_ROUTES", ROUTES),
+    ]);
+    vars.extend(changes.iter().copied());
+    Vars(vars.into_iter().map(|(k, v)| (k, v.to_owned())).collect())
+}
+
+fn read(changes: &[(&'static str, &str)]) -> Result<RouteSettings, String> {
+    RouteSettings::read(&vars(changes), 25).map_err(|errors| errors.to_string())
+}
+
+fn poll(changes: &[(&'static str, &str)]) -> Result<PollSettings, String> {
+    PollSettings::read(&vars(changes)).map_err(|errors| errors.to_string())
+}
+
+#[test]
+fn what_is_not_said_has_a_default() {
+    let settings = read(&[]).unwrap();
+    assert_eq!(settings.function.engine.dead_letter, DeadLetter::Redrive);
+    assert_eq!(settings.function.engine.time_to_live, TIME_TO_LIVE);
+    assert_eq!(settings.function.engine.concurrency, 25);
+    assert_eq!(settings.function.queue_url, None);
+    assert_eq!(settings.function.dead_letter_url, None);
+    assert!(!settings.allow_private_targets);
+}
+
+#[test]
+fn the_engine_is_told_what_the_file_says() {
+    let settings = read(&[]).unwrap();
+    assert!(settings.function.engine.key.is_some());
+    assert_eq!(settings.function.engine.on_conflict, OnConflict::Ack);
+    assert_eq!(settings.longest_try(), Duration::from_secs(20));
+}
+
+#[test]
+fn a_handler_of_your_own_needs_no_routes() {
+    let settings = FunctionSettings::read(&vars(&[("WAYBILL_ROUTES", "")]), 7).unwrap();
+    assert_eq!(settings.ledger_table, "ledger");
+    assert_eq!(settings.engine.consumer.as_str(), "orders");
+    assert_eq!(settings.engine.on_conflict, OnConflict::Dead);
+    assert!(settings.engine.key.is_none());
+    assert_eq!(settings.engine.concurrency, 7);
+}
+
+#[test]
+fn every_fault_is_told_at_once_with_its_remedy() {
+    let vars = vars(&[
+        ("WAYBILL_LEDGER_TABLE", ""),
+        ("WAYBILL_CONSUMER", "a#b"),
+        ("WAYBILL_ROUTES", "/nowhere.yaml"),
+        ("WAYBILL_DEAD_LETTER", "bin"),
+        ("WAYBILL_LEDGER_TTL_DAYS", "0"),
+        ("WAYBILL_ALLOW_PRIVATE_TARGETS", "yes"),
+        ("WAYBILL_VISIBILITY_SECONDS", "soon"),
+    ]);
+    let told = all(RouteSettings::read(&vars, 25), PollSettings::read(&vars));
+    let told = told.unwrap_err().to_string();
+    for part in [
+        "WAYBILL_LEDGER_TABLE is not set",
+        "`a#b` must have",
+        "`/nowhere.yaml` cannot be read",
+        "say `redrive` or `send`",
+        "whole days",
+        "say `true` or `false`",
+        "WAYBILL_QUEUE_URL is not set: give the URL",
+        "whole seconds, 5 to 43200",
+    ] {
+        assert_eq!(told.matches(part).count(), 1, "{part} in {told}");
+    }
+}
+
+#[test]
+fn a_bad_routes_file_names_itself() {
+    let error = read(&[("WAYBILL_ROUTES", "inline:routes: []")]).unwrap_err();
+    assert!(
+        error.starts_with("`WAYBILL_ROUTES`: routes file is refused: line 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn sending_the_dead_needs_their_queue() {
+    let error = read(&[("WAYBILL_DEAD_LETTER", "send")]).unwrap_err();
+    assert!(error.contains("WAYBILL_DLQ_URL is not set"), "{error}");
+    let settings = read(&[("WAYBILL_DEAD_LETTER", "send"), ("WAYBILL_DLQ_URL", DEAD)]).unwrap();
+    assert_eq!(settings.function.dead_letter_url.as_deref(), Some(DEAD));
+}
+
+#[test]
+fn environment_and_file_may_not_disagree_on_the_dead() {
+    let routes = ROUTES.replace("{key", "{dead_letter: send, key");
+    let error = read(&[
+        ("WAYBILL_ROUTES", &routes),
+        ("WAYBILL_DEAD_LETTER", "redrive"),
+    ]);
+    assert!(error.unwrap_err().contains("differ"));
+}
+
+#[test]
+fn a_fifo_queue_with_redrive_is_refused_with_its_remedy() {
+    let routes = ROUTES.replace("{key", "{dead_letter: redrive, key");
+    let said: [&[(&'static str, &str)]; 4] = [
+        &[("WAYBILL_QUEUE_URL", FIFO)],
+        &[
+            ("WAYBILL_QUEUE_URL", FIFO),
+            ("WAYBILL_DEAD_LETTER", "redrive"),
+            ("WAYBILL_DLQ_URL", FIFO_DEAD),
+        ],
+        &[("WAYBILL_QUEUE_URL", FIFO), ("WAYBILL_ROUTES", &routes)],
+        &[("WAYBILL_QUEUE_URL", "http://localhost/1/orders.fifo/")],
+    ];
+    for said in said {
+        let error = read(said).unwrap_err();
+        for part in ["FIFO queue", "`dead_letter: send`", "give WAYBILL_DLQ_URL"] {
+            assert!(error.contains(part), "no {part} in {error}");
+        }
+    }
+}
+
+#[test]
+fn the_dead_of_a_fifo_queue_go_to_a_fifo_queue() {
+    let to = |queue, dead| {
+        read(&[
+            ("WAYBILL_QUEUE_URL", queue),
+            ("WAYBILL_DEAD_LETTER", "send"),
+            ("WAYBILL_DLQ_URL", dead),
+        ])
+    };
+    let settings = to(FIFO, FIFO_DEAD).unwrap();
+    let url = settings.function.dead_letter_url;
+    assert_eq!(url.as_deref(), Some(FIFO_DEAD));
+    let error = to(FIFO, DEAD).unwrap_err();
+    assert!(error.contains("must be FIFO"), "{error}");
+    let error = to("https://sqs.eu-west-1.amazonaws.com/1/orders", FIFO_DEAD).unwrap_err();
+    assert!(error.contains("must be standard"), "{error}");
+    assert!(to("", FIFO_DEAD).is_ok(), "of an unknown queue");
+}
+
+#[test]
+fn a_poller_needs_its_queue_and_has_a_visibility() {
+    assert!(poll(&[]).unwrap_err().contains("WAYBILL_QUEUE_URL"));
+    let with = |seconds| {
+        poll(&[
+            ("WAYBILL_QUEUE_URL", FIFO),
+            ("WAYBILL_VISIBILITY_SECONDS", seconds),
+        ])
+    };
+    let expected = |seconds| PollSettings {
+        queue_url: FIFO.to_owned(),
+        visibility: Duration::from_secs(seconds),
+    };
+    assert_eq!(with(""), Ok(expected(30)));
+    assert_eq!(with("5"), Ok(expected(5)));
+    assert_eq!(with("43200"), Ok(expected(43_200)));
+    for wrong in [
+        "4",
+        "43201",
+        "0",
+        "-5",
+        "30s",
+        "7.5",
+        "99999999999999999999",
+    ] {
+        let error = with(wrong).unwrap_err();
+        assert!(error.contains(&format!("`{wrong}`")), "{error}");
+    }
+}
