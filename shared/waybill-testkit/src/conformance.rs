@@ -48,3 +48,6 @@ async fn run(cases: Vec<Case<'_>>, deviations: &[Deviation]) -> usize {
     assert!(wrong.is_empty(), "cases: {wrong:#?}");
     ran.len()
 }
+
+#[cfg(test)]
+mod tests;

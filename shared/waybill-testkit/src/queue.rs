@@ -77,6 +77,7 @@ enum QueueKind {
     Fifo,
 }
 
+/// A redrive policy.
 struct Redrive {
     max_receive_count: u32,
     dead_letters: FakeQueue,
@@ -206,9 +207,10 @@ impl FakeQueue {
     pub fn show_in(&self, message_id: &MessageId, wait: Duration) {
         let now = self.ambient.now();
         let mut state = self.state();
-        let found = state.messages.iter_mut();
-        let found = found.into_iter().find(|m| m.message_id == *message_id);
-        found.expect("the message stands in the queue").visible_at = now.after(wait);
+        let is_it = |message: &&mut Standing| message.message_id == *message_id;
+        let message = state.messages.iter_mut().find(is_it);
+        let message = message.expect("the message stands in the queue");
+        message.visible_at = now.after(wait);
         drop(state);
         self.changed.notify_waiters();
     }
@@ -222,10 +224,12 @@ impl FakeQueue {
         }
     }
 
+    /// What the queue remembers.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Its sort, as its name says.
     fn kind(&self) -> QueueKind {
         match self.arn.ends_with(".fifo") {
             true => QueueKind::Fifo,
@@ -233,6 +237,7 @@ impl FakeQueue {
         }
     }
 
+    /// Notes a request.
     fn asked(&self, ask: QueueAsk) {
         self.state().asked(self.ambient.now(), ask);
     }
@@ -276,11 +281,13 @@ impl FakeQueue {
         taken.into_iter().map(message).collect()
     }
 
+    /// Whether it was received as often as the redrive policy allows.
     fn is_spent(&self, message: &Standing) -> bool {
         let max = self.redrive.as_ref().map(|r| r.max_receive_count);
         max.is_some_and(|max| message.receive_count >= max)
     }
 
+    /// Puts what was received too often into the dead-letter queue.
     fn move_to_dead_letters(&self, spent: Vec<Standing>) {
         let Some(redrive) = self.redrive.as_ref().filter(|_| !spent.is_empty()) else {
             return;
@@ -308,6 +315,7 @@ impl FakeQueue {
         moved
     }
 
+    /// What a receive hands over.
     fn message(&self, message: &Standing, receipt_handle: ReceiptHandle) -> Message {
         Message {
             message_id: message.message_id.clone(),
@@ -322,6 +330,7 @@ impl FakeQueue {
         }
     }
 
+    /// Changes one visibility.
     fn change_one(&self, change: &VisibilityChange) -> Result<(), QueueError> {
         if change.visible_in > VISIBILITY_MAX {
             let message = "a message is hidden for at most twelve hours";
@@ -345,6 +354,7 @@ impl FakeQueue {
         }
     }
 
+    /// Deletes one message, or refuses its handle.
     fn delete_one(&self, handle: &ReceiptHandle) -> Result<(), QueueError> {
         let now = self.ambient.now();
         let mut state = self.state();

@@ -44,17 +44,24 @@ impl Standing {
 /// What a queue remembers. Messages stand in the order in which they were sent.
 #[derive(Default)]
 pub(super) struct State {
+    /// What was sent and not deleted.
     pub(super) messages: Vec<Standing>,
+    /// Every request, in order.
     pub(super) requests: Vec<QueueRequest>,
+    /// The last number given to a message or a receive.
     names: u64,
+    /// When a deduplication id was first sent, and the message it stands for.
     deduplications: BTreeMap<String, (Timestamp, MessageId)>,
+    /// Which group comes next.
     turns: Turns,
 }
 
 /// When each group last had its turn: groups that had none come first.
 #[derive(Default)]
 struct Turns {
+    /// How many turns there were.
     latest: u64,
+    /// The last turn of each group.
     of: BTreeMap<String, u64>,
 }
 
@@ -145,12 +152,14 @@ impl State {
         (1..=self.names).contains(&number)
     }
 
+    /// An id that no other message has.
     fn next_message_id(&mut self, queue: &str) -> MessageId {
         self.names += 1;
         let id = format!("{queue}-{:08}", self.names);
         MessageId::new(id).expect("the id ends in eight digits")
     }
 
+    /// A handle that no other receive has.
     fn next_handle(&mut self, message_id: &MessageId) -> ReceiptHandle {
         self.names += 1;
         ReceiptHandle(format!("{message_id}@{}", self.names))
@@ -158,11 +167,13 @@ impl State {
 }
 
 impl Turns {
+    /// When a group last had its turn; zero where it had none.
     fn last(&self, group: Option<&str>) -> u64 {
         let turn = group.and_then(|group| self.of.get(group));
         turn.copied().unwrap_or_default()
     }
 
+    /// Notes that a group has its turn.
     fn had(&mut self, group: &str) {
         self.latest += 1;
         self.of.insert(group.to_owned(), self.latest);
