@@ -105,6 +105,8 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
         DeferCause::Copy,
         DeferCause::Panicked,
         DeferCause::DeadLetterUnavailable,
+        DeferCause::GroupBlocked,
+        DeferCause::LeaseLost,
     ];
     for cause in all {
         // A new cause must be explained too: this stops compiling when there is one.
@@ -117,7 +119,9 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
             | DeferCause::Fenced
             | DeferCause::Copy
             | DeferCause::Panicked
-            | DeferCause::DeadLetterUnavailable => {}
+            | DeferCause::DeadLetterUnavailable
+            | DeferCause::GroupBlocked
+            | DeferCause::LeaseLost => {}
         }
     }
     let words: Vec<_> = all.iter().map(|cause| cause.word()).collect();

@@ -321,6 +321,3 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-#[cfg(test)]
-mod tests;

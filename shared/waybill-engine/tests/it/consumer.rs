@@ -118,7 +118,10 @@ async fn an_empty_batch_has_an_empty_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_record_without_an_id_fails_the_invocation_f12() {
     let error = handle(&[record("m-1", &json!("ok")), record("", &json!("ok"))]).await;
-    assert!(matches!(error, Err(Refused::Payload(PayloadError::NoId(1)))));
+    assert!(matches!(
+        error,
+        Err(Refused::Payload(PayloadError::NoId(1)))
+    ));
 }
 
 #[tokio::test(start_paused = true)]

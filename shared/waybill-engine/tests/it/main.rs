@@ -10,7 +10,9 @@
 mod consumer;
 mod dead;
 mod delivery;
+mod fifo;
 mod leases;
+mod polling;
 mod scene;
 mod simulation;
 mod store_trouble;

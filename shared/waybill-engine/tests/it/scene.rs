@@ -18,6 +18,7 @@ use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
 use waybill_engine::engine::{Config, Engine, Source};
 use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
+use waybill_engine::poller::{Poller, PollerConfig, Report};
 use waybill_engine::ports::{Ambient, Outgoing, Queue};
 use waybill_testkit::{FakeLedger, FakeQueue, Faulty, TestAmbient, fixtures};
 
@@ -26,6 +27,12 @@ pub(crate) const VISIBILITY: Duration = Duration::from_secs(360);
 
 /// How long an invocation may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a poller holds a message at a time.
+pub(crate) const HELD: Duration = Duration::from_secs(30);
+
+/// Longer than any poll of a test needs.
+pub(crate) const LONG: Duration = Duration::from_secs(900);
 
 /// Receives before the redrive policy moves a message.
 const MAX_RECEIVE_COUNT: u32 = 25;
@@ -182,6 +189,25 @@ impl Scene {
         self
     }
 
+    /// The same with FIFO queues, whose dead we send ourselves.
+    pub(crate) fn fifo(mut self) -> Self {
+        let dead_letters = FakeQueue::new("dead.fifo", self.ambient.clone());
+        let queue = FakeQueue::new("orders.fifo", self.ambient.clone())
+            .with_redrive(100, dead_letters.clone());
+        self.queue = Faulty::new(queue);
+        self.dead_letters = Faulty::new(dead_letters);
+        self.sending_the_dead()
+    }
+
+    /// Sends an event to a group of a FIFO queue; its key is its data.
+    pub(crate) fn send_in(&self, group: &str, key: &str) -> MessageId {
+        self.queue.inner().put(Outgoing {
+            group_id: Some(group.to_owned()),
+            deduplication_id: Some(key.to_owned()),
+            ..outgoing(key, key)
+        })
+    }
+
     /// Sends an event of this key whose data is the key too.
     pub(crate) fn send(&self, key: &str) -> MessageId {
         self.send_with_data(key, key)
@@ -189,16 +215,7 @@ impl Scene {
 
     /// Sends an event of this key with other data.
     pub(crate) fn send_with_data(&self, key: &str, data: &str) -> MessageId {
-        let value = AttributeValue::Text(key.to_owned());
-        let attribute = MessageAttribute {
-            data_type: "String".to_owned(),
-            value,
-        };
-        self.queue.inner().put(Outgoing {
-            body: data.to_owned(),
-            attributes: [("waybill-key".to_owned(), attribute)].into(),
-            ..Outgoing::default()
-        })
+        self.queue.inner().put(outgoing(key, data))
     }
 
     /// Scripts the next answer to a try of an event at a route.
@@ -225,6 +242,37 @@ impl Scene {
             engine,
             source: Source::new(self.queue.clone(), dead_letters),
         }
+    }
+
+    /// A poller as a new process has it. It holds messages for [`HELD`].
+    pub(crate) fn poller(
+        &self,
+    ) -> Poller<Script, Faulty<FakeLedger>, Arc<TestAmbient>, Faulty<FakeQueue>> {
+        let (queue, dead_letters) = (self.queue.clone(), self.dead_letters.clone());
+        let config = PollerConfig {
+            queue_url: self.queue.inner().arn().to_owned(),
+            visibility: HELD,
+            reserve: Duration::from_secs(10),
+        };
+        let engine = self.process().engine;
+        Poller::new(engine, self.ambient.clone(), config, move |_| {
+            Source::new(queue.clone(), Some(dead_letters.clone()))
+        })
+    }
+
+    /// One poll of this long in a new process; the report.
+    pub(crate) async fn poll(&self, lasts: Duration, payload: &str) -> Report {
+        let deadline = self.ambient.now().after(lasts);
+        let report = self.poller().handle(payload, deadline).await.unwrap();
+        assert!(self.ambient.now() <= deadline, "the deadline passed");
+        report
+    }
+
+    /// Polls in a new process until the queue has nothing to give.
+    pub(crate) async fn poll_until_empty(&self) -> Report {
+        let report = self.poll(LONG, r#"{"stop_when_empty": true}"#).await;
+        assert_eq!(report.stopped, "empty");
+        report
     }
 
     /// One batch in a new process.
@@ -285,6 +333,20 @@ impl Scene {
         let standing = self.queue.inner().messages();
         assert_eq!(standing.len(), 1, "one message");
         standing[0].visible_at.since(self.ambient.now())
+    }
+}
+
+/// A message of this key with data.
+fn outgoing(key: &str, data: &str) -> Outgoing {
+    let value = AttributeValue::Text(key.to_owned());
+    let attribute = MessageAttribute {
+        data_type: "String".to_owned(),
+        value,
+    };
+    Outgoing {
+        body: data.to_owned(),
+        attributes: [("waybill-key".to_owned(), attribute)].into(),
+        ..Outgoing::default()
     }
 }
 
