@@ -10,7 +10,6 @@ use serde_json::value::RawValue;
 use waybill_aws::assemble::{AwsConsumer, router};
 use waybill_aws::connect::connect;
 use waybill_core::time::Timestamp;
-use waybill_engine::consumer;
 use waybill_engine::env::{ProcessEnv, RouteSettings};
 use waybill_engine::router::Router;
 use waybill_engine::telemetry;
@@ -20,7 +19,7 @@ const CONCURRENCY: usize = 25;
 
 /// Why an invocation failed as a whole. The runtime logs its debug form, as an error of one line,
 /// and answers Lambda with its diagnostic.
-struct Refused(consumer::Refused);
+struct Refused(String);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -37,7 +36,7 @@ async fn main() -> ExitCode {
         async move {
             let deadline = Timestamp::from_millis(event.context.deadline);
             let response = Box::pin(consumer.handle(event.payload.get(), deadline)).await;
-            response.map_err(Refused)
+            response.map_err(|error| Refused(error.to_string()))
         }
     });
     match lambda_runtime::run_concurrent(serve).await {
@@ -71,7 +70,7 @@ impl From<Refused> for Diagnostic {
     fn from(refused: Refused) -> Self {
         Self {
             error_type: "InvocationRefused".to_owned(),
-            error_message: refused.0.to_string(),
+            error_message: refused.0,
         }
     }
 }

@@ -12,7 +12,6 @@ use waybill_aws::assemble::{AwsPoller, router};
 use waybill_aws::connect::connect;
 use waybill_core::time::Timestamp;
 use waybill_engine::env::{PollSettings, ProcessEnv, RouteSettings, all};
-use waybill_engine::poller::PollRefused;
 use waybill_engine::router::Router;
 use waybill_engine::telemetry;
 
@@ -21,7 +20,7 @@ const CONCURRENCY: usize = 100;
 
 /// Why an invocation received nothing. The runtime logs its debug form, as an error of one line,
 /// and answers Lambda with its diagnostic.
-struct Refused(PollRefused);
+struct Refused(String);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -38,7 +37,7 @@ async fn main() -> ExitCode {
         async move {
             let deadline = Timestamp::from_millis(event.context.deadline);
             let report = Box::pin(poller.handle(event.payload.get(), deadline)).await;
-            report.map_err(Refused)
+            report.map_err(|error| Refused(error.to_string()))
         }
     });
     match lambda_runtime::run_concurrent(serve).await {
@@ -74,7 +73,7 @@ impl From<Refused> for Diagnostic {
     fn from(refused: Refused) -> Self {
         Self {
             error_type: "InvocationRefused".to_owned(),
-            error_message: refused.0.to_string(),
+            error_message: refused.0,
         }
     }
 }

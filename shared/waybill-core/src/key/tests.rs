@@ -58,7 +58,7 @@ fn keys_are_what_they_were() {
         ),
         (
             r#"{"id":7,"queue":"q","dispatch_date":"d","payload":{}}"#,
-            "plain:q\07",
+            "plain:q\x007",
         ),
         (r#"{"id":"1"}"#, "sqs:m-1"),
         ("text", "sqs:m-1"),
@@ -257,7 +257,7 @@ fn a_whole_number_is_an_id_by_its_digits() {
         key(&body, None).unwrap()
     };
     assert_eq!(plain("7"), plain(r#""7""#), "one id, as it is one `ce-id`");
-    assert_eq!(plain("0"), "plain:q\00");
+    assert_eq!(plain("0"), "plain:q\x000");
     let [exact, next] = ["9007199254740993", "9007199254740992"];
     assert_ne!(plain(exact), plain(next), "no float between");
     let long = "184467440737095516170000000000000000001";
@@ -273,6 +273,6 @@ fn an_s3_notification_is_known_by_its_message_unless_a_key_is_configured() {
         "s3":{"bucket":{"name":"b"},"object":{"key":"k","sequencer":"0055AE"}}}]}"#;
     assert_eq!(key(body, None).unwrap(), "sqs:m-1");
     let configured = "[source, subject, data.Records[0].s3.object.sequencer]";
-    let expected = "key:aws:s3.r.b\0k\00055AE";
+    let expected = "key:aws:s3.r.b\0k\x000055AE";
     assert_eq!(key(body, Some(configured)).unwrap(), expected);
 }
