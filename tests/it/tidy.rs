@@ -50,7 +50,7 @@ pub(crate) fn product_sources() -> impl Iterator<Item = (String, String)> {
 }
 
 /// Words that begin so and go on in capitals, digits and underscores.
-fn words(text: &str, beginning: &str) -> BTreeSet<String> {
+pub(crate) fn words(text: &str, beginning: &str) -> BTreeSet<String> {
     let part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let words = text.split(|c| !part(c));
     words
@@ -202,7 +202,11 @@ fn aws_clients_are_named_by_the_adapters_and_by_tests_only() {
 
 #[test]
 fn every_variable_that_is_read_is_documented_and_set() {
-    let readme = words(&yaml::text("functions/consumer/README.md"), "WAYBILL_");
+    let pages = files("README.md").into_iter();
+    let readme: BTreeSet<_> = pages
+        .filter(|(path, _)| path.starts_with("functions/"))
+        .flat_map(|(_, text)| words(&text, "WAYBILL_"))
+        .collect();
     let template = words(&yaml::text("template.yaml"), "WAYBILL_");
     for (path, text) in product_sources() {
         let read = text
@@ -217,32 +221,6 @@ fn every_variable_that_is_read_is_documented_and_set() {
             );
         }
     }
-}
-
-#[test]
-fn the_function_readme_and_the_template_name_the_same_variables() {
-    let readme = words(&yaml::text("functions/consumer/README.md"), "WAYBILL_");
-    let template = words(&yaml::text("template.yaml"), "WAYBILL_");
-    assert_eq!(readme, template);
-}
-
-#[test]
-fn the_function_readme_names_every_action_of_its_role() {
-    let readme = yaml::text("functions/consumer/README.md");
-    let template = yaml::text("template.yaml");
-    let (_, role) = template.split_once("  ConsumerRole:\n").unwrap();
-    let (role, _) = role.split_once("\nOutputs:").unwrap();
-    let actions = role.split([' ', ',', '[', ']', '\n']).filter(|word| {
-        ["dynamodb:", "sqs:", "logs:"]
-            .iter()
-            .any(|s| word.starts_with(s))
-    });
-    let mut count = 0;
-    for action in actions {
-        assert!(readme.contains(&format!("`{action}`")), "{action}");
-        count += 1;
-    }
-    assert!(count > 5);
 }
 
 #[test]
