@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::chosen::{Template, number};
 use super::sample_policies;
+use crate::yaml;
 
 /// What a FIFO queue says and a standard one must not: SQS refuses it there.
 const OF_FIFO: [&str; 4] = [
@@ -101,6 +102,14 @@ fn the_advised_receives_outlast_the_waits_of_a_group_for_every_sample_route() {
     }
     let most = number(&Template::new().text["Parameters"]["MaxReceiveCount"]["MaxValue"]);
     assert!(advised() <= most);
+}
+
+#[test]
+fn the_receives_are_the_same_wherever_they_are_advised() {
+    let advice = format!("MaxReceiveCount={}", advised());
+    for path in ["README.md", "samconfig.toml"] {
+        assert!(yaml::text(path).contains(&advice), "{path}");
+    }
 }
 
 #[test]
