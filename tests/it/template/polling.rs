@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::chosen::{Template, number, references};
 use super::set;
+use crate::tidy::{REQUESTS, product_sources};
 
 /// Between two ticks: `rate(1 minute)`.
 const TICK_SECONDS: u64 = 60;
@@ -173,6 +174,24 @@ fn the_scheduler_may_invoke_the_poller_and_nothing_else() {
         trusted("PollerTickRole"),
         (json!("scheduler.amazonaws.com"), own)
     );
+}
+
+#[test]
+fn every_grant_of_the_poller_is_for_a_request_that_the_adapters_make() {
+    let sources: Vec<_> = product_sources()
+        .filter(|(path, _)| path.starts_with("shared/waybill-aws/"))
+        .collect();
+    let role = polling().with("DeadLetterMode", "send").role("PollerRole");
+    for action in role.into_values().flatten() {
+        // Lambda itself writes the log in the role's name.
+        if action.starts_with("logs:") {
+            continue;
+        }
+        let requests = REQUESTS.iter().filter(|(_, allowed)| *allowed == action);
+        let mut requests = requests.map(|(request, _)| request);
+        let made = requests.any(|request| sources.iter().any(|(_, text)| text.contains(request)));
+        assert!(made, "{action}");
+    }
 }
 
 #[test]
