@@ -23,7 +23,10 @@ const REDRIVE_WINDOW_DAYS: u64 = 7;
 const DAY_SECONDS: u64 = 86_400;
 
 /// The functions that are deployed, with the folder of each.
-const FUNCTIONS: [(&str, &str); 1] = [("ConsumerFunction", "functions/consumer")];
+const FUNCTIONS: [(&str, &str); 2] = [
+    ("ConsumerFunction", "functions/consumer"),
+    ("PollerFunction", "functions/poller"),
+];
 
 fn set(words: &[&str]) -> BTreeSet<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -408,6 +411,13 @@ fn each_function_is_built_from_its_package_for_the_bare_runtime() {
         let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str();
         assert!(manifest.contains(&format!("name = \"{}\"\n", binary.unwrap())));
     }
+}
+
+#[test]
+fn every_function_is_among_them() {
+    let template = Template::new().with("Mode", "both");
+    let made = template.of_type("AWS::Serverless::Function");
+    assert_eq!(made, FUNCTIONS.map(|(name, _)| name));
 }
 
 #[test]
