@@ -8,15 +8,25 @@ use serde_json::{Value, json};
 use waybill_core::limit::SQS_BATCH_MAX;
 use waybill_core::retry::RetryPolicy;
 
+use crate::tidy::words;
 use crate::yaml;
 use chosen::{Template, number};
 
 mod chosen;
+mod deployed;
+mod fifo;
+mod polling;
 
 /// How long a redriven message may still be on its way after the dead-letter queue let it go.
 const REDRIVE_WINDOW_DAYS: u64 = 7;
 
 const DAY_SECONDS: u64 = 86_400;
+
+/// The functions that are deployed, with the folder of each.
+const FUNCTIONS: [(&str, &str); 2] = [
+    ("ConsumerFunction", "functions/consumer"),
+    ("PollerFunction", "functions/poller"),
+];
 
 fn set(words: &[&str]) -> BTreeSet<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -158,10 +168,12 @@ fn the_dead_letter_queue_keeps_fourteen_days_and_longer_than_any_source_f68() {
 fn a_ledger_row_outlives_both_retentions_and_the_redrive_window_f37() {
     for (days, template) in Template::each("SourceRetentionDays") {
         let dead = number(&template.property("DeadLetterQueue", "MessageRetentionPeriod"));
-        let variables = &template.property("ConsumerFunction", "Environment")["Variables"];
-        let ttl = number(&variables["WAYBILL_LEDGER_TTL_DAYS"]);
         let longest = number(&json!(days)) + dead / DAY_SECONDS + REDRIVE_WINDOW_DAYS;
-        assert_eq!(ttl, longest, "for a source retention of {days} days");
+        let template = template.with("Mode", "both");
+        for function in template.of_type("AWS::Serverless::Function") {
+            let ttl = number(&template.variables(&function)["WAYBILL_LEDGER_TTL_DAYS"]);
+            assert_eq!(ttl, longest, "{function}, source retention of {days} days");
+        }
     }
 }
 
@@ -224,14 +236,6 @@ fn every_queue_refuses_what_does_not_come_over_tls() {
 }
 
 #[test]
-fn the_queues_are_standard_ones() {
-    let template = Template::new();
-    for queue in template.of_type("AWS::SQS::Queue") {
-        assert!(template.property(&queue, "FifoQueue").is_null());
-    }
-}
-
-#[test]
 fn the_ledger_is_one_table_by_hashed_key_without_an_index_f44() {
     let template = Template::new();
     let pk = json!([{ "AttributeName": "pk", "KeyType": "HASH" }]);
@@ -290,8 +294,8 @@ fn the_ledger_is_protected_from_deletion_unless_the_parameter_says_otherwise() {
     assert_eq!(protected(off), false);
 }
 
-#[test]
-fn the_role_may_do_what_the_code_does_and_no_more() {
+/// What both functions may do, in `redrive` mode, with the log group of each.
+fn granted(log_group: &str) -> BTreeMap<String, BTreeSet<String>> {
     let ledger = set(&[
         "dynamodb:PartiQLInsert",
         "dynamodb:PartiQLUpdate",
@@ -304,48 +308,69 @@ fn the_role_may_do_what_the_code_does_and_no_more() {
         "sqs:ChangeMessageVisibility",
     ]);
     let log = set(&["logs:CreateLogStream", "logs:PutLogEvents"]);
-    let expected = BTreeMap::from([
+    BTreeMap::from([
         ("LedgerTable.Arn".to_owned(), ledger),
         ("SourceQueue.Arn".to_owned(), source),
-        ("ConsumerLogGroup.Arn".to_owned(), log),
-    ]);
-    assert_eq!(Template::new().role(), expected);
+        (format!("{log_group}.Arn"), log),
+    ])
 }
 
 #[test]
-fn the_role_may_send_to_the_dead_letter_queue_in_send_mode_only() {
-    let mut role = Template::new().with("DeadLetterMode", "send").role();
-    let sends = role.remove("DeadLetterQueue.Arn");
-    assert_eq!(sends, Some(set(&["sqs:SendMessage"])));
-    assert_eq!(role, Template::new().role());
-}
-
-#[test]
-fn no_role_can_send_a_message_back_to_its_own_queue_f28() {
-    for (_, template) in Template::each("DeadLetterMode") {
-        let source = &template.role()["SourceQueue.Arn"];
-        assert!(!source.iter().any(|action| action.contains("Send")));
+fn each_function_may_do_what_its_code_does_and_no_more() {
+    let template = Template::new().with("Mode", "both");
+    for name in ["Consumer", "Poller"] {
+        let role = template.role(&format!("{name}Role"));
+        assert_eq!(role, granted(&format!("{name}LogGroup")), "{name}");
     }
 }
 
 #[test]
-fn the_function_has_that_role_and_no_other_policy() {
-    let template = Template::new();
-    // Without a role of its own SAM attaches one that may receive from every queue.
-    let role = json!({ "Fn::GetAtt": "ConsumerRole.Arn" });
-    assert_eq!(template.property("ConsumerFunction", "Role"), role);
-    assert!(template.property("ConsumerFunction", "Policies").is_null());
-    assert!(
-        template
-            .property("ConsumerRole", "ManagedPolicyArns")
-            .is_null()
-    );
+fn a_function_may_send_to_the_dead_letter_queue_in_send_mode_only() {
+    let template = || Template::new().with("Mode", "both");
+    for role in ["ConsumerRole", "PollerRole"] {
+        let mut sending = template().with("DeadLetterMode", "send").role(role);
+        let sends = sending.remove("DeadLetterQueue.Arn");
+        assert_eq!(sends, Some(set(&["sqs:SendMessage"])));
+        assert_eq!(sending, template().role(role));
+    }
+}
+
+#[test]
+fn no_role_can_send_a_message_back_to_its_own_queue_f28() {
+    for (kind, template) in Template::every_kind() {
+        for role in template.of_type("AWS::IAM::Role") {
+            for (resource, actions) in template.role(&role) {
+                let sends = actions.iter().any(|action| action.contains("Send"));
+                assert!(
+                    !sends || resource == "DeadLetterQueue.Arn",
+                    "{kind}: {role}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn each_function_has_a_role_of_its_own_and_no_other_policy() {
+    let template = Template::new().with("Mode", "both");
+    for name in ["Consumer", "Poller"] {
+        let function = format!("{name}Function");
+        // Without a role of its own SAM attaches one that may receive from every queue.
+        let role = json!({ "Fn::GetAtt": format!("{name}Role.Arn") });
+        assert_eq!(template.property(&function, "Role"), role);
+        assert!(template.property(&function, "Policies").is_null());
+        let log_group = json!({ "LogGroup": { "Ref": format!("{name}LogGroup") } });
+        assert_eq!(template.property(&function, "LoggingConfig"), log_group);
+    }
+    for role in template.of_type("AWS::IAM::Role") {
+        assert!(template.property(&role, "ManagedPolicyArns").is_null());
+    }
 }
 
 #[test]
 fn the_function_is_told_where_everything_is() {
     let template = Template::new();
-    let told = &template.property("ConsumerFunction", "Environment")["Variables"];
+    let told = template.variables("ConsumerFunction");
     let expected = json!({
         "WAYBILL_CONSUMER": { "Ref": "AWS::StackName" },
         "WAYBILL_ROUTES": "/opt/routes.yaml",
@@ -357,7 +382,7 @@ fn the_function_is_told_where_everything_is() {
         "WAYBILL_ALLOW_PRIVATE_TARGETS": "false",
         "RUST_LOG": "info",
     });
-    assert_eq!(*told, expected);
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -374,24 +399,67 @@ fn the_routes_file_comes_by_a_layer_so_that_changing_it_needs_no_build() {
 }
 
 #[test]
-fn the_function_is_built_from_its_package_for_the_bare_runtime() {
+fn each_function_is_built_from_its_package_for_the_bare_runtime() {
     let template = Template::new();
-    let function = &template.text["Resources"]["ConsumerFunction"];
-    assert_eq!(function["Metadata"]["BuildMethod"], "rust-cargolambda");
-    assert_eq!(function["Properties"]["Handler"], "bootstrap");
-    assert_eq!(function["Properties"]["Runtime"], "provided.al2023");
-    let folder = function["Properties"]["CodeUri"].as_str().unwrap();
-    let manifest = yaml::text(&format!("{folder}/Cargo.toml"));
-    let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str();
-    assert!(manifest.contains(&format!("name = \"{}\"\n", binary.unwrap())));
+    for (name, folder) in FUNCTIONS {
+        let function = &template.text["Resources"][name];
+        assert_eq!(function["Metadata"]["BuildMethod"], "rust-cargolambda");
+        assert_eq!(function["Properties"]["Handler"], "bootstrap");
+        assert_eq!(function["Properties"]["Runtime"], "provided.al2023");
+        assert_eq!(function["Properties"]["CodeUri"], folder);
+        let manifest = yaml::text(&format!("{folder}/Cargo.toml"));
+        let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str();
+        assert!(manifest.contains(&format!("name = \"{}\"\n", binary.unwrap())));
+    }
 }
 
 #[test]
-fn the_function_runs_on_arm_unless_told_otherwise() {
-    let on = |template: Template| template.property("ConsumerFunction", "Architectures");
-    assert_eq!(on(Template::new()), json!(["arm64"]));
-    let local = Template::new().with("Architecture", "x86_64");
-    assert_eq!(on(local), json!(["x86_64"]));
+fn every_function_is_among_them() {
+    let template = Template::new().with("Mode", "both");
+    let made = template.of_type("AWS::Serverless::Function");
+    assert_eq!(made, FUNCTIONS.map(|(name, _)| name));
+}
+
+#[test]
+fn the_readme_of_each_function_names_the_variables_it_is_told() {
+    let template = Template::new().with("Mode", "both");
+    for (name, folder) in FUNCTIONS {
+        let readme = words(&yaml::text(&format!("{folder}/README.md")), "WAYBILL_");
+        let told = template.variables(name);
+        let told = told.as_object().unwrap().keys();
+        let told = told.filter(|variable| variable.starts_with("WAYBILL_"));
+        assert_eq!(readme, told.cloned().collect(), "{folder}");
+    }
+}
+
+#[test]
+fn the_readme_of_each_function_names_every_action_of_its_role() {
+    let template = Template::new().with("Mode", "both");
+    let template = template.with("DeadLetterMode", "send");
+    for (name, folder) in FUNCTIONS {
+        let readme = yaml::text(&format!("{folder}/README.md"));
+        let role = template.role(&name.replace("Function", "Role"));
+        assert_eq!(role.len(), 4);
+        for action in role.into_values().flatten() {
+            assert!(
+                readme.contains(&format!("`{action}`")),
+                "{folder}: {action}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_function_runs_on_arm_unless_told_otherwise() {
+    let template = || Template::new().with("Mode", "both");
+    for function in template().of_type("AWS::Serverless::Function") {
+        let on = |template: Template| template.property(&function, "Architectures");
+        assert_eq!(on(template()), json!(["arm64"]));
+        assert_eq!(
+            on(template().with("Architecture", "x86_64")),
+            json!(["x86_64"])
+        );
+    }
 }
 
 #[test]
@@ -409,18 +477,22 @@ fn a_panic_unwinds_in_the_release_profile_f15() {
 }
 
 #[test]
-fn the_outputs_name_what_others_need() {
-    let template = Template::new();
-    let outputs = template.text["Outputs"].as_object().unwrap();
-    let names: BTreeSet<_> = outputs.keys().cloned().collect();
-    let expected = set(&[
+fn the_outputs_name_what_others_need_and_there_is() {
+    let always = [
         "SourceQueueUrl",
         "SourceQueueArn",
         "DeadLetterQueueUrl",
         "LedgerTableName",
-        "ConsumerFunctionName",
-    ]);
-    assert_eq!(names, expected);
+    ];
+    for (mode, functions) in [
+        ("trigger", &["ConsumerFunctionName"][..]),
+        ("poll", &["PollerFunctionName"][..]),
+        ("both", &["ConsumerFunctionName", "PollerFunctionName"][..]),
+    ] {
+        let outputs = Template::new().with("Mode", mode).made("Outputs");
+        let expected: Vec<_> = always.iter().chain(functions).copied().collect();
+        assert_eq!(outputs, set(&expected), "{mode}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
@@ -87,6 +88,28 @@ impl Api {
         parse(path, &text(service, path, request).await?)
     }
 
+    /// Invokes a function of Lambda's and waits at most so long; answers its payload, and how it
+    /// failed where it did.
+    pub(crate) async fn invoke(
+        &self,
+        function: &str,
+        payload: &Value,
+        limit: Duration,
+    ) -> Result<(Value, Option<String>), LocalError> {
+        let call = format!(
+            "/2015-03-31/functions/{}/invocations",
+            percent_encode(function)
+        );
+        let request = self
+            .request("lambda", Method::POST, &call)
+            .timeout(limit)
+            .body(payload.to_string());
+        let (headers, body) = answer("lambda", &call, request).await?;
+        let failed = headers.get("x-amz-function-error");
+        let failed = failed.map(|word| String::from_utf8_lossy(word.as_bytes()).into_owned());
+        Ok((parse(&call, &body)?, failed))
+    }
+
     /// Puts bytes at a path of S3's: a bucket, or a bucket and a key.
     pub(crate) async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), LocalError> {
         let request = self.request("s3", Method::PUT, path).body(bytes);
@@ -123,14 +146,23 @@ impl Api {
     }
 }
 
-/// Sends a request and reads its whole answer; anything but 2xx is an error with the answer in it.
+/// Sends a request and reads the whole text of its answer.
 async fn text(service: &str, call: &str, request: RequestBuilder) -> Result<String, LocalError> {
+    answer(service, call, request).await.map(|(_, body)| body)
+}
+
+/// Sends a request and reads its whole answer; anything but 2xx is an error with the answer in it.
+async fn answer(
+    service: &str,
+    call: &str,
+    request: RequestBuilder,
+) -> Result<(HeaderMap, String), LocalError> {
     let failed = |error| LocalError::because(format!("{service} {call}: no answer"), error);
     let response: Response = request.send().await.map_err(failed)?;
-    let status = response.status();
+    let (status, headers) = (response.status(), response.headers().clone());
     let body = response.text().await.map_err(failed)?;
     if status.is_success() {
-        return Ok(body);
+        return Ok((headers, body));
     }
     let said = element(&body, "Message").unwrap_or(body);
     Err(LocalError::failed(format!(

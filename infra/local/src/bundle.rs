@@ -3,10 +3,12 @@
 //! It is deployed as it would be on AWS, through CloudFormation from `template.yaml`, in which only
 //! the places of code and layers are rewritten.
 
+mod invocation;
 mod ledger;
+mod options;
 mod queue;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,8 +17,10 @@ use aws_sdk_dynamodb::types::{TimeToLiveSpecification, TimeToLiveStatus};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+pub use invocation::Invocation;
 pub use ledger::{LedgerRow, LedgerTable};
-pub use queue::{Queue, QueueDepth};
+pub use options::{DeployOptions, Mode, QueueType};
+pub use queue::{GroupedMessage, Queue, QueueDepth};
 
 use crate::api::{Api, element, elements, percent_encode, unescape};
 use crate::error::LocalError;
@@ -26,14 +30,6 @@ use crate::workspace::Workspace;
 
 /// How long the stack may take to come or to go.
 const STACK_LIMIT: Duration = Duration::from_secs(300);
-
-/// What is deployed, and how.
-#[derive(Debug, Clone)]
-pub struct DeployOptions {
-    stack: String,
-    template: Option<PathBuf>,
-    parameters: BTreeMap<String, String>,
-}
 
 /// A deployed bundle.
 #[derive(Debug)]
@@ -46,45 +42,6 @@ pub struct Bundle {
     source: Queue,
     dead_letters: Queue,
     ledger: LedgerTable,
-}
-
-impl DeployOptions {
-    /// The project's template as a stack of that name (letters, digits and `-`), for this
-    /// machine's processor, with targets on the loopback allowed and a table that can be deleted.
-    pub fn new(stack: impl Into<String>) -> Self {
-        let architecture = match std::env::consts::ARCH {
-            "aarch64" => "arm64",
-            other => other,
-        };
-        Self {
-            stack: stack.into(),
-            template: None,
-            parameters: BTreeMap::new(),
-        }
-        .parameter("Architecture", architecture)
-        .parameter("AllowPrivateTargets", "true")
-        .parameter("LedgerDeletionProtection", "false")
-    }
-
-    /// Sets a parameter of the template.
-    #[must_use]
-    pub fn parameter(mut self, name: impl Into<String>, value: impl ToString) -> Self {
-        self.parameters.insert(name.into(), value.to_string());
-        self
-    }
-
-    /// Sets the routes file, by its text.
-    #[must_use]
-    pub fn routes(self, yaml: &str) -> Self {
-        self.parameter("Routes", format!("inline:{yaml}"))
-    }
-
-    /// Another template than the project's; its paths count from its own folder.
-    #[must_use]
-    pub fn template(mut self, path: impl Into<PathBuf>) -> Self {
-        self.template = Some(path.into());
-        self
-    }
 }
 
 impl Bundle {
@@ -156,9 +113,22 @@ impl Bundle {
         &self.ledger
     }
 
-    /// The consumer's name as a function; empty where the template has no such output.
+    /// The consumer's name as a function; empty where there is none, as in poll mode.
     pub fn consumer_function(&self) -> &str {
         self.output("ConsumerFunctionName").unwrap_or_default()
+    }
+
+    /// The poller's name as a function; empty where there is none, as in trigger mode.
+    pub fn poller_function(&self) -> &str {
+        self.output("PollerFunctionName").unwrap_or_default()
+    }
+
+    /// The logical ids of everything in the stack, what SAM added included.
+    pub async fn resources(&self) -> Result<BTreeSet<String>, LocalError> {
+        let name = [("StackName".to_owned(), self.stack.clone())];
+        let described = cloudformation(&self.api, "DescribeStackResources", &name).await?;
+        let ids = elements(&described, "LogicalResourceId");
+        Ok(ids.into_iter().collect())
     }
 
     /// What a function has logged so far, line by line; lines appear when an invocation ends.
@@ -227,11 +197,7 @@ impl Bundle {
 
     /// The log group of a function.
     async fn log_group(&self, function: &str) -> Result<String, LocalError> {
-        let path = format!(
-            "/2015-03-31/functions/{}/configuration",
-            percent_encode(function)
-        );
-        let configuration = self.api.rest("lambda", Method::GET, &path, None).await?;
+        let configuration = self.configuration(function).await?;
         let named = configuration
             .pointer("/LoggingConfig/LogGroup")
             .and_then(Value::as_str);

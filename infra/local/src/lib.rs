@@ -33,7 +33,10 @@ pub mod receiver;
 pub mod runtime_api;
 pub mod template;
 
-pub use bundle::{Bundle, DeployOptions, LedgerRow, LedgerTable, Queue, QueueDepth};
+pub use bundle::{
+    Bundle, DeployOptions, GroupedMessage, Invocation, LedgerRow, LedgerTable, Mode, Queue,
+    QueueDepth, QueueType,
+};
 pub use error::LocalError;
 pub use functions::{BuiltFunctions, Profile};
 pub use local_aws::{LocalAws, Sandbox};

@@ -40,12 +40,69 @@ impl Template {
         })
     }
 
-    /// A resource's property, with parameters, mappings and conditions resolved. Names of
-    /// resources stay.
+    /// Every mode with every kind of queue, the latter with what it needs.
+    pub(super) fn every_kind() -> impl Iterator<Item = (String, Self)> {
+        let modes = || Self::each("Mode").map(|(mode, _)| mode);
+        let standard = modes().map(|mode| {
+            let template = Self::new().with("Mode", &mode);
+            (format!("{mode}, standard"), template)
+        });
+        let fifo = modes().map(|mode| {
+            let template = Self::new().with("Mode", &mode).fifo();
+            (format!("{mode}, fifo"), template)
+        });
+        standard.chain(fifo)
+    }
+
+    /// With FIFO queues, and what the rules want with them.
+    pub(super) fn fifo(self) -> Self {
+        self.with("QueueType", "fifo")
+            .with("DeadLetterMode", "send")
+            .with("MaxReceiveCount", "100")
+    }
+
+    /// Whether what is written in a section (`Resources`, `Outputs`) is made.
+    fn is_made(&self, section: &str, name: &str) -> bool {
+        let written = &self.text[section][name];
+        assert!(written.is_object(), "nothing is called {name}");
+        let condition = &written["Condition"];
+        condition.is_null() || self.holds(condition)
+    }
+
+    /// The names of what is made of a section.
+    pub(super) fn made(&self, section: &str) -> BTreeSet<String> {
+        let names = self.text[section].as_object().unwrap().keys();
+        names
+            .filter(|name| self.is_made(section, name))
+            .cloned()
+            .collect()
+    }
+
+    /// Everything that is made of a section, resolved.
+    pub(super) fn resolved(&self, section: &str) -> Vec<Value> {
+        let made = self.made(section).into_iter();
+        made.map(|name| self.resolve(&self.text[section][name]))
+            .collect()
+    }
+
+    /// A resource's property, with parameters, mappings and conditions resolved; null
+    /// where it is left out. Names of resources stay.
     pub(super) fn property(&self, resource: &str, property: &str) -> Value {
-        let resource = &self.text["Resources"][resource];
-        assert!(resource.is_object(), "no such resource");
-        self.resolve(&resource["Properties"][property])
+        assert!(
+            self.is_made("Resources", resource),
+            "{resource} is left out"
+        );
+        let value = self.resolve(&self.text["Resources"][resource]["Properties"][property]);
+        if is_nothing(&value) {
+            Value::Null
+        } else {
+            value
+        }
+    }
+
+    /// A function's environment.
+    pub(super) fn variables(&self, function: &str) -> Value {
+        self.property(function, "Environment")["Variables"].clone()
     }
 
     fn resolve(&self, value: &Value) -> Value {
@@ -69,6 +126,7 @@ impl Template {
                     let branch = if self.holds(&of[0]) { &of[1] } else { &of[2] };
                     self.resolve(branch)
                 }
+                Some((name, of)) if name == "Fn::Sub" => self.substitute(of),
                 Some(_) | None => {
                     let entries = map.iter().map(|(k, v)| (k.clone(), self.resolve(v)));
                     Value::Object(entries.filter(|(_, v)| !is_nothing(v)).collect())
@@ -82,16 +140,49 @@ impl Template {
         }
     }
 
-    /// Whether a condition holds; all of ours compare two values.
-    fn holds(&self, condition: &Value) -> bool {
-        let condition = &self.text["Conditions"][condition.as_str().unwrap()]["Fn::Equals"];
-        plain(&self.resolve(&condition[0])) == plain(&self.resolve(&condition[1]))
+    /// A `Fn::Sub` with its own names put in; those of parameters and resources stay.
+    fn substitute(&self, of: &Value) -> Value {
+        let mut text = of.as_str().or(of[0].as_str()).expect("a text").to_owned();
+        for (name, value) in of[1].as_object().into_iter().flatten() {
+            let value = self.resolve(value);
+            let value = value.as_str().or(value["Fn::Sub"].as_str());
+            text = text.replace(&format!("${{{name}}}"), value.expect("a text"));
+        }
+        json!({ "Fn::Sub": text })
     }
 
+    /// Whether a named condition holds.
+    fn holds(&self, condition: &Value) -> bool {
+        self.is_true(&self.text["Conditions"][condition.as_str().unwrap()])
+    }
+
+    /// Whether an expression is true: all of ours compare two values, or deny that.
+    fn is_true(&self, expression: &Value) -> bool {
+        let denied = &expression["Fn::Not"][0];
+        if denied.is_object() {
+            return !self.is_true(denied);
+        }
+        let equal = &expression["Fn::Equals"];
+        assert!(equal.is_array(), "{expression}");
+        plain(&self.resolve(&equal[0])) == plain(&self.resolve(&equal[1]))
+    }
+
+    /// The assertions that refuse these parameters, by what they say.
+    pub(super) fn refusals(&self) -> Vec<String> {
+        let rules = self.text["Rules"].as_object().unwrap().values();
+        let asked = rules.filter(|rule| self.is_true(&rule["RuleCondition"]));
+        let assertions = asked.flat_map(|rule| rule["Assertions"].as_array().unwrap());
+        assertions
+            .filter(|assertion| !self.is_true(&assertion["Assert"]))
+            .map(|assertion| plain(&assertion["AssertDescription"]))
+            .collect()
+    }
+
+    /// The names of the resources of a type that are made.
     pub(super) fn of_type(&self, kind: &str) -> Vec<String> {
-        let resources = self.text["Resources"].as_object().unwrap().iter();
-        let named = resources.filter(|(_, resource)| resource["Type"] == kind);
-        named.map(|(name, _)| name.clone()).collect()
+        let made = self.made("Resources").into_iter();
+        made.filter(|name| self.text["Resources"][name]["Type"] == kind)
+            .collect()
     }
 
     /// Every event source mapping of every function.
@@ -110,9 +201,9 @@ impl Template {
         mappings
     }
 
-    /// What the consumer's role allows, by resource.
-    pub(super) fn role(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let policies = self.property("ConsumerRole", "Policies");
+    /// What a role allows, by resource.
+    pub(super) fn role(&self, role: &str) -> BTreeMap<String, BTreeSet<String>> {
+        let policies = self.property(role, "Policies");
         let policies = policies.as_array().unwrap().iter();
         let statements = policies.flat_map(|policy| {
             let statements = policy["PolicyDocument"]["Statement"].as_array();
@@ -156,4 +247,25 @@ fn one_or_many(value: &Value) -> Vec<String> {
         || vec![plain(value)],
         |many| many.iter().map(plain).collect(),
     )
+}
+
+/// The names that a resolved value refers to: resources, and pseudo parameters (`AWS::…`).
+pub(super) fn references(value: &Value) -> BTreeSet<String> {
+    let first = |text: &str| text.split('.').next().unwrap_or_default().to_owned();
+    match value {
+        Value::Object(map) => match map.iter().next() {
+            Some((name, of)) if name == "Ref" || name == "Fn::GetAtt" => [first(&plain(of))].into(),
+            Some((name, of)) if name == "Fn::Sub" => {
+                let text = plain(of);
+                let names = text.split("${").skip(1).map(|after| {
+                    let (name, _) = after.split_once('}').expect("its end");
+                    first(name)
+                });
+                names.collect()
+            }
+            Some(_) | None => map.values().flat_map(references).collect(),
+        },
+        Value::Array(list) => list.iter().flat_map(references).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => BTreeSet::new(),
+    }
 }

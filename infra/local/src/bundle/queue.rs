@@ -1,5 +1,6 @@
 //! A queue, used from outside.
 
+use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
     MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
@@ -19,6 +20,32 @@ const HOLD_SECONDS: i32 = 120;
 pub struct Queue {
     client: aws_sdk_sqs::Client,
     url: String,
+}
+
+/// A message for a FIFO queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupedMessage {
+    /// The message group id: within it there is order.
+    pub group: String,
+    /// The message deduplication id: the queue takes it once in five minutes.
+    pub deduplication_id: String,
+    /// The body.
+    pub body: String,
+}
+
+impl GroupedMessage {
+    /// A message of a group.
+    pub fn new(
+        group: impl Into<String>,
+        deduplication_id: impl Into<String>,
+        body: impl Into<String>,
+    ) -> Self {
+        Self {
+            group: group.into(),
+            deduplication_id: deduplication_id.into(),
+            body: body.into(),
+        }
+    }
 }
 
 /// How many messages a queue holds, as SQS counts them: approximately.
@@ -59,27 +86,52 @@ impl Queue {
         &self.client
     }
 
-    /// Sends any number of messages, ten at a time; answers their ids by position.
+    /// Sends any number of messages, ten at a time; answers their ids by position. For standard
+    /// queues.
     pub async fn send(&self, bodies: &[String]) -> Result<Vec<String>, LocalError> {
-        let mut ids = Vec::with_capacity(bodies.len());
-        for batch in bodies.chunks(BATCH) {
-            let mut entries = Vec::with_capacity(batch.len());
-            for (position, body) in batch.iter().enumerate() {
-                let entry = SendMessageBatchRequestEntry::builder()
-                    .id(position.to_string())
-                    .message_body(body)
-                    .build();
-                entries.push(entry.map_err(|error| self.failed("send", error))?);
+        let entry = |body| SendMessageBatchRequestEntry::builder().message_body(body);
+        self.send_all(bodies.iter().map(entry)).await
+    }
+
+    /// Sends any number of messages to a FIFO queue in this order; answers their ids by position.
+    /// A deduplication id that was sent to the group within five minutes is answered with the id
+    /// of the message it was sent with, and no new message.
+    pub async fn send_in_groups(
+        &self,
+        messages: &[GroupedMessage],
+    ) -> Result<Vec<String>, LocalError> {
+        let entry = |message: &GroupedMessage| {
+            SendMessageBatchRequestEntry::builder()
+                .message_body(&message.body)
+                .message_group_id(&message.group)
+                .message_deduplication_id(&message.deduplication_id)
+        };
+        self.send_all(messages.iter().map(entry)).await
+    }
+
+    /// Sends entries, ten at a time, each batch after the one before it.
+    async fn send_all(
+        &self,
+        entries: impl Iterator<Item = SendMessageBatchRequestEntryBuilder>,
+    ) -> Result<Vec<String>, LocalError> {
+        let mut entries = entries.peekable();
+        let mut ids = Vec::new();
+        while entries.peek().is_some() {
+            let mut batch = Vec::with_capacity(BATCH);
+            for (position, entry) in entries.by_ref().take(BATCH).enumerate() {
+                let entry = entry.id(position.to_string()).build();
+                batch.push(entry.map_err(|error| self.failed("send", error))?);
             }
+            let count = batch.len();
             let sent = self
                 .client
                 .send_message_batch()
                 .queue_url(&self.url)
-                .set_entries(Some(entries))
+                .set_entries(Some(batch))
                 .send()
                 .await
                 .map_err(|error| self.failed("send", error))?;
-            for position in 0..batch.len() {
+            for position in 0..count {
                 let id = position.to_string();
                 let entry = sent.successful.iter().find(|entry| entry.id == id);
                 let entry = entry.ok_or_else(|| {
@@ -92,8 +144,16 @@ impl Queue {
     }
 
     /// Reads every message and leaves them all in the queue, visible. Counts as a receive of each.
+    /// Of a group of a FIFO queue it reads ten at most: those behind them stay out of reach.
     pub async fn peek(&self) -> Result<Vec<Message>, LocalError> {
-        let messages = self.receive_all().await?;
+        let mut messages = Vec::new();
+        loop {
+            let batch = self.receive().await?;
+            if batch.is_empty() {
+                break;
+            }
+            messages.extend(batch);
+        }
         for batch in messages.chunks(BATCH) {
             let mut request = self
                 .client
@@ -115,10 +175,14 @@ impl Queue {
         Ok(messages)
     }
 
-    /// Takes every message out of the queue.
+    /// Takes every message out of the queue; of a FIFO queue in the order of each group.
     pub async fn drain(&self) -> Result<Vec<Message>, LocalError> {
-        let messages = self.receive_all().await?;
-        for batch in messages.chunks(BATCH) {
+        let mut messages = Vec::new();
+        loop {
+            let batch = self.receive().await?;
+            if batch.is_empty() {
+                return Ok(messages);
+            }
             let mut request = self.client.delete_message_batch().queue_url(&self.url);
             for (position, message) in batch.iter().enumerate() {
                 let entry = DeleteMessageBatchRequestEntry::builder()
@@ -131,8 +195,8 @@ impl Queue {
                 .send()
                 .await
                 .map_err(|error| self.failed("empty", error))?;
+            messages.extend(batch);
         }
-        Ok(messages)
     }
 
     /// How many messages there are.
@@ -156,28 +220,21 @@ impl Queue {
         })
     }
 
-    /// Receives until nothing comes any more.
-    async fn receive_all(&self) -> Result<Vec<Message>, LocalError> {
-        let mut messages = Vec::new();
-        loop {
-            let received = self
-                .client
-                .receive_message()
-                .queue_url(&self.url)
-                .max_number_of_messages(10)
-                .visibility_timeout(HOLD_SECONDS)
-                .wait_time_seconds(1)
-                .message_attribute_names("All")
-                .message_system_attribute_names(MessageSystemAttributeName::All)
-                .send()
-                .await
-                .map_err(|error| self.failed("read", error))?;
-            let received = received.messages.unwrap_or_default();
-            if received.is_empty() {
-                return Ok(messages);
-            }
-            messages.extend(received);
-        }
+    /// Receives once, and holds what came.
+    async fn receive(&self) -> Result<Vec<Message>, LocalError> {
+        let received = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(10)
+            .visibility_timeout(HOLD_SECONDS)
+            .wait_time_seconds(1)
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .map_err(|error| self.failed("read", error))?;
+        Ok(received.messages.unwrap_or_default())
     }
 
     /// What could not be done to this queue.
