@@ -102,9 +102,10 @@ async fn a_poison_head_dies_alone_and_its_followers_are_delivered_in_order_f25()
             scene.send_in("a", &name);
         }
         scene.answer("a00", "crm", refused());
-        match polled {
-            true => drop(scene.poll_until_empty().await),
-            false => scene.drain(3).await,
+        if polled {
+            scene.poll_until_empty().await;
+        } else {
+            scene.drain(3).await;
         }
         let dead = scene.dead_letters.inner().messages();
         assert_eq!(dead.len(), 1);
