@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
+use waybill_core::lease::Keep;
 use waybill_core::ledger::{RouteState, Status};
+use waybill_core::polling::{Next, Stop};
+use waybill_core::time::Timestamp;
 
 use crate::yaml;
 
@@ -390,4 +394,54 @@ fn the_lifecycle_of_a_route_is_drawn_in_the_words_of_the_code() {
     }
     let expected = all.iter().map(|state| state.word().to_owned()).collect();
     assert_eq!(states(&diagram(&text, "## A route")), expected);
+}
+
+#[test]
+fn the_lifecycle_of_a_poll_is_drawn_in_the_words_of_the_code() {
+    let text = yaml::text("docs/LIFECYCLE.md");
+    let now = Timestamp::default();
+    let all = [
+        Next::Receive {
+            max: 10,
+            wait: Duration::ZERO,
+        },
+        Next::Wait(now),
+        Next::Drain(Stop::Empty),
+    ];
+    let stops = [Stop::Deadline, Stop::Empty, Stop::Enough, Stop::Refused];
+    for next in all {
+        match next {
+            Next::Receive { .. } | Next::Wait(_) => {}
+            Next::Drain(stop) => match stop {
+                Stop::Deadline | Stop::Empty | Stop::Enough | Stop::Refused => {}
+            },
+        }
+    }
+    assert_eq!(states(&diagram(&text, "## A poll")), variants(&all));
+    for stop in stops {
+        assert!(text.contains(&format!("`{}`", stop.word())), "{stop:?}");
+    }
+}
+
+#[test]
+fn the_lifecycle_of_a_held_message_is_drawn_in_the_words_of_the_code() {
+    let text = yaml::text("docs/LIFECYCLE.md");
+    let now = Timestamp::default();
+    let all = [Keep::Wait(now), Keep::Extend { to: now }, Keep::Last];
+    for keep in all {
+        match keep {
+            Keep::Wait(_) | Keep::Extend { .. } | Keep::Last => {}
+        }
+    }
+    assert_eq!(states(&diagram(&text, "## A held message")), variants(&all));
+}
+
+/// The names of an enum's variants.
+fn variants(all: &[impl std::fmt::Debug]) -> BTreeSet<String> {
+    let names = all.iter().map(|variant| {
+        let said = format!("{variant:?}");
+        let name = said.split(|c: char| !c.is_alphanumeric()).next();
+        name.unwrap_or_default().to_owned()
+    });
+    names.collect()
 }
