@@ -184,6 +184,7 @@ async fn in_tens<T, F: Future<Output = ()>>(
             let rest = waiting.split_off(waiting.len().min(SQS_BATCH_MAX));
             sending.push(send(waiting));
             waiting = rest;
+            go_at = Instant::now() + linger;
         }
         if !open && sending.is_empty() {
             return;

@@ -18,7 +18,7 @@ use waybill_core::limit::{LEASE_MARGIN, SQS_BATCH_MAX};
 use waybill_core::message::Message;
 use waybill_core::time::Timestamp;
 
-use crate::ports::{Ambient, Queue, QueueErrorKind, VisibilityChange};
+use crate::ports::{Ambient, Queue, QueueError, QueueErrorKind, VisibilityChange};
 use crate::telemetry;
 
 /// How long a message is ours, as its work sees it.
@@ -111,7 +111,7 @@ struct Entry {
     again: Option<Timestamp>,
     /// Its renewal is on its way.
     flying: bool,
-    /// Nothing is asked for it any more.
+    /// The message has ended: its renewal is only awaited.
     over: bool,
 }
 
@@ -242,7 +242,7 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
 
     /// When a message must be asked for again; `None` where nothing more is asked for.
     fn due_at(&self, entry: &Entry, now: Timestamp) -> Option<Timestamp> {
-        if entry.flying || entry.over {
+        if entry.flying {
             return None;
         }
         let due = match self.terms.next(entry.holding, now) {
@@ -278,38 +278,30 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
                 continue;
             };
             entry.flying = false;
-            let held = match answer {
+            // After a message ended nobody asks what came of its renewal (F03).
+            if entry.over {
+                entries.remove(&renewal.place);
+                continue;
+            }
+            let error = match answer {
                 Some(Ok(())) => {
                     entry.holding.visible_at = renewal.to;
                     entry.again = None;
-                    Some(Held::Until(renewal.to))
+                    let _ = entry.told.send(Held::Until(renewal.to));
+                    *extended += 1;
+                    continue;
                 }
-                Some(Err(error)) if error.kind != QueueErrorKind::Transient => {
-                    failed.push(error);
-                    Some(Held::Lost)
-                }
-                Some(Err(_)) | None if now >= entry.holding.visible_at => {
-                    failed.extend(answer.and_then(Result::err));
-                    Some(Held::Lost)
-                }
-                Some(Err(_)) | None => {
-                    entry.again = Some(self.terms.again(now));
-                    None
-                }
+                Some(Err(error)) => error,
+                None => QueueError::unanswered(),
             };
-            let Some(held) = held else { continue };
-            // After the message ended nobody asks whether it was lost (F03).
-            if entry.over {
+            if error.kind == QueueErrorKind::Transient && now < entry.holding.visible_at {
+                entry.again = Some(self.terms.again(now));
                 continue;
             }
-            let _ = entry.told.send(held);
-            match held {
-                Held::Until(_) => *extended += 1,
-                Held::Lost => {
-                    entry.over = true;
-                    *lost += 1;
-                }
-            }
+            let _ = entry.told.send(Held::Lost);
+            entries.remove(&renewal.place);
+            *lost += 1;
+            failed.push(error);
         }
         drop(kept);
         telemetry::leases_lost(&failed);
