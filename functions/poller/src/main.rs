@@ -15,7 +15,7 @@ use waybill_engine::env::{PollSettings, ProcessEnv, RouteSettings, all};
 use waybill_engine::router::Router;
 use waybill_engine::telemetry;
 
-/// How many events are worked on at once: ten receives of ten.
+/// How many events are worked on at once where nothing else is said: ten receives of ten.
 const CONCURRENCY: usize = 100;
 
 /// Why an invocation received nothing. The runtime logs its debug form, as an error of one line,

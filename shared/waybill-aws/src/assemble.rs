@@ -79,7 +79,9 @@ impl Connection {
         reserve: Duration,
     ) -> AwsPoller<H> {
         let ledger = self.ledger(settings.ledger_table);
-        let engine = Engine::new(handler, ledger, System, settings.engine);
+        let mut told = settings.engine;
+        told.concurrency = poll.concurrency.unwrap_or(told.concurrency);
+        let engine = Engine::new(handler, ledger, System, told);
         let config = PollerConfig {
             queue_url: poll.queue_url,
             visibility: poll.visibility,

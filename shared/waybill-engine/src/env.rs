@@ -154,22 +154,26 @@ pub struct PollSettings {
     /// For how long a received message is hidden, and hidden anew while it is worked on: 5 s to
     /// 12 h.
     pub visibility: Duration,
+    /// How many events are worked on at once, and messages held, where it is said: 1 to 1000.
+    pub concurrency: Option<usize>,
 }
 
 impl PollSettings {
-    /// Reads `WAYBILL_QUEUE_URL` and `WAYBILL_VISIBILITY_SECONDS`.
+    /// Reads `WAYBILL_QUEUE_URL`, `WAYBILL_VISIBILITY_SECONDS` and `WAYBILL_CONCURRENCY`.
     ///
     /// # Errors
     ///
-    /// Where the first is not set, or the second is not whole seconds in their bounds.
+    /// Where the first is not set, or another is no whole number in its bounds.
     pub fn read(env: &impl EnvSource) -> Result<Self, ConfigErrors> {
         let queue_url = said(env, "WAYBILL_QUEUE_URL").ok_or_else(|| {
             ConfigErrors::one("WAYBILL_QUEUE_URL is not set: give the URL of the queue to poll")
         });
-        let (queue_url, visibility) = all(queue_url, visibility(env))?;
+        let polling = all(visibility(env), concurrency(env));
+        let (queue_url, (visibility, concurrency)) = all(queue_url, polling)?;
         Ok(Self {
             queue_url,
             visibility,
+            concurrency,
         })
     }
 }
@@ -339,6 +343,20 @@ fn visibility(env: &impl EnvSource) -> Result<Duration, ConfigErrors> {
         Ok(_) | Err(_) => Err(ConfigErrors::one(format!(
             "WAYBILL_VISIBILITY_SECONDS is `{seconds}`: give whole seconds, 5 to 43200; it is kept \
              up while work goes on, so that it need not be as long as the work"
+        ))),
+    }
+}
+
+/// How many events are worked on at once, where it is said.
+fn concurrency(env: &impl EnvSource) -> Result<Option<usize>, ConfigErrors> {
+    let Some(number) = said(env, "WAYBILL_CONCURRENCY") else {
+        return Ok(None);
+    };
+    match number.parse() {
+        Ok(concurrency @ 1..=1000) => Ok(Some(concurrency)),
+        Ok(_) | Err(_) => Err(ConfigErrors::one(format!(
+            "WAYBILL_CONCURRENCY is `{number}`: give a whole number, 1 to 1000, of events that \
+             are worked on at once; their bodies must fit into the function's memory"
         ))),
     }
 }

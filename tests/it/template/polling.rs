@@ -66,12 +66,14 @@ fn only_the_consumer_is_triggered() {
 }
 
 #[test]
-fn consumer_and_poller_are_told_the_same_but_for_the_visibility() {
+fn consumer_and_poller_are_told_the_same_but_for_what_polling_needs() {
     let both = Template::new().with("Mode", "both");
     let mut told = both.variables("PollerFunction");
     let own = told.as_object_mut().unwrap();
     let visibility = own.remove("WAYBILL_VISIBILITY_SECONDS").unwrap();
     assert_eq!(number(&visibility), 30);
+    let concurrency = own.remove("WAYBILL_CONCURRENCY").unwrap();
+    assert_eq!(number(&concurrency), 100);
     // Above all one consumer name and one table: the ledger keeps the two apart.
     assert_eq!(told, both.variables("ConsumerFunction"));
     let alone = polling().variables("PollerFunction");
@@ -81,15 +83,16 @@ fn consumer_and_poller_are_told_the_same_but_for_the_visibility() {
 }
 
 #[test]
-fn the_poller_takes_the_visibilities_that_its_code_takes() {
-    let parameter = &Template::new().text["Parameters"]["PollerVisibilitySeconds"];
-    assert_eq!(
+fn the_poller_takes_the_numbers_that_its_code_takes() {
+    let bounds = |name: &str| {
+        let parameter = &Template::new().text["Parameters"][name];
         (
             number(&parameter["MinValue"]),
-            number(&parameter["MaxValue"])
-        ),
-        (5, 43_200)
-    );
+            number(&parameter["MaxValue"]),
+        )
+    };
+    assert_eq!(bounds("PollerVisibilitySeconds"), (5, 43_200));
+    assert_eq!(bounds("PollerConcurrency"), (1, 1000));
 }
 
 #[test]

@@ -180,6 +180,7 @@ fn a_poller_needs_its_queue_and_has_a_visibility() {
     let expected = |seconds| PollSettings {
         queue_url: FIFO.to_owned(),
         visibility: Duration::from_secs(seconds),
+        concurrency: None,
     };
     assert_eq!(with(""), Ok(expected(30)));
     assert_eq!(with("5"), Ok(expected(5)));
@@ -193,6 +194,18 @@ fn a_poller_needs_its_queue_and_has_a_visibility() {
         "7.5",
         "99999999999999999999",
     ] {
+        let error = with(wrong).unwrap_err();
+        assert!(error.contains(&format!("`{wrong}`")), "{error}");
+    }
+}
+
+#[test]
+fn a_poller_works_on_as_many_at_once_as_it_is_told() {
+    let with = |number| poll(&[("WAYBILL_QUEUE_URL", FIFO), ("WAYBILL_CONCURRENCY", number)]);
+    assert_eq!(with("").unwrap().concurrency, None);
+    assert_eq!(with("1").unwrap().concurrency, Some(1));
+    assert_eq!(with("1000").unwrap().concurrency, Some(1000));
+    for wrong in ["0", "1001", "-1", "many", "1.5"] {
         let error = with(wrong).unwrap_err();
         assert!(error.contains(&format!("`{wrong}`")), "{error}");
     }
