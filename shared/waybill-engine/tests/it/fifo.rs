@@ -103,7 +103,9 @@ async fn a_poison_head_dies_alone_and_its_followers_are_delivered_in_order_f25()
         }
         scene.answer("a00", "crm", refused());
         match polled {
-            true => drop(scene.poll_until_empty().await),
+            true => {
+                scene.poll_until_empty().await;
+            }
             false => scene.drain(3).await,
         }
         let dead = scene.dead_letters.inner().messages();

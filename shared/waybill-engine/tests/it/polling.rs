@@ -31,14 +31,20 @@ fn sizes(scene: &Scene, size: impl Fn(&QueueAsk) -> Option<usize>) -> Vec<usize>
 fn deletes(scene: &Scene) -> Vec<usize> {
     sizes(scene, |ask| match ask {
         QueueAsk::Delete(handles) => Some(handles.len()),
-        _ => None,
+        QueueAsk::Receive { .. }
+        | QueueAsk::Change(_)
+        | QueueAsk::Send(_)
+        | QueueAsk::Attributes => None,
     })
 }
 
 fn renewals(scene: &Scene) -> Vec<usize> {
     sizes(scene, |ask| match ask {
         QueueAsk::Change(changes) => Some(changes.len()),
-        _ => None,
+        QueueAsk::Receive { .. }
+        | QueueAsk::Delete(_)
+        | QueueAsk::Send(_)
+        | QueueAsk::Attributes => None,
     })
 }
 
