@@ -59,7 +59,8 @@ impl Terms {
     pub fn extended(&self, holding: Holding, now: Timestamp) -> Option<Timestamp> {
         let latest = self.until.min(longest(holding.received));
         let to = now.after(self.period).min(latest);
-        (to > holding.visible_at.after(GAIN_MIN)).then_some(to)
+        let gain_min = GAIN_MIN.min(self.period / 4);
+        (to > holding.visible_at.after(gain_min)).then_some(to)
     }
 
     /// How long a message received now is held at first.
@@ -84,7 +85,7 @@ pub fn longest(received: Timestamp) -> Timestamp {
 /// What the twelve hours are cut by: our clock, the way of a request, and whole seconds.
 const CLAMP_MARGIN: Duration = Duration::from_secs(60);
 
-/// A renewal that wins less is not worth its request.
+/// A renewal that wins less is not worth its request, nor less than a quarter of a short period.
 const GAIN_MIN: Duration = Duration::from_secs(1);
 
 const RETRY_MIN: Duration = Duration::from_millis(200);

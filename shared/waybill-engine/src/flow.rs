@@ -295,7 +295,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
             };
             match self.too_late(&work) {
                 Some(cause) => self.finish(&work, Finished::deferred(UNSTARTED_WAIT, cause)),
-                None => window.push(work),
+                None => window.push(work.held_anew()),
             }
         }
         window

@@ -2,6 +2,7 @@
 //! decided from the routes' states.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
@@ -21,12 +22,13 @@ use waybill_core::time::Timestamp;
 use crate::engine::{Engine, Source};
 use crate::flow::Item;
 use crate::handler::{Delivery, Handler};
+use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
 use crate::telemetry;
 
 /// An event that is to be worked on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Work {
     /// The message that carries it.
     pub(crate) item: Item,
@@ -64,6 +66,20 @@ pub(crate) enum Over {
     Duplicate,
     /// Nothing was to be done.
     Ignored,
+}
+
+impl Work {
+    /// The same with a lease for as long as its message is held now: it may have waited.
+    pub(crate) fn held_anew(self: Arc<Self>) -> Arc<Self> {
+        let until = self.item.hold.until();
+        if until <= self.ask.lease_until {
+            return self;
+        }
+        let mut work = Arc::unwrap_or_clone(self);
+        work.ask.lease_until = until;
+        work.first.lease_until = until;
+        Arc::new(work)
+    }
 }
 
 impl Finished {
@@ -174,10 +190,12 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         attempts_made: &mut u32,
     ) -> Result<(), Settled> {
         let mut hold = work.item.hold.clone();
-        if !hold.may_begin(self.ambient.now()) {
+        self.renew_an_old_lease(shift, &hold, record).await?;
+        let now = self.ambient.now();
+        if !hold.may_begin(now) || lease_is_old(&hold, record, now) {
             return Ok(());
         }
-        let ready = record.ready(self.ambient.now());
+        let ready = record.ready(now);
         let mut running = FuturesUnordered::new();
         let mut under_way = Vec::new();
         for route in &ready {
@@ -233,6 +251,27 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 let settle = settle.map(move |settled| (settled, now_is));
                 write = OptionFuture::from(Some(Box::pin(settle.fuse())));
             }
+        }
+        Ok(())
+    }
+
+    /// Renews a lease that ended, or is about to, while its claim was on its way: others may take
+    /// such a row, so nothing begins on it (F04).
+    async fn renew_an_old_lease<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        hold: &Hold,
+        record: &mut Record,
+    ) -> Result<(), Settled> {
+        let now = self.ambient.now();
+        if !hold.may_begin(now) || !lease_is_old(hold, record, now) {
+            return Ok(());
+        }
+        let mut next = record.clone().written(self.expires_at(now));
+        next.lease_until = hold.until();
+        match shift.desk.settle(record.fence(), next.clone()).await {
+            Settled::Written => *record = next,
+            settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => return Err(settled),
         }
         Ok(())
     }
@@ -429,6 +468,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let after = store_trouble_wait(work.item.message.receive_count);
         Finished::deferred(after, DeferCause::StoreDown)
     }
+}
+
+/// Whether a lease has ended, or is about to.
+fn lease_is_old(hold: &Hold, record: &Record, now: Timestamp) -> bool {
+    hold.cut_at(record.lease_until).is_some_and(|at| at <= now)
 }
 
 /// Whether a route has come to its end.

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod polls;
 mod properties;
 #[cfg(test)]
 mod support;

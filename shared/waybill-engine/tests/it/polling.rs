@@ -245,6 +245,43 @@ async fn nothing_begins_on_a_lease_that_is_lost_f04() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_slower_than_its_lease_is_renewed_before_anything_begins_f04() {
+    let mut scene = Scene::new(&["crm"]);
+    scene.script.policy.time = secs(300);
+    scene.send("e");
+    scene.answer("e", "crm", Answer::Slowly(secs(1), ok()));
+    // The row stands at once; the answer comes when its lease has ended, and the message is held.
+    scene.ledger.next(Call::Write, Fault::slow(HELD * 2));
+    let polling = scene.poll(LONG, r#"{"max_messages": 1}"#);
+    let looking = async {
+        while scene.tries().is_empty() {
+            sleep(Duration::from_millis(100)).await;
+        }
+        scene.row("e").lease_until
+    };
+    let (report, lease_until) = join(polling, looking).await;
+    assert!(lease_until > scene.tries()[0].at, "on a lease that lives");
+    assert_eq!((report.delivered, report.attempts), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_turn_is_claimed_for_as_long_as_it_is_held_by_then() {
+    let scene = Scene::new(&["crm"]).fifo();
+    scene.send_in("a", "first");
+    scene.send_in("b", "second");
+    // The second comes while the claim of the first is on its way, and waits until it has landed.
+    scene
+        .queue
+        .inner()
+        .show_in(&scene.queue.inner().messages()[1].message_id, secs(1));
+    scene.ledger.next(Call::Write, Fault::slow(HELD * 2));
+    let report = scene.poll(LONG, r#"{"max_messages": 2}"#).await;
+    assert_eq!((report.delivered, report.attempts), (2, 2));
+    let writes = scene.ledger.inner().counts().writes;
+    assert_eq!(writes, 5, "two claims, two ends, one lease renewed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_renewal_on_its_way_is_awaited_before_the_delete_f03() {
     let mut scene = Scene::new(&["crm"]);
     scene.script.policy.time = secs(300);

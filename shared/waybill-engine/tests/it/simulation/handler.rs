@@ -19,6 +19,7 @@ use waybill_engine::ports::Ambient;
 use waybill_testkit::{TestAmbient, fixtures};
 
 use super::Chance;
+use super::watch::Watch;
 
 /// One try, as the target saw it.
 #[derive(Debug, Clone)]
@@ -30,6 +31,10 @@ pub(crate) struct Try {
     /// Which receive it belongs to.
     pub(crate) handle: String,
     pub(crate) begun: Timestamp,
+    /// When its answer was handed over, or its future dropped.
+    pub(crate) ended: Option<Timestamp>,
+    /// It was cut off by the engine, or with it.
+    pub(crate) cut: bool,
     /// The target took it.
     pub(crate) effect: bool,
     /// The target's answer was handed to the engine.
@@ -65,6 +70,9 @@ pub(crate) struct Shaky {
     pub(crate) chance: Arc<Mutex<Chance>>,
     pub(crate) healthy: Arc<AtomicBool>,
     pub(crate) ambient: Arc<TestAmbient>,
+    pub(crate) watch: Arc<Watch>,
+    /// How many times slower targets are than where nothing is held anew.
+    pub(crate) slow: u32,
 }
 
 /// What a target does with one try.
@@ -85,14 +93,14 @@ enum Mood {
 
 impl Shaky {
     /// Policies of routes `a`, `b` and `c`; what `c` refuses is let go.
-    pub(crate) fn policies(chance: &mut Chance) -> BTreeMap<RouteName, Policy> {
+    pub(crate) fn policies(chance: &mut Chance, slow: u64) -> BTreeMap<RouteName, Policy> {
         let policy = |(name, on_rejected)| {
             let retry = RetryPolicy {
                 steps: u32::try_from(chance.below(4)).unwrap(),
                 duration: Duration::from_secs(1 + chance.below(10)),
                 ..RetryPolicy::default()
             };
-            let time = Duration::from_secs(1 + chance.below(4));
+            let time = Duration::from_secs((1 + chance.below(4)) * slow);
             let policy = Policy {
                 retry,
                 on_rejected,
@@ -127,8 +135,15 @@ impl Shaky {
             Mood::Silent,
         ];
         match chance.hits(50) {
-            true => (Mood::Takes, chance.ms(200), chance.ms(200)),
-            false => (chance.pick(&moods), chance.ms(900), chance.ms(2000)),
+            true => (Mood::Takes, chance.ms(200), chance.ms(200) * self.slow),
+            false => {
+                let mood = chance.pick(&moods);
+                (
+                    mood,
+                    chance.ms(900) * self.slow,
+                    chance.ms(2000) * self.slow,
+                )
+            }
         }
     }
 }
@@ -154,6 +169,7 @@ impl Handler for Shaky {
 
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {
         let (mood, before, after) = self.mood();
+        self.watch.begins(&delivery);
         let entry = Entry::begin(self, delivery);
         sleep(before).await;
         let takes = [
@@ -167,6 +183,8 @@ impl Handler for Shaky {
             entry.note(|this| this.effect = true);
         }
         sleep(after).await;
+        let hangs = [Mood::TakesAndHangs, Mood::Hangs].contains(&mood);
+        entry.note(|this| this.cut = hangs);
         match mood {
             Mood::Takes | Mood::TakesSlowly => {
                 entry.note(|this| this.answered = Answered::Delivered);
@@ -194,6 +212,8 @@ impl<'a> Entry<'a> {
             idempotency_key: delivery.idempotency_key.to_owned(),
             handle: delivery.message.receipt_handle.0.clone(),
             begun: shaky.ambient.now(),
+            ended: None,
+            cut: true,
             effect: false,
             answered: Answered::Not,
         });
@@ -210,6 +230,7 @@ impl Drop for Entry<'_> {
         let mut book = self.0.book.lock().unwrap();
         let killed = book.killed.contains(&book.tries[self.1].handle);
         let this = &mut book.tries[self.1];
+        this.ended = Some(self.0.ambient.now());
         if this.answered == Answered::Not {
             this.answered = match killed {
                 true => Answered::Killed,

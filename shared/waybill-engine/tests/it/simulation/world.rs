@@ -1,5 +1,6 @@
 //! One world: what is sent, what runs, what goes wrong, and what must hold all the while.
 
+mod polls;
 mod promises;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,13 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, join3};
 use tokio::time::{sleep, timeout};
 
 use waybill_core::batch::Handed;
 use waybill_core::deadline::Budget;
-use waybill_core::digest::Digest;
-use waybill_core::event::Data;
 use waybill_core::id::{Consumer, LedgerKey, MessageId};
 use waybill_core::ledger::{DeadLetter, Record, Row, Status};
 use waybill_core::message::Message;
@@ -26,6 +25,7 @@ use waybill_engine::ports::{Ambient, Outgoing, Queue};
 use waybill_testkit::{Call, FakeLedger, FakeQueue, Fault, Faulty, TestAmbient, Trouble, fixtures};
 
 use super::handler::{Book, Shaky, Try};
+use super::watch::{Watch, WatchedLedger, digest};
 use super::{Chance, Seen};
 
 /// How long an invocation may take; each has some milliseconds more, so that its lease is its own.
@@ -44,6 +44,7 @@ const DRAIN_MAX: usize = 900;
 pub(crate) struct World {
     chance: Arc<Mutex<Chance>>,
     ambient: Arc<TestAmbient>,
+    watch: Arc<Watch>,
     ledger: FakeLedger,
     queue: FakeQueue,
     dead: FakeQueue,
@@ -52,6 +53,18 @@ pub(crate) struct World {
     told: Mutex<Told>,
     /// Whether clocks differ by more than a lease allows for.
     skewed: bool,
+    mode: Mode,
+    fifo: bool,
+    /// Numbers given to processes.
+    numbers: AtomicUsize,
+}
+
+/// How the queue is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Triggered,
+    Polled,
+    Both,
 }
 
 /// What is told while the world lives.
@@ -91,11 +104,12 @@ enum Fate {
 
 /// An engine and its ports, with their faults.
 struct Process {
-    engine: Engine<Shaky, Faulty<FakeLedger>, Arc<dyn Ambient>>,
+    engine: Engine<Shaky, Faulty<WatchedLedger>, Arc<dyn Ambient>>,
     /// How far its clock is ahead: it takes leases for ended that are not.
     ahead: Duration,
     source: Source<Faulty<FakeQueue>>,
-    ledger: Faulty<FakeLedger>,
+    by: usize,
+    ledger: Faulty<WatchedLedger>,
     queue: Faulty<FakeQueue>,
     dead: Faulty<FakeQueue>,
     /// Whether each fault that was put in the ledger's lines is trouble.
@@ -112,26 +126,43 @@ struct Invocation<'a> {
     trouble: bool,
     /// End of its lease, by its own clock.
     lease: Timestamp,
+    /// The number of its process.
+    by: usize,
 }
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let ambient = Arc::new(TestAmbient::seeded(seed));
-        let dead = FakeQueue::new("dead", ambient.clone());
-        let queue = FakeQueue::new("orders", ambient.clone());
+        let mode = chance.pick(&[Mode::Triggered, Mode::Polled, Mode::Both]);
+        let fifo = chance.hits(35);
+        let [dead, queue] = match fifo {
+            true => ["dead.fifo", "orders.fifo"],
+            false => ["dead", "orders"],
+        };
+        let dead = FakeQueue::new(dead, ambient.clone());
+        let queue = FakeQueue::new(queue, ambient.clone());
         let queue = queue.with_redrive(MAX_RECEIVE_COUNT, dead.clone());
         let config = Config {
             consumer: Consumer::new(fixtures::CONSUMER).unwrap(),
             key: None,
-            dead_letter: chance.pick(&[DeadLetter::Redrive, DeadLetter::Send]),
+            dead_letter: match fifo {
+                true => DeadLetter::Send,
+                false => chance.pick(&[DeadLetter::Redrive, DeadLetter::Send]),
+            },
             on_conflict: chance.pick(&[OnConflict::Dead, OnConflict::Ack]),
             time_to_live: Duration::from_secs(35 * 24 * 3600),
             redrive_limit: 3,
-            concurrency: chance.pick(&[1, 2, 3, 25]),
+            concurrency: chance.pick(&[1, 2, 3, 25, 100]),
         };
-        let policies = Shaky::policies(&mut chance);
+        let slow = match mode {
+            Mode::Triggered => 1,
+            Mode::Polled | Mode::Both => chance.pick(&[1, 1, 5, 15]),
+        };
+        let policies = Shaky::policies(&mut chance, slow);
         let skewed = chance.hits(25);
+        let ends = (config.dead_letter, config.on_conflict);
+        let watch = Watch::new(ambient.clone(), queue.clone(), dead.clone(), ends, skewed);
         let chance = Arc::new(Mutex::new(chance));
         let shaky = Shaky {
             policies,
@@ -139,17 +170,23 @@ impl World {
             chance: chance.clone(),
             healthy: Arc::new(AtomicBool::new(false)),
             ambient: ambient.clone(),
+            watch: watch.clone(),
+            slow: u32::try_from(slow).unwrap(),
         };
         Self {
             chance,
             ambient,
-            ledger: FakeLedger::new(),
+            ledger: watch.ledger.clone(),
+            watch,
             queue,
             dead,
             shaky,
             config,
             told: Mutex::default(),
             skewed,
+            mode,
+            fifo,
+            numbers: AtomicUsize::new(0),
         }
     }
 
@@ -164,8 +201,17 @@ impl World {
             let lanes = if self.skewed { 1 } else { 1 + self.below(2) };
             (0..lanes).map(move |_| process)
         });
-        let lanes: Vec<_> = lanes.map(|process| self.lane(process)).collect();
-        futures_util::future::join(self.send_events(), join_all(lanes)).await;
+        let lanes: Vec<_> = match self.mode {
+            Mode::Triggered | Mode::Both => lanes.map(|process| self.lane(process)).collect(),
+            Mode::Polled => Vec::new(),
+        };
+        let pollers = match self.mode {
+            Mode::Polled | Mode::Both => 1 + self.below(3),
+            Mode::Triggered => 0,
+        };
+        let pollers = (0..pollers).map(|n| self.poll_lane(ahead(n)));
+        let pollers = join_all(pollers.collect::<Vec<_>>());
+        join3(self.send_events(), join_all(lanes), pollers).await;
         self.shaky.healthy.store(true, Ordering::Relaxed);
         self.drain().await;
         self.look_at_the_end();
@@ -177,8 +223,9 @@ impl World {
             self.look_at_the_redriven();
         }
         self.count();
+        let seen = self.watch.log().broken.take();
         let told = self.told.into_inner().unwrap();
-        told.broken.map_or(Ok(told.seen), Err)
+        seen.or(told.broken).map_or(Ok(told.seen), Err)
     }
 
     /// Sends the events over some time: copies, and other data under the same key.
@@ -186,7 +233,13 @@ impl World {
         let plans = [
             "a", "a", "ab", "ab", "abc", "c", "bc", "ignored", "unrouted", "broken",
         ];
-        for n in 0..=self.below(7) {
+        let many = self.mode != Mode::Triggered && self.hits(15);
+        let last = if many {
+            20 + self.below(40)
+        } else {
+            self.below(7)
+        };
+        for n in 0..=last {
             let key = format!("e{n}");
             let plan = self.chance.lock().unwrap().pick(&plans);
             let data = |text: &str| match plan {
@@ -210,16 +263,22 @@ impl World {
     }
 
     fn send(&self, key: &str, data: &str) {
+        let group = |of: u64| ["g0", "g1", "g2"][usize::try_from(of).unwrap()].to_owned();
+        let unique = || format!("{:016x}", self.ambient.random());
         let id = self.queue.put(Outgoing {
             body: data.to_owned(),
             attributes: [("waybill-key".to_owned(), fixtures::text(key))].into(),
+            group_id: self.fifo.then(|| group(self.below(3))),
+            deduplication_id: self.fifo.then(unique),
             ..Outgoing::default()
         });
         self.told().standing.insert(id);
     }
 
     fn process(&self, ahead: Duration) -> Process {
-        let ledger = Faulty::new(self.ledger.clone());
+        let by = self.number();
+        let watch = self.watch.clone();
+        let ledger = Faulty::new(WatchedLedger { watch, by });
         let queue = Faulty::new(self.queue.clone());
         let dead = Faulty::new(self.dead.clone());
         Process {
@@ -231,12 +290,17 @@ impl World {
             ),
             ahead,
             source: Source::new(queue.clone(), Some(dead.clone())),
+            by,
             ledger,
             queue,
             dead,
             lines: Mutex::default(),
             outages: (AtomicUsize::new(0), AtomicUsize::new(0)),
         }
+    }
+
+    fn number(&self) -> usize {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Some invocations, one after the other, in a process that may have others.
@@ -359,7 +423,7 @@ impl World {
         let run = process
             .engine
             .run(messages.clone(), &process.source, budget);
-        let handed = self.fated(run, fate, &messages, lease).await;
+        let handed = self.fated(run, fate, &messages, (process.by, lease)).await;
         let trouble = outage
             || outages != process.outages.0.load(Ordering::Relaxed)
             || process.trouble_since(&before);
@@ -369,6 +433,7 @@ impl World {
             fate,
             trouble,
             lease,
+            by: process.by,
         };
         self.look_at(&over);
         let now = self.ambient.now();
@@ -403,7 +468,7 @@ impl World {
         run: impl Future<Output = Vec<Handed>>,
         fate: Fate,
         messages: &[Message],
-        lease: Timestamp,
+        lease: (usize, Timestamp),
     ) -> Option<Vec<Handed>> {
         match fate {
             Fate::Runs => Some(run.await),
@@ -433,7 +498,8 @@ impl World {
     async fn delete(&self, message: &Message) {
         let handles = [message.receipt_handle.clone()];
         for answer in self.queue.delete(&handles).await {
-            answer.unwrap();
+            // A FIFO queue refuses the handle of a message that is visible again.
+            assert!(answer.is_ok() || self.fifo, "{answer:?}");
         }
         let stands = self.queue.messages();
         if stands.iter().all(|m| m.message_id != message.message_id) {
@@ -444,13 +510,19 @@ impl World {
     /// Batches in one process without trouble until nothing is left.
     async fn drain(&self) {
         let process = self.process(Duration::ZERO);
-        for _ in 0..DRAIN_MAX {
+        for n in 0..DRAIN_MAX {
             let standing = self.queue.messages();
             let Some(next) = standing.iter().map(|m| m.visible_at).min() else {
                 return;
             };
-            sleep(next.since(self.ambient.now())).await;
-            self.invoke(&process, Fate::Runs).await;
+            // What is behind a message in flight is visible, and cannot be received.
+            let behind = Duration::from_secs(u64::from(self.fifo));
+            sleep(next.since(self.ambient.now()).max(behind)).await;
+            match self.mode {
+                Mode::Polled => self.poll_calmly().await,
+                Mode::Both if n % 2 == 0 => self.poll_calmly().await,
+                Mode::Triggered | Mode::Both => self.invoke(&process, Fate::Runs).await,
+            }
         }
         let left = self.queue.messages();
         self.must(false, || format!("the queue did not drain: {left:#?}"));
@@ -470,6 +542,7 @@ impl World {
         let mut told = self.told();
         let effects: Vec<_> = tries.iter().filter(|t| t.effect).collect();
         let distinct: BTreeSet<_> = effects.iter().map(|t| &t.idempotency_key).collect();
+        told.seen.in_order = self.watch.log().in_order;
         told.seen.effects = effects.len();
         told.seen.twice = effects.len() - distinct.len();
         told.seen.invocations = usize::try_from(told.invocations).unwrap();
@@ -554,11 +627,6 @@ impl Process {
     }
 }
 
-/// The ledger's key of a message: every message of a world carries it.
-fn key_of(message: &Message) -> LedgerKey {
-    fixtures::key(&attribute(message.attributes.get("waybill-key")))
-}
-
 /// The ledger's key by an event's data.
 fn row_key(data: &str) -> LedgerKey {
     let key = data.split(':').find(|word| {
@@ -566,20 +634,4 @@ fn row_key(data: &str) -> LedgerKey {
         digits.trim_end_matches(['"', '}']).parse::<u32>().is_ok()
     });
     fixtures::key(key.unwrap_or_default().trim_end_matches(['"', '}']))
-}
-
-fn attribute(attribute: Option<&waybill_core::message::MessageAttribute>) -> String {
-    match attribute.map(|a| &a.value) {
-        Some(waybill_core::message::AttributeValue::Text(text)) => text.clone(),
-        other => panic!("every message carries its key: {other:?}"),
-    }
-}
-
-fn digest_of(message: &Message) -> Digest {
-    digest(&message.body)
-}
-
-/// No data of a world is JSON.
-fn digest(body: &str) -> Digest {
-    Digest::of(&Data::Text(body.to_owned()))
 }

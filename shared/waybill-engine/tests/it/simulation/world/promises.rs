@@ -6,19 +6,24 @@ use waybill_core::id::MessageId;
 use waybill_core::ledger::{DeadLetter, Record, RouteState, Status};
 use waybill_core::message::Message;
 use waybill_core::outcome::DeadReason;
-use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
 use waybill_testkit::fixtures;
 
 use super::super::handler::{Answered, Try};
-use super::{Fate, Invocation, World, attribute, digest, digest_of, key_of, row_key};
+use super::super::watch::{attribute, digest, key_of};
+use super::{Fate, Invocation, World, row_key};
 
 impl World {
     /// Claims that an invocation leaves behind.
-    pub(super) fn note_left(&self, messages: &[Message], lease: Timestamp) -> usize {
+    pub(super) fn note_left(&self, messages: &[Message], (by, lease): (usize, Timestamp)) -> usize {
         let keys: BTreeSet<_> = messages.iter().map(key_of).collect();
         let rows = keys.iter().filter_map(|key| self.ledger.record(key));
-        let mine = |row: &Record| row.status == Status::InProgress && row.lease_until == lease;
+        let owners: BTreeSet<_> = {
+            let log = self.watch.log();
+            let claims = log.claims.iter().filter(|c| c.by == by && c.lease == lease);
+            claims.map(|c| c.owner).collect()
+        };
+        let mine = |row: &Record| row.status == Status::InProgress && owners.contains(&row.owner);
         let left: Vec<_> = rows.filter(mine).collect();
         let mut told = self.told();
         for row in &left {
@@ -30,7 +35,7 @@ impl World {
     /// An invocation is over: every effect is in the ledger or has its door, no claim is left
     /// without a reason, and nothing is charged that did not happen.
     pub(super) fn look_at(&self, over: &Invocation<'_>) {
-        let left = self.note_left(over.messages, over.lease);
+        let left = self.note_left(over.messages, (over.by, over.lease));
         let excused = over.fate != Fate::Runs || over.trouble;
         self.must(left == 0 || excused, || {
             format!("{left} claims were left without a reason")
@@ -87,7 +92,7 @@ impl World {
     }
 
     /// No more attempts are charged than there are steps, nor than there were tries.
-    fn look_at_row(&self, row: &Record, tries: &[Try]) {
+    pub(super) fn look_at_row(&self, row: &Record, tries: &[Try]) {
         for route in &row.routes {
             let steps = self.shaky.policies[&route.name].retry.steps;
             let is_of = |t: &&Try| {
@@ -102,6 +107,8 @@ impl World {
             });
         }
         let left = self.told().left.get(&row.key).copied().unwrap_or_default();
+        let crashed = self.watch.log().crashed.get(&row.key).copied();
+        let left = left + crashed.unwrap_or_default();
         self.must(row.crashes <= left || self.skewed, || {
             format!(
                 "{} crashes, but {left} claims were left: {row:#?}",
@@ -113,32 +120,8 @@ impl World {
     /// A message may leave the queue only when the ledger says that all is done, or when it is
     /// where the dead go.
     pub(super) fn look_at_ack(&self, message: &Message) {
-        if message.body.starts_with("ignored:") {
-            return;
-        }
-        let buried = || {
-            let dead = self.dead.messages();
-            dead.iter().any(|m| m.sent.body == message.body)
-        };
-        let sends = self.config.dead_letter == DeadLetter::Send;
-        let row = self.ledger.record(&key_of(message));
-        let right = match &row {
-            None => false,
-            Some(row) if row.digest != digest_of(message) => {
-                self.config.on_conflict == OnConflict::Ack || (sends && buried())
-            }
-            Some(row) => match row.status {
-                Status::Completed => true,
-                // Dead and sent; or a copy that was sent later has brought the event back since.
-                Status::Dead | Status::InProgress | Status::Pending => {
-                    let sent = row.death.as_ref().is_some_and(|death| death.dlq_sent);
-                    sends && buried() && (sent || row.redrive_n > 0)
-                }
-            },
-        };
-        self.must(right, || {
-            format!("{} was let go, but its row is {row:#?}", message.body)
-        });
+        let right = self.watch.may_leave(&message.body, &key_of(message));
+        self.must(right.is_ok(), || format!("let go: {right:?}"));
     }
 
     /// The queue is empty: nothing is lost, and every row is terminal for a reason.
