@@ -10,6 +10,7 @@
 mod conformance;
 mod consumer;
 mod documents;
+mod fifo;
 mod poller;
 mod startup;
 mod support;

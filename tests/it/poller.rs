@@ -346,13 +346,20 @@ async fn promise_2_a_poller_and_a_consumer_of_one_queue_share_one_effect_f29() {
     let stage = setting
         .stage(|_, _| ok().after(Duration::from_millis(300)))
         .await;
-    let consumer = stage.bundle.consumer_function().to_owned();
-    stage.bundle.pause(&consumer).await.unwrap();
+    stage.poller_time(20).await;
+    stage.aws.proxy().record();
     let mut sent = events("e", 150);
     sent.extend(events("e", 50));
-    stage.send(&sent).await;
-    let (report, resumed) = tokio::join!(stage.poll(to_its_end()), stage.bundle.resume(&consumer));
-    resumed.unwrap();
+    // The poller waits for messages when they come, and leaves some.
+    let sending = async {
+        stage
+            .until("the poller is there", async |stage| {
+                !asked(stage, "sqs", "GetQueueAttributes").is_empty()
+            })
+            .await;
+        stage.send(&sent).await;
+    };
+    let (report, ()) = tokio::join!(stage.poll(json!({"max_messages": 60})), sending);
     stage.until_delivered(150).await;
     assert_eq!(stage.effects(), [1; 150]);
     let [by_poller] = counts(&report, ["delivered"]);
