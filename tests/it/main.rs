@@ -10,6 +10,8 @@
 mod conformance;
 mod consumer;
 mod documents;
+mod fifo;
+mod poller;
 mod startup;
 mod support;
 mod template;

@@ -1,5 +1,8 @@
-//! The consumer's binary alone under Lambda's Runtime API: what stops its start, what fails an
-//! invocation, and what it says then. It fails closed, with one line that a person can act on.
+//! A function's binary alone under Lambda's Runtime API, the consumer's here: what stops its start,
+//! what fails an invocation, and what it says then. It fails closed, with one line that a person
+//! can act on.
+
+mod poller;
 
 use std::time::Duration;
 
@@ -26,15 +29,21 @@ const SECRETS: [&str; 3] = ["local-secret-access-key", "local-session-token", "s
 
 /// Variables by which the function starts, its one target public.
 fn environment() -> Environment {
+    environment_of("consumer")
+}
+
+/// The same for a function of this name.
+fn environment_of(function: &str) -> Environment {
     let routes = r#"{routes: [{name: hook, target: {http: {url: "https://example.com/s3cr3t"}}}]}"#;
-    Environment::of("consumer")
+    Environment::of(function)
         .with("WAYBILL_CONSUMER", "orders")
         .with("WAYBILL_LEDGER_TABLE", "ledger")
         .with("WAYBILL_ROUTES", format!("inline:{routes}"))
 }
 
 async fn start(environment: &Environment) -> Function {
-    let binary = built().binary("consumer").expect("the consumer is built");
+    let binary = built().binary(environment.function());
+    let binary = binary.expect("the function is built");
     let started = Function::start(binary, environment).await;
     started.expect("a process can be started")
 }
@@ -97,16 +106,21 @@ async fn outside(status: u16, answer: &'static str) -> Receiver {
 
 /// Variables by which the function talks to that, and to DynamoDB at this endpoint.
 fn with_outside(outside: &Receiver, dynamodb: &str) -> Environment {
+    let environment = environment().with("WAYBILL_QUEUE_URL", outside.url("/000000000000/orders"));
+    reaching(environment, outside, dynamodb)
+}
+
+/// The same for any function, which knows its queue.
+fn reaching(environment: Environment, outside: &Receiver, dynamodb: &str) -> Environment {
     let url = outside.url("/hook/s3cr3t");
     let routes = format!(
         r#"{{routes: [{{name: hook, target: {{http: {{url: "{url}",
              headers: {{authorization: "Bearer ${{TOKEN}}"}}}}}}}}]}}"#
     );
-    environment()
+    environment
         .with("TOKEN", "s3cr3t")
         .with("WAYBILL_ROUTES", format!("inline:{routes}"))
         .with("WAYBILL_ALLOW_PRIVATE_TARGETS", "true")
-        .with("WAYBILL_QUEUE_URL", outside.url("/000000000000/orders"))
         .with("AWS_ENDPOINT_URL_SQS", outside.url(""))
         .with("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
 }
@@ -446,5 +460,35 @@ async fn promise_6_a_payload_that_no_answer_could_be_right_for_fails_as_a_whole_
         assert_says(said, &["every message stays in the queue"]);
         assert_says(said, what);
     }
+    assert_eq!(outside.exchanges().len(), 0, "nobody was asked");
+}
+
+#[tokio::test]
+async fn promise_6_records_of_a_fifo_queue_are_refused_with_redrive_f25() {
+    let bodies = events("e-s3cr3t", 2);
+    let messages = ["e-1", "e-2"]
+        .into_iter()
+        .zip(bodies.iter().map(String::as_str));
+    let payload = sqs_event(&format!("{QUEUE}.fifo"), messages);
+    let mut payload: Value = serde_json::from_str(&payload).unwrap();
+    for record in payload["Records"].as_array_mut().unwrap() {
+        record["attributes"]["MessageGroupId"] = "a".into();
+    }
+    let outside = outside(500, "").await;
+    let function = start(&with_outside(&outside, &outside.url(""))).await;
+    let answer = function
+        .invoke(payload.to_string(), Duration::from_secs(10))
+        .await;
+    let lines = function.end().await;
+    let Answer::Error(diagnostic) = answer.unwrap() else {
+        panic!("it succeeded: {lines:#?}");
+    };
+    let diagnostic: Value = serde_json::from_str(&diagnostic).unwrap();
+    assert_eq!(diagnostic["errorType"], "InvocationRefused");
+    let said = text(&diagnostic, "errorMessage");
+    let what = ["orders.fifo`", "dead_letter: send", "WAYBILL_DEAD_LETTER"];
+    assert_says(said, &what);
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert_no_secret(&lines);
     assert_eq!(outside.exchanges().len(), 0, "nobody was asked");
 }

@@ -1,20 +1,22 @@
 //! A proxy on the loopback between the functions and the stand-in: it counts what the functions
-//! ask, and spoils answers where a test wants it.
+//! ask, and spoils answers or keeps a record of them where a test wants it.
 //!
 //! Our own calls go to the stand-in directly, so that only the functions' requests are counted and
 //! spoiled. What a trigger's own poller does never passes here.
 
 mod call;
 mod fault;
+mod record;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::http::request::Parts;
+use hyper::http::response;
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{Request, Response, Uri, header};
 use hyper_util::client::legacy::Client;
@@ -24,11 +26,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use call::Call;
-pub use fault::{Fault, FaultAction, FaultId};
+pub use fault::{EntryFault, Fault, FaultAction, FaultId};
+pub use record::Asked;
 
 use crate::error::LocalError;
 use crate::server::{Answered, NoAnswer, serve};
-use fault::FaultBook;
+use fault::{FaultBook, PartialBatch};
 
 /// How many requests there were, by service and operation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,6 +52,8 @@ struct Shared {
     client: Client<HttpConnector, Full<Bytes>>,
     counts: Mutex<Counts>,
     faults: Mutex<FaultBook>,
+    /// Where records are wanted.
+    record: Mutex<Option<Vec<Asked>>>,
 }
 
 impl Proxy {
@@ -73,6 +78,7 @@ impl Proxy {
                 .build(connector),
             counts: Mutex::default(),
             faults: Mutex::default(),
+            record: Mutex::default(),
         });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared), answer));
         Ok(Self {
@@ -90,6 +96,16 @@ impl Proxy {
     /// What was asked so far, spoiled requests included.
     pub fn counts(&self) -> Counts {
         lock(&self.shared.counts).clone()
+    }
+
+    /// Keeps every request and its answer from now on, and forgets those so far.
+    pub fn record(&self) {
+        *lock(&self.shared.record) = Some(Vec::new());
+    }
+
+    /// The requests that were answered since records are kept, in the order of their answers.
+    pub fn recorded(&self) -> Vec<Asked> {
+        lock(&self.shared.record).clone().unwrap_or_default()
     }
 
     /// Spoils requests from now on.
@@ -162,20 +178,47 @@ impl Counts {
     }
 }
 
-/// Counts one request, and forwards or spoils it.
+/// Counts one request, forwards or spoils it, and keeps a record where one is wanted.
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
+    let asked_at = SystemTime::now();
     let call = Call::read(&parts, &body);
     let action = lock(&shared.faults).on(&call);
-    let spoiled = action.as_ref().and_then(|action| action.answer(&call));
-    lock(&shared.counts).add(call);
-    if let Some(response) = spoiled {
+    lock(&shared.counts).add(call.clone());
+    let answered = spoil(&shared, parts, body.clone(), action, &call).await;
+    let answered = match answered {
+        Ok(answer) => {
+            let (parts, reply) = answer.into_parts();
+            let Ok(reply) = reply.collect().await;
+            Ok((parts, reply.to_bytes()))
+        }
+        Err(error) => Err(error),
+    };
+    if let Some(record) = lock(&shared.record).as_mut() {
+        let reply = answered.as_ref().ok().map(|(_, reply)| reply.clone());
+        record.push(Asked::new(call, asked_at, body, reply));
+    }
+    answered.map(|(parts, reply)| Response::from_parts(parts, Full::new(reply)))
+}
+
+/// Does what is to be done to a request.
+async fn spoil(
+    shared: &Shared,
+    parts: Parts,
+    body: Bytes,
+    action: Option<FaultAction>,
+    call: &Call,
+) -> Answered {
+    if let Some(response) = action.and_then(|action| action.answer(call)) {
         return Ok(response);
     }
     match action {
         Some(FaultAction::Refuse) => return Err(NoAnswer),
         Some(FaultAction::Delay(wait)) => tokio::time::sleep(wait).await,
+        Some(FaultAction::FailEntries(entries, fault)) => {
+            return fail_entries(shared, parts, &body, entries, fault).await;
+        }
         Some(
             FaultAction::DropReply
             | FaultAction::Throttle
@@ -184,15 +227,39 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
         )
         | None => {}
     }
-    let response = forward(&shared, parts, body).await?;
+    let (parts, reply) = forward(shared, parts, body).await?;
     match action {
         Some(FaultAction::DropReply) => Err(NoAnswer),
-        Some(_) | None => Ok(response),
+        Some(_) | None => Ok(Response::from_parts(parts, Full::new(reply))),
     }
 }
 
-/// Sends a request on as it came and reads the whole reply.
-async fn forward(shared: &Shared, mut parts: Parts, body: Bytes) -> Answered {
+/// Forwards a batch without its first entries, and answers these as failed.
+async fn fail_entries(
+    shared: &Shared,
+    parts: Parts,
+    body: &[u8],
+    entries: usize,
+    fault: EntryFault,
+) -> Answered {
+    let mut batch = PartialBatch::split(body, entries, fault).ok_or(NoAnswer)?;
+    let reply = match batch.rest.take() {
+        Some(rest) => Some(forward(shared, parts, rest).await?.1),
+        None => None,
+    };
+    let reply = batch.join(reply.as_deref()).ok_or(NoAnswer)?;
+    Response::builder()
+        .header(header::CONTENT_TYPE, "application/x-amz-json-1.0")
+        .body(Full::new(reply))
+        .map_err(|_| NoAnswer)
+}
+
+/// Sends a request on and reads the whole reply.
+async fn forward(
+    shared: &Shared,
+    mut parts: Parts,
+    body: Bytes,
+) -> Result<(response::Parts, Bytes), NoAnswer> {
     let mut uri = parts.uri.into_parts();
     uri.scheme = Some(Scheme::HTTP);
     uri.authority = Some(shared.upstream.clone());
@@ -201,6 +268,8 @@ async fn forward(shared: &Shared, mut parts: Parts, body: Bytes) -> Answered {
         header::CONNECTION,
         header::TRANSFER_ENCODING,
         header::EXPECT,
+        // The body may be another than came.
+        header::CONTENT_LENGTH,
     ] {
         parts.headers.remove(hop);
     }
@@ -211,7 +280,7 @@ async fn forward(shared: &Shared, mut parts: Parts, body: Bytes) -> Answered {
     for hop in [header::CONNECTION, header::TRANSFER_ENCODING] {
         parts.headers.remove(hop);
     }
-    Ok(Response::from_parts(parts, Full::new(body)))
+    Ok((parts, body))
 }
 
 /// A lock that a panic elsewhere does not spoil: counts and rules are whole at any time.

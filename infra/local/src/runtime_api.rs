@@ -105,6 +105,12 @@ impl Environment {
         Self(set.into())
     }
 
+    /// The name of the function that it is for; empty where it has none.
+    pub fn function(&self) -> &str {
+        let name = self.0.get("AWS_LAMBDA_FUNCTION_NAME");
+        name.map_or("", String::as_str)
+    }
+
     /// With another variable, or another value of one.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {

@@ -3,13 +3,13 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use waybill_local::functions::{self, BuiltFunctions};
 use waybill_local::local_aws::Sandbox;
 use waybill_local::{
-    Bundle, DeployOptions, Exchange, LedgerRow, LocalAws, Profile, Received, Receiver, Reply,
+    Bundle, DeployOptions, Exchange, LedgerRow, LocalAws, Mode, Profile, Received, Receiver, Reply,
     Workspace,
 };
 
@@ -58,6 +58,19 @@ impl Setting {
     pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.parameters.push((name, value.to_string()));
         self
+    }
+
+    /// How messages come in. The poller holds them as briefly as it can, and has little time.
+    pub(crate) fn mode(self, mode: Mode) -> Self {
+        self.with("Mode", mode.word())
+            .with("PollerVisibilitySeconds", 5)
+    }
+
+    /// Queues with an order, and what they bring with them.
+    pub(crate) fn fifo(self) -> Self {
+        self.with("QueueType", "fifo")
+            .with("DeadLetterMode", "send")
+            .with("MaxReceiveCount", 100)
     }
 
     /// Other routes; `URL` stands for the receiver's.
@@ -117,6 +130,46 @@ impl Stage {
             .expect("events are sent")
     }
 
+    /// Invokes the poller with this and waits for its report, which must come.
+    pub(crate) async fn poll(&self, payload: Value) -> Value {
+        let report = self.try_poll(payload).await;
+        report.unwrap_or_else(|error| panic!("the poller failed: {error}"))
+    }
+
+    /// Invokes the poller with this and waits for its report, or for how it failed.
+    pub(crate) async fn try_poll(&self, payload: Value) -> Result<Value, Value> {
+        let poller = self.bundle.poller_function();
+        let invoked = self.bundle.invoke(poller, &payload).await;
+        let invoked = invoked.expect("a function can be invoked");
+        match invoked.function_error {
+            Some(_) => Err(invoked.payload),
+            None => Ok(invoked.payload),
+        }
+    }
+
+    /// Polls until the queue gives nothing any more, and once more as long as it holds something.
+    /// The reports of all polls, as one.
+    pub(crate) async fn poll_until_drained(&self) -> Value {
+        let mut reports = Vec::new();
+        let end = Instant::now() + PATIENCE;
+        loop {
+            reports.push(self.poll(json!({"stop_when_empty": true})).await);
+            if self.is_drained().await {
+                return sum(&reports);
+            }
+            if Instant::now() >= end {
+                self.give_up("the queue is drained").await;
+            }
+        }
+    }
+
+    /// Gives the poller another time than the template's minute.
+    pub(crate) async fn poller_time(&self, seconds: u64) {
+        let poller = self.bundle.poller_function();
+        let set = self.bundle.set_timeout(poller, seconds).await;
+        set.expect("a function's timeout can be set");
+    }
+
     /// Waits until both the queue is empty and this many distinct deliveries had an effect.
     pub(crate) async fn until_delivered(&self, events: usize) {
         self.until("all is delivered", async |stage| {
@@ -145,15 +198,20 @@ impl Stage {
         let end = Instant::now() + PATIENCE;
         while !come(self).await {
             if Instant::now() >= end {
-                let logs = self.logs().await.join("\n");
-                let stack = self.aws.log();
-                panic!(
-                    "waited in vain until {what}; {}; the function said:\n{logs}",
-                    stack.display()
-                );
+                self.give_up(what).await;
             }
             sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Fails with what the functions said.
+    async fn give_up(&self, what: &str) -> ! {
+        let logs = self.logs().await.join("\n");
+        let stack = self.aws.log();
+        panic!(
+            "waited in vain until {what}; {}; the functions said:\n{logs}",
+            stack.display()
+        )
     }
 
     /// Whether the source queue holds nothing.
@@ -194,18 +252,42 @@ impl Stage {
         row.expect("the event has a row")
     }
 
-    /// What the function said.
-    pub(crate) async fn logs(&self) -> Vec<String> {
-        self.bundle
-            .logs(self.bundle.consumer_function())
-            .await
-            .expect("logs can be read")
+    /// The functions there are.
+    fn functions(&self) -> impl Iterator<Item = &str> {
+        let all = [
+            self.bundle.consumer_function(),
+            self.bundle.poller_function(),
+        ];
+        all.into_iter().filter(|name| !name.is_empty())
     }
 
-    /// The processes that run the function.
-    pub(crate) fn sandboxes(&self) -> Vec<Sandbox> {
-        self.aws.sandboxes(self.bundle.consumer_function())
+    /// What the functions said.
+    pub(crate) async fn logs(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for function in self.functions() {
+            let logs = self.bundle.logs(function).await;
+            lines.extend(logs.expect("logs can be read"));
+        }
+        lines
     }
+
+    /// The processes that run the functions.
+    pub(crate) fn sandboxes(&self) -> Vec<Sandbox> {
+        let of = |function| self.aws.sandboxes(function);
+        self.functions().flat_map(of).collect()
+    }
+}
+
+/// The reports of several polls as one; `stopped` is the last one's.
+pub(crate) fn sum(reports: &[Value]) -> Value {
+    let mut whole = reports.last().expect("there was a poll").clone();
+    for (name, value) in whole.as_object_mut().expect("a report") {
+        let counts = reports.iter().map(|report| report[name].as_u64());
+        if let Some(count) = counts.sum::<Option<u64>>() {
+            *value = count.into();
+        }
+    }
+    whole
 }
 
 /// An event in the plain form.

@@ -5,8 +5,12 @@ use std::time::Duration;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
+use serde_json::{Value, json};
 
 use super::Call;
+
+/// What a spoiled answer says.
+const MESSAGE: &str = "injected by a test";
 
 /// What is done to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,29 @@ pub enum FaultAction {
     Status(u16),
     /// The service's own answer to a missing permission; nothing was done.
     AccessDenied,
+    /// The first so many entries of a batch of SQS's are answered as failed and not done, the rest
+    /// is done.
+    FailEntries(usize, EntryFault),
+}
+
+/// Why an entry of a batch fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryFault {
+    /// The service is in trouble: it may be tried again.
+    Service,
+    /// The sender must change something: `SenderFault`.
+    Sender,
+}
+
+impl EntryFault {
+    /// The failed entry of this id.
+    fn answer(self, id: &Value) -> Value {
+        let (code, is_senders) = match self {
+            Self::Service => ("InternalError", false),
+            Self::Sender => ("AccessDenied", true),
+        };
+        json!({ "Id": id, "Code": code, "SenderFault": is_senders, "Message": MESSAGE })
+    }
 }
 
 /// A rule for requests to be spoiled.
@@ -95,7 +122,7 @@ impl FaultAction {
     /// The answer that is given in the service's stead, where one is.
     pub(super) fn answer(self, call: &Call) -> Option<Response<Full<Bytes>>> {
         let (status, code) = match self {
-            Self::Refuse | Self::DropReply | Self::Delay(_) => return None,
+            Self::Refuse | Self::DropReply | Self::Delay(_) | Self::FailEntries(..) => return None,
             Self::Throttle => match call.service.as_str() {
                 "dynamodb" => (
                     400,
@@ -110,12 +137,48 @@ impl FaultAction {
             },
             Self::Status(status) => (status, "InternalServerError"),
         };
-        let body = serde_json::json!({ "__type": code, "message": "injected by a test" });
+        let body = json!({ "__type": code, "message": MESSAGE });
         Response::builder()
             .status(status)
             .header("content-type", "application/x-amz-json-1.0")
             .body(Full::new(Bytes::from(body.to_string())))
             .ok()
+    }
+}
+
+/// A batch that fails in part.
+#[derive(Debug)]
+pub(super) struct PartialBatch {
+    /// The request without the entries that fail; `None` where none is left.
+    pub(super) rest: Option<Bytes>,
+    /// The entries that fail, as they are answered.
+    failed: Vec<Value>,
+}
+
+impl PartialBatch {
+    /// Takes the first entries out of a batch; `None` where the request is none.
+    pub(super) fn split(request: &[u8], entries: usize, fault: EntryFault) -> Option<Self> {
+        let mut request: Value = serde_json::from_slice(request).ok()?;
+        let all = request.get_mut("Entries")?.as_array_mut()?;
+        let failing = all.drain(..entries.min(all.len()));
+        let failed = failing.map(|entry| fault.answer(entry.get("Id").unwrap_or(&Value::Null)));
+        let failed = failed.collect();
+        let rest = (!all.is_empty()).then(|| Bytes::from(request.to_string()));
+        Some(Self { rest, failed })
+    }
+
+    /// What is answered, after the answer to the rest where there was one.
+    pub(super) fn join(mut self, reply: Option<&[u8]>) -> Option<Bytes> {
+        let mut reply: Value = match reply {
+            Some(reply) => serde_json::from_slice(reply).ok()?,
+            None => json!({ "Successful": [] }),
+        };
+        let fields = reply.as_object_mut()?;
+        let failed = fields.get_mut("Failed").and_then(Value::as_array_mut);
+        self.failed
+            .extend(failed.map(std::mem::take).into_iter().flatten());
+        fields.insert("Failed".to_owned(), self.failed.into());
+        Some(Bytes::from(reply.to_string()))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::Method;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -181,4 +182,57 @@ async fn each_fault_does_what_it_says_to_the_caller_and_the_upstream() {
         assert_eq!(ask(&proxy, &client).await, Some(200), "after {action:?}");
     }
     server.abort();
+}
+
+#[tokio::test]
+async fn a_record_is_kept_where_one_is_wanted() {
+    let (proxy, _, client, server) = rig().await;
+    ask(&proxy, &client).await;
+    assert!(proxy.recorded().is_empty());
+    proxy.record();
+    ask(&proxy, &client).await;
+    proxy.inject(Fault::new(FaultAction::Refuse));
+    ask(&proxy, &client).await;
+    let recorded = proxy.recorded();
+    assert_eq!(recorded.len(), 2);
+    assert!(
+        recorded
+            .iter()
+            .all(|asked| { asked.is("dynamodb", "BatchGetItem") && asked.request().is_object() })
+    );
+    assert!(recorded[0].at <= recorded[0].answered_at);
+    assert!(recorded[0].answered_at <= recorded[1].answered_at);
+    server.abort();
+}
+
+#[test]
+fn a_batch_fails_in_part() {
+    let entries: Vec<_> = (0..3).map(|n| json!({ "Id": format!("{n}") })).collect();
+    let request = json!({ "QueueUrl": "q", "Entries": entries }).to_string();
+    let ids = |reply: &Value, field: &str| -> Vec<String> {
+        let entries = reply[field].as_array().unwrap().iter();
+        entries
+            .map(|entry| entry["Id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+
+    let mut two = PartialBatch::split(request.as_bytes(), 2, EntryFault::Sender).unwrap();
+    let rest: Value = serde_json::from_slice(&two.rest.take().unwrap()).unwrap();
+    assert_eq!(ids(&rest, "Entries"), ["2"]);
+    assert_eq!(rest["QueueUrl"], "q");
+    let reply = two
+        .join(Some(br#"{"Successful": [{"Id": "2"}], "Failed": []}"#))
+        .unwrap();
+    let reply: Value = serde_json::from_slice(&reply).unwrap();
+    assert_eq!(ids(&reply, "Successful"), ["2"]);
+    assert_eq!(ids(&reply, "Failed"), ["0", "1"]);
+    assert_eq!(reply["Failed"][0]["SenderFault"], true);
+
+    let all = PartialBatch::split(request.as_bytes(), 9, EntryFault::Service).unwrap();
+    assert!(all.rest.is_none(), "nothing is left to be done");
+    let reply: Value = serde_json::from_slice(&all.join(None).unwrap()).unwrap();
+    assert_eq!(ids(&reply, "Failed").len(), 3);
+    assert_eq!(reply["Failed"][0]["SenderFault"], false);
+
+    assert!(PartialBatch::split(b"{}", 1, EntryFault::Service).is_none());
 }

@@ -1,11 +1,14 @@
-//! `cargo measure`: what the consumer costs on this machine, as it is deployed.
+//! `cargo measure`: what the functions cost on this machine, as they are deployed.
 //!
-//! The binary runs alone under Lambda's Runtime API, against MiniStack and a target on the
+//! Each binary runs alone under Lambda's Runtime API, against MiniStack and a target on the
 //! loopback, all without TLS. The harness shares the machine, so that times are upper bounds; no
 //! test depends on them.
 
+mod poller;
+
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -24,7 +27,8 @@ use waybill_local::{
     functions, say,
 };
 
-/// Measures the consumer as it is deployed: its size, its start, its memory, its requests.
+/// Measures the functions as they are deployed: their size, their start, their memory, their
+/// requests, and how fast the poller drains a queue.
 #[derive(Debug, Parser)]
 #[command(name = "measure", bin_name = "cargo measure")]
 struct Arguments {
@@ -45,6 +49,7 @@ struct Measures {
     sqs_per_message: f64,
     /// From handing a batch over to its answer, ascending.
     batches: Vec<Duration>,
+    poller: poller::Measures,
 }
 
 fn main() -> ExitCode {
@@ -70,20 +75,13 @@ async fn measure() -> Result<Measures, LocalError> {
     let binary = built
         .binary("consumer")
         .ok_or_else(|| LocalError::failed("no consumer was built"))?;
-    let binary_bytes = fs::metadata(binary)
-        .map_err(|error| LocalError::because("the binary cannot be read", error))?
-        .len();
+    let binary_bytes = size(binary)?;
     let aws = LocalAws::start(&workspace).await?;
     make_table(aws.endpoint()).await?;
     let receiver = Receiver::start(|_, _| Reply::status(200)).await?;
-    let environment = environment(&aws, &receiver);
+    let environment = environment("consumer", &aws, &receiver);
 
-    let mut starts = Vec::new();
-    for _ in 0..STARTS {
-        let mut function = Function::start(binary, &environment).await?;
-        starts.push(ready(&mut function).await?);
-    }
-    starts.sort_unstable();
+    let starts = time_starts(binary, &environment).await?;
 
     let mut function = Function::start(binary, &environment).await?;
     ready(&mut function).await?;
@@ -103,23 +101,48 @@ async fn measure() -> Result<Measures, LocalError> {
         )));
     }
     let per_message = |service| to_f64(counts.of_service(service)) / messages as f64;
+    let busy_bytes = function.peak_memory();
+    drop(function);
     Ok(Measures {
+        poller: poller::measure(&built, &aws).await?,
         binary_bytes,
         starts,
         idle_bytes,
-        busy_bytes: function.peak_memory(),
+        busy_bytes,
         dynamodb_per_message: per_message("dynamodb"),
         sqs_per_message: per_message("sqs"),
         batches,
     })
 }
 
-/// What the function is told: one route to the receiver, AWS behind the counting proxy.
-fn environment(aws: &LocalAws, receiver: &Receiver) -> Environment {
+/// How large a binary is, in bytes.
+fn size(binary: &Path) -> Result<u64, LocalError> {
+    let metadata = fs::metadata(binary);
+    let metadata =
+        metadata.map_err(|error| LocalError::because("the binary cannot be read", error))?;
+    Ok(metadata.len())
+}
+
+/// The times that fresh processes take to the first `/next`, ascending.
+async fn time_starts(
+    binary: &Path,
+    environment: &Environment,
+) -> Result<Vec<Duration>, LocalError> {
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        let mut function = Function::start(binary, environment).await?;
+        starts.push(ready(&mut function).await?);
+    }
+    starts.sort_unstable();
+    Ok(starts)
+}
+
+/// What a function is told: one route to the receiver, AWS behind the counting proxy.
+fn environment(function: &str, aws: &LocalAws, receiver: &Receiver) -> Environment {
     let url = receiver.url("/hook");
     let routes = format!(r#"{{routes: [{{name: hook, target: {{http: {{url: "{url}"}}}}}}]}}"#);
-    Environment::of("consumer")
-        .with("WAYBILL_CONSUMER", "measure")
+    Environment::of(function)
+        .with("WAYBILL_CONSUMER", function)
         .with("WAYBILL_LEDGER_TABLE", TABLE)
         .with("WAYBILL_ROUTES", format!("inline:{routes}"))
         .with("WAYBILL_ALLOW_PRIVATE_TARGETS", "true")
@@ -137,17 +160,11 @@ async fn ready(function: &mut Function) -> Result<Duration, LocalError> {
 
 /// Hands over one batch of new events of a kilobyte, all of which must be done.
 async fn run_batch(function: &Function, batch: usize) -> Result<Duration, LocalError> {
-    let filler = "x".repeat(1024);
     let messages: Vec<_> = (0..BATCH)
         .map(|n| {
             let id = format!("event-{batch}-{n}");
-            let body = json!({
-                "id": id,
-                "queue": "measure",
-                "dispatch_date": "2026-01-01T00:00:00Z",
-                "payload": { "filler": filler },
-            });
-            (id, body.to_string())
+            let body = event(&id);
+            (id, body)
         })
         .collect();
     let messages = messages.iter().map(|(id, body)| (id.as_str(), &**body));
@@ -162,6 +179,17 @@ async fn run_batch(function: &Function, batch: usize) -> Result<Duration, LocalE
             function.lines().join("\n")
         ))),
     }
+}
+
+/// An event of a kilobyte.
+fn event(id: &str) -> String {
+    let body = json!({
+        "id": id,
+        "queue": "measure",
+        "dispatch_date": "2026-01-01T00:00:00Z",
+        "payload": { "filler": "x".repeat(1024) },
+    });
+    body.to_string()
 }
 
 /// Makes the ledger's table.
@@ -198,7 +226,7 @@ fn print(measures: &Measures, json: bool) -> Result<(), LocalError> {
     let text = if json {
         as_json(measures).to_string()
     } else {
-        as_table(measures)
+        format!("{}\n{}", as_table(measures), measures.poller.as_table())
     };
     writeln!(io::stdout().lock(), "{text}")
         .map_err(|error| LocalError::because("cannot write to stdout", error))
@@ -220,6 +248,7 @@ fn as_json(measures: &Measures) -> serde_json::Value {
             "sqs": measures.sqs_per_message,
         },
         "batch_ms": { "median": millis(at(batches, 50)), "p99": millis(at(batches, 99)) },
+        "poller": measures.poller.as_json(),
     })
 }
 
@@ -227,15 +256,7 @@ fn as_json(measures: &Measures) -> serde_json::Value {
 fn as_table(measures: &Measures) -> String {
     let (starts, batches) = (&measures.starts, &measures.batches);
     let ms = |times: &[Duration], percent| format!("{:.1} ms", millis(at(times, percent)));
-    let mb = |bytes: u64| format!("{:.1} MB", to_f64(bytes) / 1e6);
-    let memory = |bytes: Option<u64>| bytes.map_or_else(|| "not told here".to_owned(), mb);
     let busy = format!("most memory after {BATCHES} batches of {BATCH} messages of 1 KB");
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header([
-        "consumer, as it is deployed",
-        "here",
-        "at most",
-    ]);
     let start = format!("spawn to first /next, median of {STARTS}");
     let rows = [
         ("binary, stripped", mb(measures.binary_bytes), "10 MB"),
@@ -261,13 +282,31 @@ fn as_table(measures: &Measures) -> String {
         ("batch, median", ms(batches, 50), ""),
         ("batch, 99 of 100", ms(batches, 99), ""),
     ];
-    for (name, here, most) in rows {
-        table.add_row([name, &here, most]);
+    let rows = rows.iter().map(|(name, here, most)| [*name, here, most]);
+    table(["consumer, as it is deployed", "here", "at most"], rows)
+}
+
+/// A table whose first column is text.
+fn table<'a>(head: [&str; 3], rows: impl Iterator<Item = [&'a str; 3]>) -> String {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header(head);
+    for row in rows {
+        table.add_row(row);
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.to_string()
+}
+
+/// A size for people.
+fn mb(bytes: u64) -> String {
+    format!("{:.1} MB", to_f64(bytes) / 1e6)
+}
+
+/// A high-water mark for people.
+fn memory(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "not told here".to_owned(), mb)
 }
 
 /// The value that so many of a hundred are not above, of ascending ones.
