@@ -1,20 +1,24 @@
 //! A proxy on the loopback between the functions and the stand-in: it counts what the functions
 //! ask, and spoils answers where a test wants it.
 //!
+//! Of SQS's messages it also notes which were received and deleted through it, and when.
+//!
 //! Our own calls go to the stand-in directly, so that only the functions' requests are counted and
 //! spoiled. What a trigger's own poller does never passes here.
 
 mod call;
 mod fault;
+mod messages;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::http::request::Parts;
+use hyper::http::response;
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{Request, Response, Uri, header};
 use hyper_util::client::legacy::Client;
@@ -25,14 +29,19 @@ use tokio::task::JoinHandle;
 
 pub use call::Call;
 pub use fault::{Fault, FaultAction, FaultId};
+pub use messages::Deletion;
 
 use crate::error::LocalError;
 use crate::server::{Answered, NoAnswer, serve};
 use fault::FaultBook;
+use messages::{Messages, Receive};
 
 /// How many requests there were, by service and operation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Counts(BTreeMap<Call, u64>);
+pub struct Counts {
+    calls: BTreeMap<Call, u64>,
+    empty_receives: u64,
+}
 
 /// A running proxy; it ends when it is dropped.
 #[derive(Debug)]
@@ -49,6 +58,7 @@ struct Shared {
     client: Client<HttpConnector, Full<Bytes>>,
     counts: Mutex<Counts>,
     faults: Mutex<FaultBook>,
+    messages: Mutex<Messages>,
 }
 
 impl Proxy {
@@ -73,6 +83,7 @@ impl Proxy {
                 .build(connector),
             counts: Mutex::default(),
             faults: Mutex::default(),
+            messages: Mutex::default(),
         });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared), answer));
         Ok(Self {
@@ -90,6 +101,11 @@ impl Proxy {
     /// What was asked so far, spoiled requests included.
     pub fn counts(&self) -> Counts {
         lock(&self.shared.counts).clone()
+    }
+
+    /// Every message that was asked to be deleted so far, spoiled requests included.
+    pub fn deletions(&self) -> Vec<Deletion> {
+        lock(&self.shared.messages).deletions().to_vec()
     }
 
     /// Spoils requests from now on.
@@ -122,7 +138,7 @@ impl Drop for Proxy {
 impl Counts {
     /// Requests of one service, all operations.
     pub fn of_service(&self, service: &str) -> u64 {
-        self.0
+        self.calls
             .iter()
             .filter(|(call, _)| call.service == service)
             .map(|(_, count)| count)
@@ -131,7 +147,7 @@ impl Counts {
 
     /// Requests of one operation.
     pub fn of(&self, service: &str, operation: &str) -> u64 {
-        self.0
+        self.calls
             .iter()
             .filter(|(call, _)| call.service == service && call.operation == operation)
             .map(|(_, count)| count)
@@ -140,25 +156,31 @@ impl Counts {
 
     /// Every operation and its count.
     pub fn iter(&self) -> impl Iterator<Item = (&Call, u64)> {
-        self.0.iter().map(|(call, count)| (call, *count))
+        self.calls.iter().map(|(call, count)| (call, *count))
+    }
+
+    /// Receives from SQS that were answered without a message.
+    pub fn empty_receives(&self) -> u64 {
+        self.empty_receives
     }
 
     /// What was asked since an earlier look.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let before = |call| earlier.0.get(call).copied().unwrap_or(0);
-        Self(
-            self.0
-                .iter()
+        let before = |call| earlier.calls.get(call).copied().unwrap_or(0);
+        let calls = self.calls.iter();
+        Self {
+            calls: calls
                 .map(|(call, count)| (call.clone(), count.saturating_sub(before(call))))
                 .filter(|(_, count)| *count > 0)
                 .collect(),
-        )
+            empty_receives: self.empty_receives.saturating_sub(earlier.empty_receives),
+        }
     }
 
     /// Counts one request.
     fn add(&mut self, call: Call) {
-        *self.0.entry(call).or_default() += 1;
+        *self.calls.entry(call).or_default() += 1;
     }
 }
 
@@ -169,7 +191,8 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
     let call = Call::read(&parts, &body);
     let action = lock(&shared.faults).on(&call);
     let spoiled = action.as_ref().and_then(|action| action.answer(&call));
-    lock(&shared.counts).add(call);
+    lock(&shared.messages).on_request(&call, &body, Instant::now());
+    lock(&shared.counts).add(call.clone());
     if let Some(response) = spoiled {
         return Ok(response);
     }
@@ -184,7 +207,14 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
         )
         | None => {}
     }
-    let response = forward(&shared, parts, body).await?;
+    let (head, body) = forward(&shared, parts, body).await?;
+    if head.status.is_success() {
+        match lock(&shared.messages).on_reply(&call, &body) {
+            Some(Receive::Empty) => lock(&shared.counts).empty_receives += 1,
+            Some(Receive::Messages) | None => {}
+        }
+    }
+    let response = Response::from_parts(head, Full::new(body));
     match action {
         Some(FaultAction::DropReply) => Err(NoAnswer),
         Some(_) | None => Ok(response),
@@ -192,7 +222,11 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
 }
 
 /// Sends a request on as it came and reads the whole reply.
-async fn forward(shared: &Shared, mut parts: Parts, body: Bytes) -> Answered {
+async fn forward(
+    shared: &Shared,
+    mut parts: Parts,
+    body: Bytes,
+) -> Result<(response::Parts, Bytes), NoAnswer> {
     let mut uri = parts.uri.into_parts();
     uri.scheme = Some(Scheme::HTTP);
     uri.authority = Some(shared.upstream.clone());
@@ -211,7 +245,7 @@ async fn forward(shared: &Shared, mut parts: Parts, body: Bytes) -> Answered {
     for hop in [header::CONNECTION, header::TRANSFER_ENCODING] {
         parts.headers.remove(hop);
     }
-    Ok(Response::from_parts(parts, Full::new(body)))
+    Ok((parts, body))
 }
 
 /// A lock that a panic elsewhere does not spoil: counts and rules are whole at any time.
