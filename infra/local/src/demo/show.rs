@@ -101,14 +101,14 @@ pub fn sentence(report: &ModeReport) -> String {
             "dead though their target would have taken them",
         ),
         (
-            sum(|a| a.deletes.map_or(0, |deletes| deletes.too_early)),
+            too_early(report).unwrap_or(0),
             "deleted before their target's answer",
         ),
     ];
     match report.verdict() {
-        Verdict::Kept if accounts.iter().any(|account| account.deletes.is_some()) => {
-            "Every event was delivered once or is in the dead-letter queue for a reason, and no \
-             message was deleted before its target had acknowledged it."
+        Verdict::Kept if too_early(report).is_some() => {
+            "Every event was delivered once or is in the dead-letter queue for a reason.\n\
+             No message was deleted before its target had acknowledged it."
                 .to_owned()
         }
         Verdict::Kept => {
@@ -121,6 +121,16 @@ pub fn sentence(report: &ModeReport) -> String {
             format!("A promise was broken: {}.", faults.join(", "))
         }
     }
+}
+
+/// Messages that were deleted before their target's answer, where that was watched.
+fn too_early(report: &ModeReport) -> Option<u64> {
+    let deletes = [&report.clean, &report.mixed].map(|phase| phase.account.deletes);
+    let watched = deletes
+        .into_iter()
+        .flatten()
+        .map(|deletes| deletes.too_early);
+    watched.reduce(|all, more| all + more)
 }
 
 /// The counts of the poller's reports that are worth a row: in the report's own order as far as it
@@ -184,6 +194,9 @@ struct Mode<'a> {
     attempts: u64,
     seconds: f64,
     clean: Clean,
+    /// Of plain and mixed messages. Poll mode only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_before_acknowledged: Option<u64>,
     /// Poll mode only.
     #[serde(skip_serializing_if = "Option::is_none")]
     poller: Option<Poller<'a>>,
@@ -199,10 +212,9 @@ struct Clean {
     empty_receives: Option<u64>,
 }
 
-/// What there is to say of the poller; null where nobody could count.
+/// The poller's reports, added up.
 #[derive(Serialize)]
 struct Poller<'a> {
-    deleted_before_acknowledged: Option<u64>,
     invocations: u64,
     #[serde(flatten)]
     counts: &'a BTreeMap<String, u64>,
@@ -234,19 +246,16 @@ impl<'a> Mode<'a> {
                     WayIn::Poll => requests.map(|r| r.empty_receives),
                 },
             },
-            poller: mixed
-                .polled
-                .as_ref()
-                .map(|polled| Poller::of(account, polled)),
+            deleted_before_acknowledged: too_early(report),
+            poller: mixed.polled.as_ref().map(Poller::of),
         }
     }
 }
 
 impl<'a> Poller<'a> {
-    /// Of what was polled, and the deletions that were seen.
-    fn of(account: &Account, polled: &'a Polled) -> Self {
+    /// Of what was polled.
+    fn of(polled: &'a Polled) -> Self {
         Self {
-            deleted_before_acknowledged: account.deletes.map(|deletes| deletes.too_early),
             invocations: polled.invocations,
             counts: &polled.counts,
             seconds: rounded(polled.seconds),

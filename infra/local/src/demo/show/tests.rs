@@ -101,13 +101,12 @@ fn the_json_is_the_contracts_and_poll_mode_adds_to_it() {
         r#""attempts":1000,"seconds":12.345,"clean":{"dynamodb_requests_per_message":0.2,"#,
     );
     let trigger_mode = format!(r#"{{"mode":"trigger",{account}"sqs_requests_per_message":0.0}}}}"#);
-    let poll_mode = format!(
-        "{}{account}{}{}{}",
-        r#"{"mode":"poll","#,
+    let added = concat!(
         r#""sqs_requests_per_message":0.205,"empty_receives":3},"#,
-        r#""poller":{"deleted_before_acknowledged":0,"invocations":2,"deleted":980,"fenced":0,"#,
+        r#""deleted_before_acknowledged":0,"poller":{"invocations":2,"deleted":980,"fenced":0,"#,
         r#""new":7,"received":980,"seconds":2.5,"stopped":{"empty":2}}}"#,
     );
+    let poll_mode = format!(r#"{{"mode":"poll",{account}{added}"#);
     let both = report(&[trigger(), poll()]);
     let expected = format!(r#"{{"modes":[{trigger_mode},{poll_mode}]}}"#);
     assert_eq!(json(&both), expected);
@@ -150,7 +149,7 @@ fn a_broken_clean_path_breaks_the_whole() {
 #[test]
 fn a_deletion_too_early_breaks_the_whole() {
     let mut broken = poll();
-    assert!(sentence(&broken).contains("no message was deleted before"));
+    assert!(sentence(&broken).contains("No message was deleted before"));
     broken.mixed.account.deletes = Some(Deletes {
         seen: 980,
         too_early: 2,
