@@ -5,6 +5,7 @@
 //! read from the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 /// What was seen from outside. Events are named by the id that the sender gave them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +20,9 @@ pub struct Evidence {
     pub attempts: Vec<Attempt>,
     /// The events found in the dead-letter queue, with the reason.
     pub dead: BTreeMap<String, String>,
+    /// Every message that the functions asked SQS to delete; `None` where nobody could watch, as
+    /// behind a trigger, which deletes by itself.
+    pub deletions: Option<Vec<Delete>>,
     /// Messages still in the queue when the run was given up; none where it came to its end.
     pub in_queue: u64,
 }
@@ -30,6 +34,17 @@ pub struct Attempt {
     pub event: String,
     /// What the target did.
     pub result: AttemptResult,
+    /// When its answer went out; `None` where there was none.
+    pub answered: Option<Instant>,
+}
+
+/// One message that was to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delete {
+    /// The event it carried; `None` where nobody knows.
+    pub event: Option<String>,
+    /// When SQS was asked.
+    pub at: Instant,
 }
 
 /// What the target did with a request.
@@ -62,23 +77,35 @@ pub struct Account {
     pub lost: u64,
     /// Requests that reached the target.
     pub attempts: u64,
+    /// Messages that the functions deleted, where that was watched.
+    pub deletes: Option<Deletes>,
 }
 
-/// What an account comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The messages that the functions deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Deletes {
+    /// All of them.
+    pub seen: u64,
+    /// Those whose target had not answered 2xx by then.
+    pub too_early: u64,
+}
+
+/// What an account comes to, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// Every promise was kept.
     Kept,
-    /// A promise was broken.
-    Broken,
     /// Nothing was broken, but the run did not come to its end.
     Unfinished,
+    /// A promise was broken.
+    Broken,
 }
 
 impl Account {
     /// Draws up the account.
     pub fn of(evidence: &Evidence) -> Self {
         let mut effects: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut answered: BTreeMap<&str, Instant> = BTreeMap::new();
         let mut attempts = 0;
         for attempt in &evidence.attempts {
             if !evidence.events.contains(&attempt.event) {
@@ -86,7 +113,13 @@ impl Account {
             }
             attempts += 1;
             match attempt.result {
-                AttemptResult::Effect => *effects.entry(&attempt.event).or_default() += 1,
+                AttemptResult::Effect => {
+                    *effects.entry(&attempt.event).or_default() += 1;
+                    if let Some(at) = attempt.answered {
+                        let first = answered.entry(&attempt.event).or_insert(at);
+                        *first = at.min(*first);
+                    }
+                }
                 AttemptResult::NoEffect => {}
             }
         }
@@ -112,13 +145,24 @@ impl Account {
             unfinished,
             lost: missing - unfinished,
             attempts,
+            deletes: evidence
+                .deletions
+                .as_ref()
+                .map(|all| Deletes::of(all, &answered)),
         }
     }
 
     /// Judges it. A good event in the dead-letter queue is a broken promise too: nothing that the
     /// demo sends may take its neighbours down.
     pub fn verdict(&self) -> Verdict {
-        if self.delivered_twice > 0 || self.lost > 0 || self.dead_undeserved > 0 {
+        let too_early = self.deletes.map_or(0, |deletes| deletes.too_early);
+        let broken = [
+            self.delivered_twice,
+            self.lost,
+            self.dead_undeserved,
+            too_early,
+        ];
+        if broken.iter().any(|events| *events > 0) {
             Verdict::Broken
         } else if self.unfinished > 0 {
             Verdict::Unfinished
@@ -130,6 +174,23 @@ impl Account {
     /// Events in the dead-letter queue, whatever the reason.
     pub fn dead_total(&self) -> u64 {
         self.dead.values().sum()
+    }
+}
+
+impl Deletes {
+    /// Holds each deletion against the first answer of 2xx to its event. In the demo a message may
+    /// go for no other reason: what is dead is moved by the queue's redrive policy.
+    fn of(deletions: &[Delete], answered: &BTreeMap<&str, Instant>) -> Self {
+        let in_time = |delete: &&Delete| {
+            let event = delete.event.as_deref();
+            let answered = event.and_then(|event| answered.get(event));
+            answered.is_some_and(|answered| *answered <= delete.at)
+        };
+        let seen = count(deletions.iter());
+        Self {
+            seen,
+            too_early: seen - count(deletions.iter().filter(in_time)),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod mix;
 mod phase;
+mod poll;
 mod progress;
 mod show;
 
@@ -12,11 +13,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-pub use phase::Phase;
-pub use show::{json, table};
+pub use phase::{Phase, Requests};
+pub use poll::Polled;
+pub use show::{json, sentence, table};
 
 use crate::account::Verdict;
-use crate::bundle::{Bundle, DeployOptions};
+use crate::bundle::{Bundle, DeployOptions, Mode};
 use crate::error::LocalError;
 use crate::functions::BuiltFunctions;
 use crate::local_aws::LocalAws;
@@ -24,7 +26,7 @@ use crate::receiver::Receiver;
 use crate::say::say;
 use crate::workspace::Workspace;
 use mix::Mix;
-use phase::Batches;
+use phase::{Batches, Site};
 
 /// How many plain messages the clean-path figures are taken from.
 const CLEAN_MESSAGES: usize = 200;
@@ -35,9 +37,35 @@ const FUNCTION_TIMEOUT_SECONDS: u32 = 5;
 /// How often a message may be received: at least twice for each of the six tries, and three.
 const MAX_RECEIVE_COUNT: u32 = 25;
 
+/// A way in for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WayIn {
+    /// SQS invokes the consumer.
+    Trigger,
+    /// The poller receives by itself. It is invoked by hand, again and again: its schedule is off.
+    Poll,
+}
+
+impl WayIn {
+    /// The mode's name.
+    pub fn word(self) -> &'static str {
+        self.mode().word()
+    }
+
+    /// As the template has it.
+    fn mode(self) -> Mode {
+        match self {
+            Self::Trigger => Mode::Trigger,
+            Self::Poll => Mode::Poll,
+        }
+    }
+}
+
 /// What the demo is asked to do.
 #[derive(Debug, Clone)]
 pub struct DemoOptions {
+    /// The ways in, one after the other, each with a stack of its own.
+    pub ways: Vec<WayIn>,
     /// Messages of mixed kinds to send.
     pub messages: usize,
     /// A stand-in that runs already; one is started where this is absent.
@@ -60,9 +88,18 @@ pub enum Afterwards {
     Keep,
 }
 
-/// What the demo found.
-#[derive(Debug, Clone, PartialEq)]
+/// What the demo found, one way in after the other.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
+    /// In the order of the ways that were asked for.
+    pub modes: Vec<ModeReport>,
+}
+
+/// What the demo found in one mode.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModeReport {
+    /// How messages came in.
+    pub way: WayIn,
     /// The plain messages.
     pub clean: Phase,
     /// The messages of mixed kinds.
@@ -70,25 +107,31 @@ pub struct Report {
 }
 
 impl Report {
-    /// The worse of both phases.
+    /// The worst of all modes; unfinished where there is none.
     pub fn verdict(&self) -> Verdict {
-        match (self.clean.account.verdict(), self.mixed.account.verdict()) {
-            (Verdict::Broken, _) | (_, Verdict::Broken) => Verdict::Broken,
-            (Verdict::Unfinished, _) | (_, Verdict::Unfinished) => Verdict::Unfinished,
-            (Verdict::Kept, Verdict::Kept) => Verdict::Kept,
-        }
+        let verdicts = self.modes.iter().map(ModeReport::verdict);
+        verdicts.max().unwrap_or(Verdict::Unfinished)
     }
 }
 
-/// Runs the demo; `publish` is given the report before anything is taken down.
+impl ModeReport {
+    /// The worse of both phases.
+    pub fn verdict(&self) -> Verdict {
+        let (clean, mixed) = (&self.clean.account, &self.mixed.account);
+        clean.verdict().max(mixed.verdict())
+    }
+}
+
+/// Runs the demo; `publish` is given the report as it grows, each time a mode is over and before
+/// anything is taken down.
 ///
 /// Ends with an error where it could not run, an interrupt included. Whatever happens, nothing of
-/// ours stays: our own stand-in ends, and from somebody else's the stack is removed.
+/// ours stays: our own stand-in ends, and from somebody else's the stacks are removed.
 pub async fn run(
     workspace: &Workspace,
     functions: &BuiltFunctions,
     options: DemoOptions,
-    publish: impl FnOnce(&Report) -> Result<(), LocalError>,
+    mut publish: impl FnMut(&Report) -> Result<(), LocalError>,
 ) -> Result<Report, LocalError> {
     let stand_in = match &options.endpoint {
         Some(_) => None,
@@ -102,58 +145,173 @@ pub async fn run(
         (None, Some(running)) => running.endpoint().to_owned(),
         (None, None) => return Err(LocalError::failed("there is no stand-in")),
     };
-    let run_id = run_id();
-    let clean = Mix::plain(&format!("{run_id}-c"), CLEAN_MESSAGES);
-    let mixed = Mix::mixed(&format!("{run_id}-m"), options.messages);
-    let receiver = start_receiver(&options, &mixed).await?;
-
-    let stack = format!("waybill-{run_id}");
-    say(format!("deploying the stack {stack} to {endpoint}"));
-    let deployment = deployment(&stack, &options, &receiver);
-    let deploying = Bundle::deploy(&endpoint, workspace, functions, deployment);
-    let bundle = match (unless_interrupted(deploying).await, &stand_in) {
-        (Ok(bundle), _) => bundle,
-        (Err(error), Some(running)) => return Err(with_log(&error, running)),
-        (Err(error), None) => {
-            let what = format!("what there is of the stack {stack} stays at {endpoint}");
-            return Err(LocalError::failed(format!("{}; {what}", error.chain())));
-        }
+    let stage = Stage {
+        workspace,
+        functions,
+        options: &options,
+        endpoint,
+        stand_in,
+        run_id: run_id(),
     };
-
-    let proxy = stand_in.as_ref().map(LocalAws::proxy);
-    let measured = unless_interrupted(async {
-        let full = Batches::Full;
-        let clean = phase::run("clean path", &bundle, &receiver, proxy, &clean, full).await?;
-        let any = Batches::AsTheyCome;
-        let mixed = phase::run("mixed kinds", &bundle, &receiver, proxy, &mixed, any).await?;
-        Ok(Report {
-            clean: clean.account(&receiver),
-            mixed: mixed.account(&receiver),
-        })
-    });
-    let result = match measured.await {
-        Ok(report) => publish(&report).map(|()| report),
-        Err(error) => Err(error),
-    };
+    let mut stacks = Vec::new();
+    let result = stage.modes(&mut stacks, &mut publish).await;
     if result.is_ok() && options.afterwards == Afterwards::Keep {
-        say(format!(
-            "kept until Ctrl-C: endpoint {endpoint}, stack {stack}"
-        ));
-        say(format!("  source queue       {}", bundle.source().url()));
-        say(format!(
-            "  dead-letter queue  {}",
-            bundle.dead_letters().url()
-        ));
-        say(format!("  ledger table       {}", bundle.ledger().name()));
+        stage.say_what_is_kept(&stacks);
         interrupted().await;
     }
-    match stand_in {
-        Some(running) => result.map_err(|error| with_log(&error, &running)),
-        None => {
-            say(format!("removing the stack {stack}"));
-            unless_interrupted(bundle.remove()).await?;
-            result
+    if stage.stand_in.is_none() {
+        for stack in stacks {
+            unless_interrupted(stack.remove()).await?;
         }
+    }
+    result.map_err(|error| stage.with_log(&error))
+}
+
+/// Where the demo happens.
+struct Stage<'s> {
+    workspace: &'s Workspace,
+    functions: &'s BuiltFunctions,
+    options: &'s DemoOptions,
+    endpoint: String,
+    /// Absent where it is somebody else's.
+    stand_in: Option<LocalAws>,
+    run_id: String,
+}
+
+/// A stack, and the target that its functions deliver to.
+struct Stack {
+    bundle: Bundle,
+    receiver: Receiver,
+}
+
+impl Stage<'_> {
+    /// Runs every mode. Stacks that are up are in `stacks`, whatever is answered.
+    async fn modes(
+        &self,
+        stacks: &mut Vec<Stack>,
+        publish: &mut impl FnMut(&Report) -> Result<(), LocalError>,
+    ) -> Result<Report, LocalError> {
+        let mut report = Report::default();
+        for way in &self.options.ways {
+            // A trigger that is still up would keep asking an empty queue meanwhile.
+            if self.options.afterwards == Afterwards::Remove {
+                for stack in stacks.drain(..) {
+                    unless_interrupted(stack.remove()).await?;
+                }
+            }
+            report.modes.push(self.mode(*way, stacks).await?);
+            publish(&report)?;
+        }
+        Ok(report)
+    }
+
+    /// Deploys for one way in, sends, and accounts.
+    async fn mode(&self, way: WayIn, stacks: &mut Vec<Stack>) -> Result<ModeReport, LocalError> {
+        let name = format!("{}-{}", self.run_id, way.word());
+        let clean = Mix::plain(&format!("{name}-c"), CLEAN_MESSAGES);
+        let mixed = Mix::mixed(&format!("{name}-m"), self.options.messages);
+        let receiver = self.start_receiver(&mixed).await?;
+        let stack = format!("waybill-{name}");
+        say(format!(
+            "{} mode: deploying the stack {stack} to {}",
+            way.word(),
+            self.endpoint
+        ));
+        let deployment = self.deployment(&stack, way, &receiver);
+        let deploying = Bundle::deploy(&self.endpoint, self.workspace, self.functions, deployment);
+        let bundle = match unless_interrupted(deploying).await {
+            Ok(bundle) => bundle,
+            Err(error) if self.stand_in.is_some() => return Err(error),
+            Err(error) => {
+                let what = format!(
+                    "what there is of the stack {stack} stays at {}",
+                    self.endpoint
+                );
+                return Err(LocalError::failed(format!("{}; {what}", error.chain())));
+            }
+        };
+        stacks.push(Stack { bundle, receiver });
+        let Some(Stack { bundle, receiver }) = stacks.last() else {
+            return Err(LocalError::failed("there is no stack"));
+        };
+        let site = Site {
+            way,
+            bundle,
+            receiver,
+            proxy: self.stand_in.as_ref().map(LocalAws::proxy),
+        };
+        let phases = async {
+            let clean = phase::run("clean path", site, &clean, Batches::Full).await?;
+            let mixed = phase::run("mixed kinds", site, &mixed, Batches::AsTheyCome).await?;
+            Ok(ModeReport {
+                way,
+                clean: clean.account(site),
+                mixed: mixed.account(site),
+            })
+        };
+        unless_interrupted(Box::pin(phases)).await
+    }
+
+    /// The target, where the functions can reach it.
+    async fn start_receiver(&self, mixed: &Mix) -> Result<Receiver, LocalError> {
+        let address = match self.options.receiver_host {
+            Some(_) => Ipv4Addr::UNSPECIFIED,
+            None => Ipv4Addr::LOCALHOST,
+        };
+        Receiver::start_on(address.into(), mixed.script()).await
+    }
+
+    /// What is deployed.
+    fn deployment(&self, stack: &str, way: WayIn, receiver: &Receiver) -> DeployOptions {
+        let host = self.options.receiver_host.as_deref().unwrap_or("127.0.0.1");
+        let url = format!("http://{host}:{}/events", receiver.port());
+        let deployment = DeployOptions::new(stack)
+            .mode(way.mode())
+            .routes(&routes(&url))
+            .parameter("FunctionTimeoutSeconds", FUNCTION_TIMEOUT_SECONDS)
+            .parameter("VisibilityTimeoutSeconds", 6 * FUNCTION_TIMEOUT_SECONDS)
+            .parameter("MaxReceiveCount", MAX_RECEIVE_COUNT);
+        match &self.options.template {
+            Some(template) => deployment.template(template),
+            None => deployment,
+        }
+    }
+
+    /// Says where to look.
+    fn say_what_is_kept(&self, stacks: &[Stack]) {
+        say(format!("kept until Ctrl-C: endpoint {}", self.endpoint));
+        for Stack { bundle, .. } in stacks {
+            say(format!("stack {}", bundle.stack()));
+            let functions = [bundle.consumer_function(), bundle.poller_function()];
+            for function in functions.iter().filter(|name| !name.is_empty()) {
+                say(format!("  function           {function}"));
+            }
+            say(format!("  source queue       {}", bundle.source().url()));
+            say(format!(
+                "  dead-letter queue  {}",
+                bundle.dead_letters().url()
+            ));
+            say(format!("  ledger table       {}", bundle.ledger().name()));
+        }
+    }
+
+    /// An error that says where to read more.
+    fn with_log(&self, error: &LocalError) -> LocalError {
+        match &self.stand_in {
+            Some(running) => {
+                let log = running.log();
+                LocalError::failed(format!("{}; see {}", error.chain(), log.display()))
+            }
+            None => LocalError::failed(error.chain()),
+        }
+    }
+}
+
+impl Stack {
+    /// Removes it.
+    async fn remove(self) -> Result<(), LocalError> {
+        say(format!("removing the stack {}", self.bundle.stack()));
+        self.bundle.remove().await
     }
 }
 
@@ -164,30 +322,6 @@ pub async fn unless_interrupted<T>(
     tokio::select! {
         result = work => result,
         () = interrupted() => Err(LocalError::failed("interrupted")),
-    }
-}
-
-/// The target, where the functions can reach it.
-async fn start_receiver(options: &DemoOptions, mixed: &Mix) -> Result<Receiver, LocalError> {
-    let address = match options.receiver_host {
-        Some(_) => Ipv4Addr::UNSPECIFIED,
-        None => Ipv4Addr::LOCALHOST,
-    };
-    Receiver::start_on(address.into(), mixed.script()).await
-}
-
-/// What is deployed.
-fn deployment(stack: &str, options: &DemoOptions, receiver: &Receiver) -> DeployOptions {
-    let host = options.receiver_host.as_deref().unwrap_or("127.0.0.1");
-    let url = format!("http://{host}:{}/events", receiver.port());
-    let deployment = DeployOptions::new(stack)
-        .routes(&routes(&url))
-        .parameter("FunctionTimeoutSeconds", FUNCTION_TIMEOUT_SECONDS)
-        .parameter("VisibilityTimeoutSeconds", 6 * FUNCTION_TIMEOUT_SECONDS)
-        .parameter("MaxReceiveCount", MAX_RECEIVE_COUNT);
-    match &options.template {
-        Some(template) => deployment.template(template),
-        None => deployment,
     }
 }
 
@@ -223,12 +357,6 @@ routes:
     target: {target}
 "
     )
-}
-
-/// An error that says where to read more.
-fn with_log(error: &LocalError, running: &LocalAws) -> LocalError {
-    let log = running.log();
-    LocalError::failed(format!("{}; see {}", error.chain(), log.display()))
 }
 
 /// A name that no other run of the last hours has.

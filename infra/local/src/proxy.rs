@@ -1,17 +1,20 @@
 //! A proxy on the loopback between the functions and the stand-in: it counts what the functions
 //! ask, and spoils answers or keeps a record of them where a test wants it.
 //!
+//! Of SQS's messages it also notes which were received and deleted through it, and when.
+//!
 //! Our own calls go to the stand-in directly, so that only the functions' requests are counted and
 //! spoiled. What a trigger's own poller does never passes here.
 
 mod call;
 mod fault;
+mod messages;
 mod record;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -27,15 +30,20 @@ use tokio::task::JoinHandle;
 
 pub use call::Call;
 pub use fault::{EntryFault, Fault, FaultAction, FaultId};
+pub use messages::Deletion;
 pub use record::Asked;
 
 use crate::error::LocalError;
 use crate::server::{Answered, NoAnswer, serve};
 use fault::{FaultBook, PartialBatch};
+use messages::{Messages, Receive};
 
 /// How many requests there were, by service and operation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Counts(BTreeMap<Call, u64>);
+pub struct Counts {
+    calls: BTreeMap<Call, u64>,
+    empty_receives: u64,
+}
 
 /// A running proxy; it ends when it is dropped.
 #[derive(Debug)]
@@ -54,6 +62,7 @@ struct Shared {
     faults: Mutex<FaultBook>,
     /// Where records are wanted.
     record: Mutex<Option<Vec<Asked>>>,
+    messages: Mutex<Messages>,
 }
 
 impl Proxy {
@@ -79,6 +88,7 @@ impl Proxy {
             counts: Mutex::default(),
             faults: Mutex::default(),
             record: Mutex::default(),
+            messages: Mutex::default(),
         });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared), answer));
         Ok(Self {
@@ -106,6 +116,11 @@ impl Proxy {
     /// The requests that were answered since records are kept, in the order of their answers.
     pub fn recorded(&self) -> Vec<Asked> {
         lock(&self.shared.record).clone().unwrap_or_default()
+    }
+
+    /// Every message that was asked to be deleted so far, spoiled requests included.
+    pub fn deletions(&self) -> Vec<Deletion> {
+        lock(&self.shared.messages).deletions().to_vec()
     }
 
     /// Spoils requests from now on.
@@ -138,7 +153,7 @@ impl Drop for Proxy {
 impl Counts {
     /// Requests of one service, all operations.
     pub fn of_service(&self, service: &str) -> u64 {
-        self.0
+        self.calls
             .iter()
             .filter(|(call, _)| call.service == service)
             .map(|(_, count)| count)
@@ -147,7 +162,7 @@ impl Counts {
 
     /// Requests of one operation.
     pub fn of(&self, service: &str, operation: &str) -> u64 {
-        self.0
+        self.calls
             .iter()
             .filter(|(call, _)| call.service == service && call.operation == operation)
             .map(|(_, count)| count)
@@ -156,25 +171,31 @@ impl Counts {
 
     /// Every operation and its count.
     pub fn iter(&self) -> impl Iterator<Item = (&Call, u64)> {
-        self.0.iter().map(|(call, count)| (call, *count))
+        self.calls.iter().map(|(call, count)| (call, *count))
+    }
+
+    /// Receives from SQS that were answered without a message.
+    pub fn empty_receives(&self) -> u64 {
+        self.empty_receives
     }
 
     /// What was asked since an earlier look.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let before = |call| earlier.0.get(call).copied().unwrap_or(0);
-        Self(
-            self.0
-                .iter()
+        let before = |call| earlier.calls.get(call).copied().unwrap_or(0);
+        let calls = self.calls.iter();
+        Self {
+            calls: calls
                 .map(|(call, count)| (call.clone(), count.saturating_sub(before(call))))
                 .filter(|(_, count)| *count > 0)
                 .collect(),
-        )
+            empty_receives: self.empty_receives.saturating_sub(earlier.empty_receives),
+        }
     }
 
     /// Counts one request.
     fn add(&mut self, call: Call) {
-        *self.0.entry(call).or_default() += 1;
+        *self.calls.entry(call).or_default() += 1;
     }
 }
 
@@ -185,6 +206,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
     let asked_at = SystemTime::now();
     let call = Call::read(&parts, &body);
     let action = lock(&shared.faults).on(&call);
+    lock(&shared.messages).on_request(&call, &body, Instant::now());
     lock(&shared.counts).add(call.clone());
     let answered = spoil(&shared, parts, body.clone(), action, &call).await;
     let answered = match answered {
@@ -228,6 +250,12 @@ async fn spoil(
         | None => {}
     }
     let (parts, reply) = forward(shared, parts, body).await?;
+    if parts.status.is_success() {
+        match lock(&shared.messages).on_reply(call, &reply) {
+            Some(Receive::Empty) => lock(&shared.counts).empty_receives += 1,
+            Some(Receive::Messages) | None => {}
+        }
+    }
     match action {
         Some(FaultAction::DropReply) => Err(NoAnswer),
         Some(_) | None => Ok(Response::from_parts(parts, Full::new(reply))),
@@ -254,7 +282,7 @@ async fn fail_entries(
         .map_err(|_| NoAnswer)
 }
 
-/// Sends a request on and reads the whole reply.
+/// Sends a request on as it came and reads the whole reply.
 async fn forward(
     shared: &Shared,
     mut parts: Parts,

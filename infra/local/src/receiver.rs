@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -54,6 +54,8 @@ pub struct Exchange {
     pub nth_try: u32,
     /// The status that was answered; `None` where the connection was left hanging or closed.
     pub status: Option<u16>,
+    /// When the answer went out.
+    answered: Arc<OnceLock<Instant>>,
 }
 
 /// A running receiver; it ends when it is dropped.
@@ -89,6 +91,13 @@ struct State {
     tries: BTreeMap<String, u32>,
     /// Answers of 2xx by idempotency key or path.
     effects: BTreeMap<String, u32>,
+}
+
+impl Exchange {
+    /// When the answer went out; `None` before, and where there is none.
+    pub fn answered_at(&self) -> Option<Instant> {
+        self.answered.get().copied()
+    }
 }
 
 impl Received {
@@ -232,8 +241,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decides and remembers.
-    fn decide(&self, received: Received) -> Reply {
+    /// Decides and remembers; answers also where to note when the answer goes out.
+    fn decide(&self, received: Received) -> (Reply, Arc<OnceLock<Instant>>) {
         let key = received.counted_by();
         let nth_try = {
             let mut state = self.state();
@@ -250,12 +259,14 @@ impl Shared {
         if status.is_some_and(|status| (200..300).contains(&status)) {
             *state.effects.entry(key).or_default() += 1;
         }
+        let answered = Arc::default();
         state.exchanges.push(Exchange {
             received,
             nth_try,
             status,
+            answered: Arc::clone(&answered),
         });
-        reply
+        (reply, answered)
     }
 }
 
@@ -273,7 +284,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         (name.as_str().to_owned(), value)
     });
-    let reply = shared.decide(Received {
+    let (reply, answered) = shared.decide(Received {
         method: parts.method.to_string(),
         path: parts.uri.to_string(),
         headers: headers.collect(),
@@ -286,6 +297,8 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
         Manner::Hang => std::future::pending().await,
         Manner::Close => return Err(NoAnswer),
     };
+    // Before it goes out: nobody can have acted on it earlier.
+    let _ = answered.set(Instant::now());
     let mut response = Response::builder().status(status);
     for (name, value) in reply.headers {
         response = response.header(name, value);

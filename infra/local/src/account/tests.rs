@@ -1,5 +1,7 @@
 //! Every way in which an event can end.
 
+use std::time::Duration;
+
 use super::*;
 
 /// A request that reached the target.
@@ -7,6 +9,7 @@ fn attempt(event: &str, result: AttemptResult) -> Attempt {
     Attempt {
         event: event.to_owned(),
         result,
+        answered: None,
     }
 }
 
@@ -26,6 +29,7 @@ fn evidence() -> Evidence {
             attempt("another run's", AttemptResult::Effect),
         ],
         dead: [("b".to_owned(), "rejected".to_owned())].into(),
+        deletions: None,
         in_queue: 0,
     }
 }
@@ -88,4 +92,63 @@ fn a_good_event_in_the_dead_letter_queue_breaks_a_promise() {
     assert_eq!(account.dead_undeserved, 1);
     assert_eq!(account.dead_total(), 2);
     assert_eq!(account.verdict(), Verdict::Broken);
+}
+
+#[test]
+fn a_message_that_is_deleted_before_its_targets_answer_breaks_a_promise() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let delete = |event: Option<&str>, ms| Delete {
+        event: event.map(str::to_owned),
+        at: at(ms),
+    };
+    let mut evidence = evidence();
+    for attempt in &mut evidence.attempts {
+        attempt.answered = Some(at(20));
+    }
+    // A copy, and one that is deleted again, are in time as well.
+    let mut deletions = vec![
+        delete(Some("a"), 20),
+        delete(Some("a"), 30),
+        delete(Some("c"), 21),
+    ];
+    let judged = |deletions: &Vec<Delete>| {
+        let account = Account::of(&Evidence {
+            deletions: Some(deletions.clone()),
+            ..evidence.clone()
+        });
+        (account.deletes.unwrap(), account.verdict())
+    };
+    let expected = Deletes {
+        seen: 3,
+        too_early: 0,
+    };
+    assert_eq!(judged(&deletions), (expected, Verdict::Kept));
+    // Before the answer; never delivered; nobody knows which.
+    for early in [
+        delete(Some("d"), 19),
+        delete(Some("b"), 30),
+        delete(None, 30),
+    ] {
+        deletions.push(early);
+        let (deletes, verdict) = judged(&deletions);
+        assert_eq!((deletes.seen, deletes.too_early), (4, 1));
+        assert_eq!(verdict, Verdict::Broken);
+        deletions.pop();
+    }
+}
+
+#[test]
+fn a_failed_try_is_no_acknowledgement() {
+    let start = Instant::now();
+    let mut evidence = evidence();
+    evidence.attempts.truncate(3);
+    for attempt in &mut evidence.attempts {
+        attempt.answered = Some(start);
+    }
+    evidence.deletions = Some(vec![Delete {
+        event: Some("c".to_owned()),
+        at: start + Duration::from_secs(1),
+    }]);
+    assert_eq!(Account::of(&evidence).deletes.unwrap().too_early, 1);
 }

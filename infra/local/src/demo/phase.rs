@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::account::{Account, Attempt, AttemptResult, Evidence};
+use tokio::sync::watch;
+
+use crate::account::{Account, Attempt, AttemptResult, Delete, Evidence};
 use crate::bundle::{Bundle, LedgerRow};
+use crate::demo::WayIn;
 use crate::demo::mix::Mix;
+use crate::demo::poll::{Polled, Turn, poll};
 use crate::demo::progress::Progress;
 use crate::error::LocalError;
 use crate::proxy::Proxy;
@@ -32,29 +36,49 @@ pub struct Phase {
     pub requests: Option<Requests>,
     /// From the first send until the queue was empty.
     pub took: Duration,
+    /// What the poller reported, in poll mode.
+    pub polled: Option<Polled>,
 }
 
-/// A phase that is over. Its account is drawn up when the demo is over: until then an event may
+/// Where a phase happens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Site<'s> {
+    pub(super) way: WayIn,
+    pub(super) bundle: &'s Bundle,
+    pub(super) receiver: &'s Receiver,
+    pub(super) proxy: Option<&'s Proxy>,
+}
+
+/// A phase that is over. Its account is drawn up when the mode is over: until then an event may
 /// still be delivered again.
 #[derive(Debug)]
 pub(super) struct Observed {
-    /// Everything but the target's side.
+    /// Everything but the target's side and the deletions.
     evidence: Evidence,
+    /// The events' ids by message id.
+    sent: BTreeMap<String, String>,
     requests: Option<Requests>,
     took: Duration,
+    polled: Option<Polled>,
 }
 
 impl Observed {
     /// Draws up the account, with what the target has seen by now.
-    pub(super) fn account(self, receiver: &Receiver) -> Phase {
-        let attempts = receiver.inspect(|exchanges| exchanges.iter().filter_map(attempt).collect());
+    pub(super) fn account(self, site: Site<'_>) -> Phase {
+        let seen = |exchanges: &[_]| exchanges.iter().filter_map(attempt).collect();
+        let deletions = match site.way {
+            WayIn::Trigger => None,
+            WayIn::Poll => site.proxy.map(|proxy| deletions(proxy, &self.sent)),
+        };
         Phase {
             account: Account::of(&Evidence {
-                attempts,
+                attempts: site.receiver.inspect(seen),
+                deletions,
                 ..self.evidence
             }),
             requests: self.requests,
             took: self.took,
+            polled: self.polled,
         }
     }
 }
@@ -65,65 +89,131 @@ impl Observed {
 pub struct Requests {
     /// Of DynamoDB.
     pub dynamodb_per_message: f64,
-    /// Of SQS.
+    /// Of SQS, but for the empty receives.
     pub sqs_per_message: f64,
+    /// Receives that found nothing, in all: the price of asking, whatever there is to do.
+    pub empty_receives: u64,
 }
 
 /// How full the batches are that the function is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Batches {
-    /// As the stand-in's poller makes them while we send.
+    /// As they come while we send.
     AsTheyCome,
-    /// Full: the trigger rests while we send. Without that, the poller's luck would decide over
-    /// the requests per message. No more messages are sent than a backlog may hold.
+    /// Full: nobody receives while we send. Without that, luck would decide over the requests per
+    /// message. No more messages are sent than a backlog may hold.
     Full,
 }
 
 /// Runs a phase to its end, or until nothing happens any more.
 pub(super) async fn run(
     name: &str,
-    bundle: &Bundle,
-    receiver: &Receiver,
-    proxy: Option<&Proxy>,
+    site: Site<'_>,
     mix: &Mix,
     batches: Batches,
 ) -> Result<Observed, LocalError> {
+    let Site {
+        way, bundle, proxy, ..
+    } = site;
     let counted = proxy.map(Proxy::counts);
-    let dead_before = bundle.dead_letters().depth().await?.total();
     let start = Instant::now();
-    let progress = Progress::new(name, mix.events.len());
-    let sent = match batches {
-        Batches::AsTheyCome => send(bundle, mix, &progress).await?,
-        Batches::Full => {
-            bundle.pause(bundle.consumer_function()).await?;
-            let sent = send(bundle, mix, &progress).await?;
-            bundle.resume(bundle.consumer_function()).await?;
-            sent
+    let progress = Progress::new(&format!("{}, {name}", way.word()), mix.events.len());
+    let feeding = async |feed: Feed<'_>| {
+        let dead_before = bundle.dead_letters().depth().await?.total();
+        let sent = match batches {
+            Batches::AsTheyCome => {
+                feed.go().await?;
+                send(bundle, mix, &progress).await?
+            }
+            Batches::Full => {
+                feed.rest().await?;
+                let sent = send(bundle, mix, &progress).await?;
+                feed.go().await?;
+                sent
+            }
+        };
+        let in_queue = settle(site, mix, dead_before, &progress).await?;
+        feed.end();
+        Ok::<_, LocalError>((sent, in_queue, start.elapsed()))
+    };
+    let ((sent, in_queue, took), polled) = match way {
+        WayIn::Trigger => (Box::pin(feeding(Feed::Trigger(bundle))).await?, None),
+        WayIn::Poll => {
+            let (turn, turns) = watch::channel(Turn::Rest);
+            let feeding = Box::pin(feeding(Feed::Poller(turn)));
+            let polling = Box::pin(poll(bundle, turns));
+            let (fed, polled) = tokio::try_join!(feeding, polling)?;
+            (fed, Some(polled))
         }
     };
-    let in_queue = settle(bundle, receiver, mix, dead_before, &progress).await?;
-    let took = start.elapsed();
     progress.end();
     let requests = proxy.zip(counted).map(|(proxy, before)| {
         let counts = proxy.counts().since(&before);
+        let empty_receives = counts.empty_receives();
+        let sqs = counts.of_service("sqs").saturating_sub(empty_receives);
         Requests {
             dynamodb_per_message: ratio(counts.of_service("dynamodb"), sent.len()),
-            sqs_per_message: ratio(counts.of_service("sqs"), sent.len()),
+            sqs_per_message: ratio(sqs, sent.len()),
+            empty_receives,
         }
     });
     let evidence = Evidence {
         sent: u64::try_from(sent.len()).unwrap_or(u64::MAX),
         events: mix.ids(),
         undeliverable: mix.undeliverable(),
-        attempts: Vec::new(),
         dead: dead(bundle, mix, &sent).await?,
         in_queue,
+        ..Evidence::default()
     };
     Ok(Observed {
         evidence,
+        sent,
         requests,
         took,
+        polled,
     })
+}
+
+/// Who takes messages off the queue.
+enum Feed<'s> {
+    /// The trigger.
+    Trigger(&'s Bundle),
+    /// One poll after the other.
+    Poller(watch::Sender<Turn>),
+}
+
+impl Feed<'_> {
+    /// Nobody takes any for a while.
+    async fn rest(&self) -> Result<(), LocalError> {
+        match self {
+            Self::Trigger(bundle) => bundle.pause(bundle.consumer_function()).await,
+            Self::Poller(turn) => {
+                turn.send_replace(Turn::Rest);
+                Ok(())
+            }
+        }
+    }
+
+    /// From now on they are taken.
+    async fn go(&self) -> Result<(), LocalError> {
+        match self {
+            Self::Trigger(bundle) => bundle.resume(bundle.consumer_function()).await,
+            Self::Poller(turn) => {
+                turn.send_replace(Turn::Poll);
+                Ok(())
+            }
+        }
+    }
+
+    /// Nobody needs to take any more.
+    fn end(&self) {
+        match self {
+            Self::Trigger(_) => {}
+            Self::Poller(turn) => {
+                turn.send_replace(Turn::Over);
+            }
+        }
+    }
 }
 
 /// Sends every message; answers the events' ids by message id.
@@ -154,12 +244,14 @@ async fn send(
 /// Waits until every event is delivered or dead and the queue is empty; answers how many messages
 /// are left in it, which are none unless the wait was given up.
 async fn settle(
-    bundle: &Bundle,
-    receiver: &Receiver,
+    site: Site<'_>,
     mix: &Mix,
     dead_before: u64,
     progress: &Progress,
 ) -> Result<u64, LocalError> {
+    let Site {
+        bundle, receiver, ..
+    } = site;
     let wanted = mix.ids();
     let mut last = None;
     let mut moved = Instant::now();
@@ -208,7 +300,24 @@ fn attempt(exchange: &crate::receiver::Exchange) -> Option<Attempt> {
             true => AttemptResult::Effect,
             false => AttemptResult::NoEffect,
         },
+        answered: exchange.answered_at(),
     })
+}
+
+/// What the functions asked SQS to delete, of these messages and of those that nobody knows.
+fn deletions(proxy: &Proxy, sent: &BTreeMap<String, String>) -> Vec<Delete> {
+    let all = proxy.deletions().into_iter();
+    all.filter_map(|deletion| {
+        let event = match deletion.message_id {
+            Some(message) => Some(sent.get(&message)?.clone()),
+            None => None,
+        };
+        Some(Delete {
+            event,
+            at: deletion.at,
+        })
+    })
+    .collect()
 }
 
 /// The events of this mix in the dead-letter queue, with the reason that the ledger gives.

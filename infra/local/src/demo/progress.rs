@@ -25,7 +25,7 @@ impl Progress {
     pub(super) fn new(name: &str, total: usize) -> Self {
         let bar = stderr().is_terminal().then(|| {
             let length = u64::try_from(total).unwrap_or(u64::MAX);
-            let template = "{prefix:12} [{bar:40}] {pos}/{len} {msg}";
+            let template = "{prefix:20} [{bar:24}] {pos}/{len} {msg}";
             let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(length)

@@ -6,43 +6,29 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
-use crate::account::Verdict;
-use crate::demo::Report;
+use crate::account::{Account, Verdict};
 use crate::demo::phase::Phase;
+use crate::demo::poll::Polled;
+use crate::demo::{ModeReport, Report, WayIn};
 
-/// The report as one JSON object: `clean` is of the plain messages, all else of the mixed ones.
+/// The report as one JSON object: of each mode `clean` is of the plain messages, all else of the
+/// mixed ones.
 pub fn json(report: &Report) -> String {
-    let Phase { account, took, .. } = &report.mixed;
-    let requests = report.clean.requests;
     let object = Modes {
-        modes: [Mode {
-            mode: "trigger",
-            sent: account.sent,
-            distinct: account.distinct,
-            delivered: account.delivered,
-            delivered_twice: account.delivered_twice,
-            lost: account.lost,
-            dead: &account.dead,
-            attempts: account.attempts,
-            seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
-            clean: Clean {
-                dynamodb_requests_per_message: requests.map(|r| r.dynamodb_per_message),
-                sqs_requests_per_message: requests.map(|r| r.sqs_per_message),
-            },
-        }],
+        modes: report.modes.iter().map(Mode::of).collect(),
     };
     serde_json::to_string(&object).unwrap_or_default()
 }
 
-/// The report as a table, with a sentence below it.
-pub fn table(report: &Report) -> String {
-    let phases = [&report.clean, &report.mixed];
+/// What happened in one mode, as a table.
+pub fn table(report: &ModeReport) -> String {
+    let ModeReport { way, clean, mixed } = report;
+    let phases = [clean, mixed];
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header([
-        "trigger mode",
-        "clean path",
-        "mixed kinds",
-    ]);
+    let head = format!("{} mode", way.word());
+    table
+        .load_preset(UTF8_FULL_CONDENSED)
+        .set_header([head.as_str(), "clean path", "mixed kinds"]);
     let mut row = |name: &str, value: &dyn Fn(&Phase) -> String| {
         let cells = phases.map(value);
         table.add_row(std::iter::once(name.to_owned()).chain(cells));
@@ -64,32 +50,124 @@ pub fn table(report: &Report) -> String {
         row(&format!("  {reason}"), &count);
     }
     row("attempts", &|p| p.account.attempts.to_string());
+    match way {
+        // The trigger deletes by itself, where nobody can watch.
+        WayIn::Trigger => {}
+        WayIn::Poll => {
+            row("deleted", &|p| counted(p.account.deletes.map(|d| d.seen)));
+            row("  before the target's answer", &|p| {
+                counted(p.account.deletes.map(|d| d.too_early))
+            });
+        }
+    }
     row("DynamoDB requests per message", &|p| {
         per_message(p.requests.map(|r| r.dynamodb_per_message))
     });
     row("SQS requests per message", &|p| {
         per_message(p.requests.map(|r| r.sqs_per_message))
     });
+    match way {
+        WayIn::Trigger => {}
+        WayIn::Poll => row("  and empty receives, in all", &|p| {
+            counted(p.requests.map(|r| r.empty_receives))
+        }),
+    }
     row("seconds", &|p| format!("{:.1}", p.took.as_secs_f64()));
+    if phases.iter().any(|phase| phase.polled.is_some()) {
+        let polled = |p: &Phase| p.polled.clone().unwrap_or_default();
+        row("reported, receive by receive", &|_| String::new());
+        row("  invocations", &|p| polled(p).invocations.to_string());
+        for name in names(phases) {
+            let count = |p: &Phase| polled(p).counts.get(name).copied().unwrap_or(0);
+            row(&format!("  {name}"), &|p| count(p).to_string());
+        }
+        row("  seconds", &|p| format!("{:.1}", polled(p).seconds));
+    }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    format!("{table}\n{}", sentence(report))
+    table.to_string()
 }
 
-/// What it comes to.
-fn sentence(report: &Report) -> String {
-    let undeserved = report.clean.account.dead_undeserved + report.mixed.account.dead_undeserved;
+/// What one mode comes to, as a sentence.
+pub fn sentence(report: &ModeReport) -> String {
+    let accounts = [&report.clean.account, &report.mixed.account];
+    let sum = |count: fn(&Account) -> u64| accounts.into_iter().map(count).sum::<u64>();
+    let faults = [
+        (sum(|a| a.delivered_twice), "delivered twice"),
+        (sum(|a| a.lost), "lost"),
+        (
+            sum(|a| a.dead_undeserved),
+            "dead though their target would have taken them",
+        ),
+        (
+            too_early(report).unwrap_or(0),
+            "deleted before their target's answer",
+        ),
+    ];
     match report.verdict() {
+        Verdict::Kept if too_early(report).is_some() => {
+            "Every event was delivered once or is in the dead-letter queue for a reason.\n\
+             No message was deleted before its target had acknowledged it."
+                .to_owned()
+        }
         Verdict::Kept => {
             "Every event was delivered once or is in the dead-letter queue for a reason.".to_owned()
         }
         Verdict::Unfinished => "Nothing happened any more before all was settled.".to_owned(),
-        Verdict::Broken if undeserved > 0 => format!(
-            "A promise was broken: {undeserved} events are dead that their target would have taken."
-        ),
-        Verdict::Broken => "A promise was broken.".to_owned(),
+        Verdict::Broken => {
+            let faults = faults.into_iter().filter(|(count, _)| *count > 0);
+            let faults: Vec<_> = faults.map(|(n, what)| format!("{n} {what}")).collect();
+            format!("A promise was broken: {}.", faults.join(", "))
+        }
     }
+}
+
+/// Messages that were deleted before their target's answer, where that was watched.
+fn too_early(report: &ModeReport) -> Option<u64> {
+    let deletes = [&report.clean, &report.mixed].map(|phase| phase.account.deletes);
+    let watched = deletes
+        .into_iter()
+        .flatten()
+        .map(|deletes| deletes.too_early);
+    watched.reduce(|all, more| all + more)
+}
+
+/// The counts of the poller's reports that are worth a row: in the report's own order as far as it
+/// is known here, and none that is zero throughout.
+fn names(phases: [&Phase; 2]) -> Vec<&str> {
+    let polled = phases.into_iter().filter_map(|phase| phase.polled.as_ref());
+    let counts = polled.flat_map(|polled| &polled.counts);
+    let counts: BTreeMap<&str, u64> =
+        counts
+            .filter(|(_, n)| **n > 0)
+            .fold(BTreeMap::new(), |mut all, (name, n)| {
+                *all.entry(name.as_str()).or_default() += n;
+                all
+            });
+    let rank = |name: &&str| ORDER.iter().position(|known| known == name);
+    let mut names: Vec<&str> = counts.into_keys().collect();
+    names.sort_by_key(|name| rank(name).unwrap_or(ORDER.len()));
+    names
+}
+
+/// The counts of a report, as the poller orders them.
+const ORDER: [&str; 10] = [
+    "received",
+    "delivered",
+    "duplicates",
+    "ignored",
+    "retried",
+    "dead",
+    "deferred",
+    "fenced",
+    "attempts",
+    "deleted",
+];
+
+/// A count, where somebody could count.
+fn counted(count: Option<u64>) -> String {
+    count.map_or_else(|| "not counted".to_owned(), |count| count.to_string())
 }
 
 /// A figure with two decimals.
@@ -100,7 +178,7 @@ fn per_message(figure: Option<f64>) -> String {
 /// The whole object.
 #[derive(Serialize)]
 struct Modes<'a> {
-    modes: [Mode<'a>; 1],
+    modes: Vec<Mode<'a>>,
 }
 
 /// One way in.
@@ -116,6 +194,12 @@ struct Mode<'a> {
     attempts: u64,
     seconds: f64,
     clean: Clean,
+    /// Of plain and mixed messages. Poll mode only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_before_acknowledged: Option<u64>,
+    /// Poll mode only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poller: Option<Poller<'a>>,
 }
 
 /// The clean path's figures; null where nobody could count.
@@ -123,6 +207,66 @@ struct Mode<'a> {
 struct Clean {
     dynamodb_requests_per_message: Option<f64>,
     sqs_requests_per_message: Option<f64>,
+    /// Poll mode only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    empty_receives: Option<u64>,
+}
+
+/// The poller's reports, added up.
+#[derive(Serialize)]
+struct Poller<'a> {
+    invocations: u64,
+    #[serde(flatten)]
+    counts: &'a BTreeMap<String, u64>,
+    seconds: f64,
+    stopped: &'a BTreeMap<String, u64>,
+}
+
+impl<'a> Mode<'a> {
+    /// Of a mode's report.
+    fn of(report: &'a ModeReport) -> Self {
+        let ModeReport { way, clean, mixed } = report;
+        let account = &mixed.account;
+        let requests = clean.requests;
+        Self {
+            mode: way.word(),
+            sent: account.sent,
+            distinct: account.distinct,
+            delivered: account.delivered,
+            delivered_twice: account.delivered_twice,
+            lost: account.lost,
+            dead: &account.dead,
+            attempts: account.attempts,
+            seconds: rounded(mixed.took.as_secs_f64()),
+            clean: Clean {
+                dynamodb_requests_per_message: requests.map(|r| r.dynamodb_per_message),
+                sqs_requests_per_message: requests.map(|r| r.sqs_per_message),
+                empty_receives: match way {
+                    WayIn::Trigger => None,
+                    WayIn::Poll => requests.map(|r| r.empty_receives),
+                },
+            },
+            deleted_before_acknowledged: too_early(report),
+            poller: mixed.polled.as_ref().map(Poller::of),
+        }
+    }
+}
+
+impl<'a> Poller<'a> {
+    /// Of what was polled.
+    fn of(polled: &'a Polled) -> Self {
+        Self {
+            invocations: polled.invocations,
+            counts: &polled.counts,
+            seconds: rounded(polled.seconds),
+            stopped: &polled.stopped,
+        }
+    }
+}
+
+/// Seconds to the millisecond.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
 }
 
 #[cfg(test)]

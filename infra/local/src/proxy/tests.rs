@@ -117,6 +117,35 @@ fn counts_are_told_by_service_and_since() {
     assert_eq!(since.of_service("sqs"), 1);
 }
 
+#[test]
+fn a_deletion_is_known_by_the_message_that_was_received() {
+    let mut messages = Messages::default();
+    let receive = Call::new("sqs", "ReceiveMessage");
+    let one = br#"{"Messages": [{"MessageId": "m1", "ReceiptHandle": "h1"}]}"#;
+    assert_eq!(messages.on_reply(&receive, one), Some(Receive::Messages));
+    let again = br#"{"Messages": [{"MessageId": "m1", "ReceiptHandle": "h2"}]}"#;
+    assert_eq!(messages.on_reply(&receive, again), Some(Receive::Messages));
+    let empty: [&[u8]; 2] = [b"{}", br#"{"Messages": []}"#];
+    for empty in empty {
+        assert_eq!(messages.on_reply(&receive, empty), Some(Receive::Empty));
+    }
+    let other = Call::new("sqs", "SendMessage");
+    assert_eq!(messages.on_reply(&other, b"{}"), None);
+
+    let at = Instant::now();
+    let batch = br#"{"Entries": [{"ReceiptHandle": "h1"}, {"ReceiptHandle": "?"}]}"#;
+    messages.on_request(&Call::new("sqs", "DeleteMessageBatch"), batch, at);
+    let single = br#"{"ReceiptHandle": "h2"}"#;
+    messages.on_request(&Call::new("sqs", "DeleteMessage"), single, at);
+    messages.on_request(&Call::new("sqs", "ChangeMessageVisibility"), single, at);
+    let ids: Vec<_> = messages
+        .deletions()
+        .iter()
+        .map(|d| d.message_id.as_deref())
+        .collect();
+    assert_eq!(ids, [Some("m1"), None, Some("m1")]);
+}
+
 /// An upstream that answers `ok` and counts, a proxy before it, and a client.
 async fn rig() -> (Proxy, Arc<AtomicU64>, reqwest::Client, JoinHandle<()>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();

@@ -61,4 +61,18 @@ async fn a_closed_or_hanging_connection_is_no_effect() {
     assert!(hanging.send().await.unwrap_err().is_timeout());
     assert!(receiver.effects().is_empty());
     assert!(receiver.inspect(|all| all.iter().all(|one| one.status.is_none())));
+    assert!(receiver.inspect(|all| all.iter().all(|one| one.answered_at().is_none())));
+}
+
+#[tokio::test]
+async fn an_answer_is_noted_when_it_goes_out_and_not_before() {
+    let receiver = Receiver::start(|_, _| Reply::status(200).after(Duration::from_millis(50)))
+        .await
+        .unwrap();
+    let asked = Instant::now();
+    let request = client().post(receiver.url("/x"));
+    request.send().await.unwrap();
+    let answered = receiver.exchanges()[0].answered_at().unwrap();
+    assert!(answered >= asked + Duration::from_millis(50));
+    assert!(answered <= Instant::now());
 }

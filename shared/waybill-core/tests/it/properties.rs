@@ -196,7 +196,7 @@ fn check(body: &str) -> Result<(), TestCaseError> {
     let natural = natural.map_err(|missing| TestCaseError::fail(missing.to_string()))?;
     prop_assert!((1..=256).contains(&natural.as_str().len()));
     for expression in ["data", "[id, data.id]", "data.*", "@"] {
-        let expression = KeyExpression::compile(expression).unwrap();
+        let expression = KeyExpression::compile(expression).expect("an expression");
         if let Ok(key) = key::event_key(&message, Some(&parsed), Some(&expression)) {
             prop_assert!(key.as_str().starts_with("key:") || key.as_str().starts_with("sha256:"));
             prop_assert!(key.as_str().len() <= 256);

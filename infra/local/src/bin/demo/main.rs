@@ -5,10 +5,10 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, value_parser};
+use clap::{Parser, ValueEnum, value_parser};
 
 use waybill_local::account::Verdict;
-use waybill_local::demo::{self, Afterwards, DemoOptions, Report};
+use waybill_local::demo::{self, Afterwards, DemoOptions, ModeReport, Report, WayIn};
 use waybill_local::{LocalAws, LocalError, Profile, Workspace, functions, say};
 
 /// Sends events of every kind through the bundle on a local AWS stand-in, to a target that
@@ -16,7 +16,10 @@ use waybill_local::{LocalAws, LocalError, Profile, Workspace, functions, say};
 #[derive(Debug, Parser)]
 #[command(name = "demo", bin_name = "cargo demo")]
 struct Arguments {
-    /// Messages of mixed kinds to send, 20 to 100000, after 200 plain ones.
+    /// How messages come in; `both` means one after the other.
+    #[arg(long, value_enum, default_value_t = Modes::Both)]
+    mode: Modes,
+    /// Messages of mixed kinds to send in each mode, 20 to 100000, after 200 plain ones.
     #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(20..=100_000))]
     events: u32,
     /// Print the account as one JSON object on stdout, and all else on stderr.
@@ -34,6 +37,28 @@ struct Arguments {
     keep: bool,
 }
 
+/// What `--mode` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Modes {
+    /// SQS triggers the consumer.
+    Trigger,
+    /// The poller receives by itself.
+    Poll,
+    /// Trigger mode, then poll mode.
+    Both,
+}
+
+impl Modes {
+    /// The ways in, in their order.
+    fn ways(self) -> Vec<WayIn> {
+        match self {
+            Self::Trigger => vec![WayIn::Trigger],
+            Self::Poll => vec![WayIn::Poll],
+            Self::Both => vec![WayIn::Trigger, WayIn::Poll],
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Runtime::new() {
@@ -43,23 +68,27 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let result = runtime.block_on(run(arguments));
+    let mut seen = Verdict::Kept;
+    let result = runtime.block_on(run(arguments, &mut seen));
     // A build may still run in a blocking thread; it ends with us, as every child does.
     runtime.shutdown_background();
-    match result.map(|report| report.verdict()) {
-        Ok(Verdict::Kept) => ExitCode::SUCCESS,
-        Ok(Verdict::Broken) => ExitCode::from(1),
-        Ok(Verdict::Unfinished) => ExitCode::from(2),
-        Err(error) => {
-            say(format!("the demo could not run: {}", error.chain()));
+    if let Err(error) = &result {
+        say(format!("the demo could not run: {}", error.chain()));
+    }
+    match (seen, result) {
+        (Verdict::Broken, _) => ExitCode::from(1),
+        (Verdict::Kept, Ok(())) => ExitCode::SUCCESS,
+        (Verdict::Unfinished, Ok(())) | (Verdict::Kept | Verdict::Unfinished, Err(_)) => {
             ExitCode::from(2)
         }
     }
 }
 
-/// Builds, runs, prints.
-async fn run(arguments: Arguments) -> Result<Report, LocalError> {
+/// Builds, runs, prints; notes what was seen so far, which counts even where it ends early.
+async fn run(arguments: Arguments, seen: &mut Verdict) -> Result<(), LocalError> {
     let json = arguments.json;
+    let ways = arguments.mode.ways();
+    let modes = ways.len();
     let needs_stand_in = arguments.endpoint.is_none();
     let building = tokio::task::spawn_blocking(move || {
         let workspace = Workspace::find()?;
@@ -77,6 +106,7 @@ async fn run(arguments: Arguments) -> Result<Report, LocalError> {
     })
     .await?;
     let options = DemoOptions {
+        ways,
         messages: usize::try_from(arguments.events)
             .map_err(|error| LocalError::because("too many events", error))?,
         endpoint: arguments.endpoint,
@@ -87,24 +117,51 @@ async fn run(arguments: Arguments) -> Result<Report, LocalError> {
             false => Afterwards::Remove,
         },
     };
-    demo::run(&workspace, &built, options, |report| print(report, json)).await
+    let publish = |report: &Report| {
+        *seen = report.verdict();
+        if let Some(mode) = report.modes.last() {
+            print(mode, json)?;
+        }
+        match json && report.modes.len() == modes {
+            true => write(&mut io::stdout(), &demo::json(report)),
+            false => Ok(()),
+        }
+    };
+    let running = demo::run(&workspace, &built, options, publish);
+    Box::pin(running).await.map(drop)
 }
 
-/// Prints the account: the table on stdout or, beside JSON, on stderr.
-fn print(report: &Report, json: bool) -> Result<(), LocalError> {
-    let failed = |error| LocalError::because("cannot write to stdout", error);
-    let mut stdout = io::stdout().lock();
-    let table = demo::table(report);
-    if json {
-        say(table);
-        return writeln!(stdout, "{}", demo::json(report)).map_err(failed);
-    }
-    let colour = match (stdout.is_terminal(), report.verdict()) {
-        (false, _) => "",
-        (true, Verdict::Kept) => "\x1b[32m",
-        (true, Verdict::Broken | Verdict::Unfinished) => "\x1b[31m",
+/// Prints a mode's account on stdout or, beside JSON, on stderr.
+fn print(mode: &ModeReport, json: bool) -> Result<(), LocalError> {
+    let terminal = match json {
+        true => io::stderr().is_terminal(),
+        false => io::stdout().is_terminal(),
     };
-    let (rows, sentence) = table.rsplit_once('\n').unwrap_or(("", &table));
-    let end = if colour.is_empty() { "" } else { "\x1b[0m" };
-    writeln!(stdout, "{rows}\n{colour}{sentence}{end}").map_err(failed)
+    let (colour, end) = match (terminal && coloured(), mode.verdict()) {
+        (false, _) => ("", ""),
+        (true, Verdict::Kept) => ("\x1b[32m", "\x1b[0m"),
+        (true, Verdict::Broken | Verdict::Unfinished) => ("\x1b[31m", "\x1b[0m"),
+    };
+    let text = format!(
+        "{}\n{colour}{}{end}",
+        demo::table(mode),
+        demo::sentence(mode)
+    );
+    match json {
+        true => {
+            say(text);
+            Ok(())
+        }
+        false => write(&mut io::stdout(), &text),
+    }
+}
+
+/// Whether a terminal is to have colours: see <https://no-color.org>.
+fn coloured() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Writes a line.
+fn write(to: &mut impl Write, line: &str) -> Result<(), LocalError> {
+    writeln!(to, "{line}").map_err(|error| LocalError::because("cannot write to stdout", error))
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::*;
-use crate::account::Account;
+use crate::account::Deletes;
 use crate::demo::phase::Requests;
 
-/// A report of a good run.
-fn report() -> Report {
-    let clean = Phase {
+/// A phase of plain messages that went well.
+fn clean() -> Phase {
+    Phase {
         account: Account {
             sent: 200,
             distinct: 200,
@@ -19,10 +19,16 @@ fn report() -> Report {
         requests: Some(Requests {
             dynamodb_per_message: 0.2,
             sqs_per_message: 0.0,
+            empty_receives: 0,
         }),
         took: Duration::from_millis(900),
-    };
-    let mixed = Phase {
+        polled: None,
+    }
+}
+
+/// A phase of mixed messages that went well.
+fn mixed() -> Phase {
+    Phase {
         account: Account {
             sent: 1000,
             distinct: 900,
@@ -33,34 +39,130 @@ fn report() -> Report {
         },
         requests: None,
         took: Duration::from_millis(12_345),
+        polled: None,
+    }
+}
+
+/// Trigger mode's report of a good run.
+fn trigger() -> ModeReport {
+    ModeReport {
+        way: WayIn::Trigger,
+        clean: clean(),
+        mixed: mixed(),
+    }
+}
+
+/// Poll mode's.
+fn poll() -> ModeReport {
+    let watched = |phase: Phase, seen: u64| Phase {
+        account: Account {
+            deletes: Some(Deletes { seen, too_early: 0 }),
+            ..phase.account
+        },
+        polled: Some(Polled {
+            invocations: 2,
+            counts: [
+                ("deleted", seen),
+                ("fenced", 0),
+                ("new", 7),
+                ("received", seen),
+            ]
+            .map(|(name, n)| (name.to_owned(), n))
+            .into(),
+            seconds: 2.5,
+            stopped: [("empty".to_owned(), 2)].into(),
+        }),
+        requests: Some(Requests {
+            dynamodb_per_message: 0.2,
+            sqs_per_message: 0.205,
+            empty_receives: 3,
+        }),
+        ..phase
     };
-    Report { clean, mixed }
+    ModeReport {
+        way: WayIn::Poll,
+        clean: watched(clean(), 200),
+        mixed: watched(mixed(), 980),
+    }
+}
+
+/// A report of these modes.
+fn report(modes: &[ModeReport]) -> Report {
+    Report {
+        modes: modes.to_vec(),
+    }
 }
 
 #[test]
-fn the_json_is_the_contracts() {
-    let expected = concat!(
-        r#"{"modes":[{"mode":"trigger","sent":1000,"distinct":900,"delivered":880,"#,
+fn the_json_is_the_contracts_and_poll_mode_adds_to_it() {
+    let account = concat!(
+        r#""sent":1000,"distinct":900,"delivered":880,"#,
         r#""delivered_twice":0,"lost":0,"dead":{"malformed":10,"rejected":10},"#,
         r#""attempts":1000,"seconds":12.345,"clean":{"dynamodb_requests_per_message":0.2,"#,
-        r#""sqs_requests_per_message":0.0}}]}"#,
     );
-    assert_eq!(json(&report()), expected);
+    let trigger_mode = format!(r#"{{"mode":"trigger",{account}"sqs_requests_per_message":0.0}}}}"#);
+    let added = concat!(
+        r#""sqs_requests_per_message":0.205,"empty_receives":3},"#,
+        r#""deleted_before_acknowledged":0,"poller":{"invocations":2,"deleted":980,"fenced":0,"#,
+        r#""new":7,"received":980,"seconds":2.5,"stopped":{"empty":2}}}"#,
+    );
+    let poll_mode = format!(r#"{{"mode":"poll",{account}{added}"#);
+    let both = report(&[trigger(), poll()]);
+    let expected = format!(r#"{{"modes":[{trigger_mode},{poll_mode}]}}"#);
+    assert_eq!(json(&both), expected);
 }
 
 #[test]
 fn the_table_names_each_reason() {
-    let text = table(&report());
+    let text = table(&trigger());
     for line in ["malformed", "rejected", "not counted", "0.20", "12.3"] {
         assert!(text.contains(line), "{line}:\n{text}");
     }
-    assert!(!text.contains("still in the queue"));
+    for line in ["still in the queue", "poller", "deleted"] {
+        assert!(!text.contains(line), "{line}:\n{text}");
+    }
+}
+
+#[test]
+fn the_table_of_poll_mode_shows_the_report_in_its_order_without_zeros() {
+    let text = table(&poll());
+    let from = text.find("reported, receive by receive").unwrap();
+    let at = |word: &str| text[from..].find(&format!("  {word}"));
+    assert!(at("invocations") < at("received"));
+    assert!(at("received") < at("deleted"));
+    assert!(at("deleted") < at("new"));
+    assert!(at("new").is_some());
+    assert_eq!(at("fenced"), None);
 }
 
 #[test]
 fn a_broken_clean_path_breaks_the_whole() {
-    let mut report = report();
-    report.clean.account.lost = 1;
-    assert_eq!(report.verdict(), Verdict::Broken);
-    assert!(table(&report).contains("A promise was broken"));
+    let mut broken = trigger();
+    broken.clean.account.lost = 1;
+    assert_eq!(sentence(&broken), "A promise was broken: 1 lost.");
+    for modes in [[broken.clone(), poll()], [poll(), broken]] {
+        assert_eq!(report(&modes).verdict(), Verdict::Broken);
+    }
+    assert_eq!(report(&[trigger(), poll()]).verdict(), Verdict::Kept);
+}
+
+#[test]
+fn a_deletion_too_early_breaks_the_whole() {
+    let mut broken = poll();
+    assert!(sentence(&broken).contains("No message was deleted before"));
+    broken.mixed.account.deletes = Some(Deletes {
+        seen: 980,
+        too_early: 2,
+    });
+    assert_eq!(broken.verdict(), Verdict::Broken);
+    let said = sentence(&broken);
+    assert!(
+        said.ends_with(": 2 deleted before their target's answer."),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_report_without_a_mode_is_unfinished() {
+    assert_eq!(Report::default().verdict(), Verdict::Unfinished);
 }
