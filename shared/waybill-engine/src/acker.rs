@@ -214,3 +214,6 @@ pub(crate) const LINGER_FIFO: Duration = Duration::from_millis(20);
 /// The first wait after a delete that failed for now, and how often it is doubled.
 const BACKOFF: Duration = Duration::from_millis(50);
 const BACKOFF_DOUBLINGS: u32 = 6;
+
+#[cfg(test)]
+mod tests;

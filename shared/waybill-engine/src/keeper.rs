@@ -278,6 +278,11 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
                 continue;
             };
             entry.flying = false;
+            // After the message ended nobody asks whether it was lost (F03).
+            if entry.over {
+                entries.remove(&renewal.place);
+                continue;
+            }
             let held = match answer {
                 Some(Ok(())) => {
                     entry.holding.visible_at = renewal.to;
@@ -298,10 +303,6 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
                 }
             };
             let Some(held) = held else { continue };
-            // After the message ended nobody asks whether it was lost (F03).
-            if entry.over {
-                continue;
-            }
             let _ = entry.told.send(held);
             match held {
                 Held::Until(_) => *extended += 1,
@@ -321,3 +322,6 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
