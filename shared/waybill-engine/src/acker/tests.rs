@@ -175,7 +175,7 @@ async fn delete_four(answers: Vec<Vec<Option<QueueErrorKind>>>) -> (Vec<Vec<Stri
     let until = ambient.now().after(ms(10_000));
     let period = ms(30_000);
     let keeper = Keeper::new(&source.queue, &ambient, Terms { period, until });
-    let acker = Acker::new(&source, &keeper, &ambient, until);
+    let acker = Acker::new(&source, &keeper, &ambient, until, Arc::default());
     let leaving = |place| Leaving {
         place,
         message: Arc::new(crate::keeper::tests::message(place)),
