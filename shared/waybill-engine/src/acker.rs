@@ -4,7 +4,7 @@
 //! and is found done (F09); what could not be shown comes back when its visibility ends.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -45,8 +45,46 @@ pub(crate) struct Staying {
 
 /// Where ended messages are handed in.
 pub(crate) struct Tray {
-    pub(crate) deletes: mpsc::UnboundedSender<Leaving>,
-    pub(crate) shows: mpsc::UnboundedSender<Staying>,
+    deletes: mpsc::UnboundedSender<Leaving>,
+    shows: mpsc::UnboundedSender<Staying>,
+    on_their_way: Arc<AtomicUsize>,
+}
+
+/// Where they come out for [`Acker::run`].
+pub(crate) struct Handed {
+    deletes: mpsc::UnboundedReceiver<Leaving>,
+    shows: mpsc::UnboundedReceiver<Staying>,
+}
+
+impl Tray {
+    /// A tray, where it comes out, and how many messages it was handed that are not yet gone.
+    pub(crate) fn new() -> (Self, Handed, Arc<AtomicUsize>) {
+        let (deletes, to_delete) = mpsc::unbounded_channel();
+        let (shows, to_show) = mpsc::unbounded_channel();
+        let on_their_way = Arc::new(AtomicUsize::new(0));
+        let tray = Self {
+            deletes,
+            shows,
+            on_their_way: Arc::clone(&on_their_way),
+        };
+        let handed = Handed {
+            deletes: to_delete,
+            shows: to_show,
+        };
+        (tray, handed, on_their_way)
+    }
+
+    /// Hands in a message that leaves the queue.
+    pub(crate) fn delete(&self, leaving: Leaving) {
+        self.on_their_way.fetch_add(1, Ordering::Relaxed);
+        drop(self.deletes.send(leaving));
+    }
+
+    /// Hands in a message that stays.
+    pub(crate) fn show(&self, staying: Staying) {
+        self.on_their_way.fetch_add(1, Ordering::Relaxed);
+        drop(self.shows.send(staying));
+    }
 }
 
 /// Sends messages on their way.
@@ -57,6 +95,7 @@ pub(crate) struct Acker<'a, Q, A> {
     /// No retry begins after it.
     until: Timestamp,
     deleted: AtomicU64,
+    on_their_way: Arc<AtomicUsize>,
 }
 
 impl<'a, Q: Queue, A: Ambient> Acker<'a, Q, A> {
@@ -66,6 +105,7 @@ impl<'a, Q: Queue, A: Ambient> Acker<'a, Q, A> {
         keeper: &'a Keeper<'a, Q, A>,
         ambient: &'a A,
         until: Timestamp,
+        on_their_way: Arc<AtomicUsize>,
     ) -> Self {
         Self {
             source,
@@ -73,6 +113,7 @@ impl<'a, Q: Queue, A: Ambient> Acker<'a, Q, A> {
             ambient,
             until,
             deleted: AtomicU64::new(0),
+            on_their_way,
         }
     }
 
@@ -82,14 +123,17 @@ impl<'a, Q: Queue, A: Ambient> Acker<'a, Q, A> {
     }
 
     /// Takes what is handed in until the tray is gone and all of it is done.
-    pub(crate) async fn run(
-        &self,
-        deletes: mpsc::UnboundedReceiver<Leaving>,
-        shows: mpsc::UnboundedReceiver<Staying>,
-        linger: Duration,
-    ) {
-        let deleting = in_tens(deletes, linger, |batch| self.delete(batch));
-        let showing = in_tens(shows, linger, |batch| self.show(batch));
+    pub(crate) async fn run(&self, handed: Handed, linger: Duration) {
+        let deleting = in_tens(handed.deletes, linger, |batch: Vec<Leaving>| async {
+            let count = batch.len();
+            self.delete(batch).await;
+            self.on_their_way.fetch_sub(count, Ordering::Relaxed);
+        });
+        let showing = in_tens(handed.shows, linger, |batch: Vec<Staying>| async {
+            let count = batch.len();
+            self.show(batch).await;
+            self.on_their_way.fetch_sub(count, Ordering::Relaxed);
+        });
         join(deleting, showing).await;
     }
 
@@ -206,6 +250,10 @@ async fn in_tens<T, F: Future<Output = ()>>(
     }
 }
 
+/// How many ended messages may be on their way out before no more is received: deletes that fail
+/// for long must not fill the memory.
+pub(crate) const ON_THEIR_WAY_MAX: usize = 1000;
+
 /// How long an ended message waits for company on its way out.
 pub(crate) const LINGER: Duration = Duration::from_millis(100);
 
@@ -215,3 +263,6 @@ pub(crate) const LINGER_FIFO: Duration = Duration::from_millis(20);
 /// The first wait after a delete that failed for now, and how often it is doubled.
 const BACKOFF: Duration = Duration::from_millis(50);
 const BACKOFF_DOUBLINGS: u32 = 6;
+
+#[cfg(test)]
+mod tests;

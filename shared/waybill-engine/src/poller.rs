@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use waybill_core::outcome::{DeferCause, Disposition};
 use waybill_core::polling::{Answer, Moment, Next, Pace, Rules, Stop};
 use waybill_core::time::Timestamp;
 
-use crate::acker::{Acker, LINGER, LINGER_FIFO, Leaving, Staying, Tray};
+use crate::acker::{Acker, LINGER, LINGER_FIFO, Leaving, ON_THEIR_WAY_MAX, Staying, Tray};
 use crate::engine::{Engine, Source, cut_off};
 use crate::flow::{Intake, Item};
 use crate::handler::Handler;
@@ -244,6 +244,8 @@ struct Poll<'p, Q, A> {
     /// A message ended: there is room.
     ended: Notify,
     quiet: Arc<AtomicBool>,
+    /// How many ended messages are not gone yet.
+    on_their_way: Arc<AtomicUsize>,
 }
 
 /// How one poll stands.
@@ -285,6 +287,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             until: budget.deadline.after(HELD_OVER_DEADLINE),
         };
         let keeper = Keeper::new(&source.queue, &self.ambient, terms);
+        let (tray, handed, on_their_way) = Tray::new();
         let poll = Poll {
             source,
             ambient: &self.ambient,
@@ -293,11 +296,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             state: Mutex::default(),
             ended: Notify::new(),
             quiet: Arc::default(),
+            on_their_way: Arc::clone(&on_their_way),
         };
-        let (deletes, to_delete) = mpsc::unbounded_channel();
-        let (shows, to_show) = mpsc::unbounded_channel();
-        let tray = Tray { deletes, shows };
-        let acker = Acker::new(source, &keeper, &self.ambient, budget.settle_until());
+        let until = budget.settle_until();
+        let acker = Acker::new(source, &keeper, &self.ambient, until, on_their_way);
         {
             let working = async {
                 let (intake, items) = mpsc::unbounded_channel();
@@ -314,7 +316,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 }
                 drop(tray);
             };
-            let all = pin!(join(working, acker.run(to_delete, to_show, linger)));
+            let all = pin!(join(working, acker.run(handed, linger)));
             let keeping = pin!(keeper.keep());
             let left = budget.stop_at().since(self.ambient.now());
             if timeout(left, select(all, keeping)).await.is_err() {
@@ -371,8 +373,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
         };
         match self.handed(end) {
-            Handed::Over => drop(tray.deletes.send(leaving)),
-            Handed::Back => drop(tray.shows.send(Staying { leaving, at })),
+            Handed::Over => tray.delete(leaving),
+            Handed::Back => tray.show(Staying { leaving, at }),
         }
     }
 }
@@ -420,13 +422,14 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
     /// How things stand.
     fn moment(&self, receiving: usize, expected: usize) -> Moment {
         let state = self.state();
+        let on_their_way = self.on_their_way.load(Ordering::Relaxed);
         Moment {
             now: self.ambient.now(),
             held: state.held.len(),
             receiving,
             expected,
             received: state.received,
-            quiet: self.quiet.load(Ordering::Relaxed),
+            quiet: self.quiet.load(Ordering::Relaxed) || on_their_way > ON_THEIR_WAY_MAX,
         }
     }
 
@@ -505,5 +508,5 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
 /// there.
 const HELD_OVER_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How soon to look whether what runs alone has ended.
+/// How soon to look whether what runs alone has ended, or enough has left.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);

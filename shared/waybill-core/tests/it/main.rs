@@ -1,9 +1,10 @@
-//! What holds of bodies, keys and digests: real bodies read, and properties of any.
+//! What holds of bodies, keys, digests and polls: real bodies read, and properties of any.
 
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod polls;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod support;

@@ -254,8 +254,11 @@ async fn a_claim_slower_than_its_lease_is_renewed_before_anything_begins_f04() {
     scene.ledger.next(Call::Write, Fault::slow(HELD * 2));
     let polling = scene.poll(LONG, r#"{"max_messages": 1}"#);
     let looking = async {
-        while scene.tries().is_empty() {
+        for _ in 0..900 {
             sleep(Duration::from_millis(100)).await;
+            if !scene.tries().is_empty() {
+                break;
+            }
         }
         scene.row("e").lease_until
     };
@@ -332,6 +335,26 @@ async fn entries_that_were_not_deleted_are_tried_again_f31() {
     assert_eq!((report.delivered, report.deleted), (10, 10));
     assert!(scene.queue.inner().is_empty());
     assert_eq!(deletes(&scene), [8, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_deletes_fail_no_more_and_more_is_received_f31() {
+    let mut scene = Scene::new(&["crm"]);
+    scene.config.concurrency = 100;
+    (0..1500).for_each(|n| drop(scene.send(&format!("e{n}"))));
+    scene.queue.always(Call::Delete, Fault::refused());
+    let mending = async {
+        sleep(secs(15)).await;
+        let waiting = 1500 - scene.queue.inner().visible();
+        scene.queue.always(Call::Delete, Fault::Pass);
+        waiting
+    };
+    let (report, waiting) = join(scene.poll_until_empty(), mending).await;
+    assert!(
+        (1000..=1100).contains(&waiting),
+        "{waiting} wait for their delete"
+    );
+    assert_eq!((report.delivered, report.deleted), (1500, 1500));
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,7 +16,8 @@ use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
 use waybill_engine::handler::Delivery;
 use waybill_engine::ports::{
-    Ambient, Ledger, Outgoing, Queue, QueueError, StoreError, VisibilityChange, Write, Written,
+    Ambient, Ledger, Outgoing, Queue, QueueError, QueueErrorKind, StoreError, VisibilityChange,
+    Write, Written,
 };
 use waybill_testkit::{FakeLedger, FakeQueue, Standing, TestAmbient, fixtures};
 
@@ -66,6 +67,8 @@ pub(crate) struct Claimed {
 pub(crate) struct Terms {
     /// Something befalls it that may cost it a lease.
     pub(crate) troubled: bool,
+    /// What befalls it is only that messages are shown to others: it hears of it at once.
+    pub(crate) hears: bool,
     pub(crate) visibility: Duration,
     pub(crate) deadline: Timestamp,
     pub(crate) concurrency: usize,
@@ -79,6 +82,8 @@ pub(crate) struct Receipt {
     pub(crate) changes: Vec<(Timestamp, Timestamp)>,
     /// Its delete was asked for.
     pub(crate) deleted: bool,
+    /// The queue said that others may have it.
+    pub(crate) lost: Option<Timestamp>,
 }
 
 impl Watch {
@@ -130,7 +135,13 @@ impl Watch {
         };
         let receipt = self.log().receipts.get(&message.receipt_handle.0).cloned();
         let Some(receipt) = receipt else { return };
-        let troubled = self.log().polls[&receipt.by].troubled;
+        let Terms {
+            troubled, hears, ..
+        } = self.log().polls[&receipt.by];
+        let lost = receipt.lost.is_some_and(|at| at < now);
+        self.must(!lost || !hears, || {
+            format!("begun at {now:?} after its lease was lost: {message:?} {receipt:?}")
+        });
         self.must(troubled || standing.iter().any(newest), || {
             format!("begun at {now:?} on a message that others may have: {message:?}")
         });
@@ -326,6 +337,7 @@ impl Queue for WatchedQueue {
                 by: self.by,
                 changes: Vec::new(),
                 deleted: false,
+                lost: None,
             };
             log.receipts
                 .insert(message.receipt_handle.0.clone(), receipt);
@@ -356,7 +368,17 @@ impl Queue for WatchedQueue {
                 format!("held at {at:?} to {to:?}: {terms:?} {receipt:?}")
             });
         }
-        self.queue.change_visibility(changes).await
+        let answers = self.queue.change_visibility(changes).await;
+        let mut log = self.watch.log();
+        for (change, answer) in changes.iter().zip(&answers) {
+            let lost = matches!(answer, Err(error) if error.kind == QueueErrorKind::LeaseLost);
+            let receipt = log.receipts.get_mut(&change.receipt_handle.0);
+            if let Some(receipt) = receipt.filter(|_| lost) {
+                receipt.lost.get_or_insert(now);
+            }
+        }
+        drop(log);
+        answers
     }
 
     async fn delete(&self, handles: &[ReceiptHandle]) -> Vec<Result<(), QueueError>> {

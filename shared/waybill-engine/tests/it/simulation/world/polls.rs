@@ -84,7 +84,9 @@ impl World {
         let by = self.number();
         // Two at once in one process, as a managed instance runs them.
         let side_by_side = !healthy && !matches!(fate, Fate::Frozen(..)) && self.hits(15);
+        let hears = troubled && fate == Fate::Runs && self.hits(30);
         let terms = Terms {
+            hears,
             troubled: troubled || self.skewed || matches!(fate, Fate::Killed(_)),
             visibility: Duration::from_secs(5 + self.below(26)),
             deadline: self.ambient.now().after(lasts),
@@ -99,7 +101,7 @@ impl World {
             (None, until_empty) => format!(r#"{{"stop_when_empty": {until_empty}}}"#),
         };
         let (worker, lines) = self.worker(by, terms, ahead);
-        if troubled {
+        if troubled && !hears {
             self.plant_poll_faults(&lines);
         } else if !healthy {
             self.plant_harmless_faults(&lines);
@@ -125,8 +127,10 @@ impl World {
             }
         };
         let trouble = async {
-            if troubled {
-                self.trouble_a_poll(by, &lines).await;
+            match (troubled, hears) {
+                (true, true) => self.show_some(by).await,
+                (true, false) => self.trouble_a_poll(by, &lines).await,
+                (false, _) => {}
             }
             std::future::pending::<()>().await;
         };
@@ -255,6 +259,13 @@ impl World {
                 }
                 _ => self.show_one(by),
             }
+        }
+    }
+
+    async fn show_some(&self, by: usize) {
+        for _ in 0..self.below(8) {
+            sleep(self.ms(8_000)).await;
+            self.show_one(by);
         }
     }
 
