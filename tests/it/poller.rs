@@ -262,6 +262,8 @@ async fn promise_3_what_a_lost_lease_leaves_is_cut_off_and_another_finishes_it_f
         "the try is cut off when the lease ends, not at its own end: {report}"
     );
     assert_eq!(stage.requests("e-1").len(), 1);
+    let changes = asked(&stage, "sqs", "ChangeMessageVisibilityBatch");
+    assert_eq!(changes.len(), 1, "another's visibility is left alone");
     let logs = stage.logs().await;
     for told in ["leases lost; nothing more is begun", "lease_ended"] {
         assert!(logs.iter().any(|line| line.contains(told)), "{logs:#?}");

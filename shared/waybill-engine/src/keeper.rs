@@ -188,6 +188,13 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
         landed
     }
 
+    /// Whether a message could not be held: others may have it.
+    pub(crate) fn has_lost(&self, place: usize) -> bool {
+        let kept = self.kept();
+        let told = kept.entries.get(&place).map(|entry| *entry.told.borrow());
+        told == Some(Held::Lost)
+    }
+
     /// How many renewals were made, and how many leases lost.
     pub(crate) fn counts(&self) -> (u64, u64) {
         let kept = self.kept();

@@ -357,6 +357,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             message,
             received,
         };
+        // Whoever has it now holds it: a change under our handle could show it meanwhile (F02).
+        if self.handed(end) == Handed::Back && poll.keeper.has_lost(place) {
+            poll.keeper.forget(&[place]);
+            return;
+        }
         let at = match end.disposition {
             Disposition::Dead { .. } => None,
             // Others may have it: nothing more is asked for it.
