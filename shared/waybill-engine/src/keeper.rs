@@ -188,11 +188,9 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
         landed
     }
 
-    /// Whether a message could not be held: others may have it.
-    pub(crate) fn has_lost(&self, place: usize) -> bool {
-        let kept = self.kept();
-        let told = kept.entries.get(&place).map(|entry| *entry.told.borrow());
-        told == Some(Held::Lost)
+    /// Whether a message is held: not once it was lost, or let go.
+    pub(crate) fn holds(&self, place: usize) -> bool {
+        self.kept().entries.contains_key(&place)
     }
 
     /// How many renewals were made, and how many leases lost.
@@ -320,3 +318,6 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

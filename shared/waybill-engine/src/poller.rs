@@ -357,14 +357,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             message,
             received,
         };
+        let handed = self.handed(end);
         // Whoever has it now holds it: a change under our handle could show it meanwhile (F02).
-        if self.handed(end) == Handed::Back && poll.keeper.has_lost(place) {
-            poll.keeper.forget(&[place]);
+        if handed == Handed::Back && !poll.keeper.holds(place) {
             return;
         }
         let at = match end.disposition {
             Disposition::Dead { .. } => None,
-            // Others may have it: nothing more is asked for it.
+            // Its end is near, and nothing more is asked for it.
             Disposition::Defer {
                 cause: DeferCause::LeaseLost,
                 ..
@@ -377,7 +377,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 Some(decided.after(end.disposition.wait()))
             }
         };
-        match self.handed(end) {
+        match handed {
             Handed::Over => tray.delete(leaving),
             Handed::Back => tray.show(Staying { leaving, at }),
         }
