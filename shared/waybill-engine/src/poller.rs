@@ -161,8 +161,8 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Poller<H, L, A, Q> {
     ///
     /// # Errors
     ///
-    /// When the payload is not understood, or the queue cannot be read; then what had been
-    /// received was worked on first.
+    /// When the payload is not understood, or the queue cannot be read: it refuses, or did not
+    /// answer once. What had been received was worked on first.
     pub async fn handle(&self, payload: &str, deadline: Timestamp) -> Result<Report, PollRefused> {
         let budget = Budget {
             started: self.ambient.now(),
@@ -188,9 +188,9 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Poller<H, L, A, Q> {
         let polled = self
             .engine
             .poll(&source, rules, self.config.visibility, linger);
-        let (report, refused) = polled.await;
+        let (report, unreadable) = polled.await;
         telemetry::poll_ended(&report);
-        match refused {
+        match unreadable {
             Some(error) => Err(PollRefused::Queue {
                 url: url.clone(),
                 error,
@@ -256,7 +256,10 @@ struct State {
     tally: Tally,
     received: u64,
     stopped: Option<Stop>,
-    refused: Option<QueueError>,
+    /// Whether a receive was ever answered with messages, or with none.
+    answered: bool,
+    /// Why the queue cannot be read: it refuses, or has never answered.
+    unreadable: Option<QueueError>,
 }
 
 /// One receive, answered.
@@ -342,9 +345,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             seconds: self.ambient.now().since(budget.started).as_secs_f64(),
             stopped: state.stopped.unwrap_or(Stop::Deadline).word(),
         };
-        let refused = state.refused.take();
+        let unreadable = state.unreadable.take();
         drop(state);
-        (report, refused)
+        (report, unreadable)
     }
 
     /// Counts the end of a message and sends it on its way.
@@ -461,11 +464,15 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
         let messages = match received.answer {
             Ok(messages) => messages,
             Err(error) if error.kind == QueueErrorKind::Permanent => {
-                self.state().refused.get_or_insert(error);
+                self.state().unreadable = Some(error);
                 return Answer::Refused;
             }
             Err(error) => {
                 telemetry::receive_failed(&error);
+                let mut state = self.state();
+                if !state.answered {
+                    state.unreadable = Some(error);
+                }
                 return Answer::Failed;
             }
         };
@@ -476,6 +483,10 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
             visible_at: now.after(received.visibility),
         };
         let mut state = self.state();
+        if !state.answered {
+            state.answered = true;
+            state.unreadable = None;
+        }
         for (message, place) in messages.into_iter().zip(places) {
             let hold = self.keeper.hold(place, &message, holding);
             let message = Arc::new(message);

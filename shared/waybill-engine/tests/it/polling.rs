@@ -598,6 +598,22 @@ async fn a_queue_that_cannot_be_read_fails_the_invocation_after_its_work() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_queue_that_never_answers_fails_the_invocation() {
+    let scene = Scene::new(&["crm"]);
+    scene
+        .queue
+        .always(Call::Receive, Fault::Before(Trouble::Transient));
+    let deadline = scene.ambient.now().after(secs(60));
+    let answer = scene.poller().handle("{}", deadline).await;
+    assert!(
+        matches!(answer, Err(PollRefused::Queue { .. })),
+        "{answer:?}"
+    );
+    let asked = scene.queue.calls(Call::Receive);
+    assert!((5..=20).contains(&asked), "{asked} receives");
+}
+
+#[tokio::test(start_paused = true)]
 async fn receives_that_fail_for_now_are_tried_again() {
     let scene = Scene::new(&["crm"]);
     scene.send("e");
