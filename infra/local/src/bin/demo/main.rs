@@ -25,7 +25,7 @@ struct Arguments {
     /// Print the account as one JSON object on stdout, and all else on stderr.
     #[arg(long)]
     json: bool,
-    /// Use the stand-in that runs at this URL; requests are not counted then.
+    /// Use the stand-in that runs at this URL; neither requests nor deletions are watched then.
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     /// The name by which functions in containers reach this machine (`host.docker.internal`). The
