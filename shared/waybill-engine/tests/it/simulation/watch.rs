@@ -41,6 +41,8 @@ pub(crate) struct Log {
     pub(crate) claims: Vec<Claimed>,
     /// Routes that a claim's owner wrote down as delivered.
     delivered: BTreeSet<(OwnerId, String)>,
+    /// Ends of leases as they were written, and when.
+    leases: BTreeMap<OwnerId, Vec<(Timestamp, Timestamp)>>,
     /// Claims of pollers that others took over, by row.
     pub(crate) crashed: BTreeMap<LedgerKey, u32>,
     /// What pollers received.
@@ -199,17 +201,40 @@ impl Watch {
         }
     }
 
-    /// Whether a try of this process, begun then, is what the ledger says was delivered.
-    pub(crate) fn shows(&self, by: usize, key: &LedgerKey, route: &str, begun: Timestamp) -> bool {
+    /// The claim that a try of this process was begun on.
+    pub(crate) fn claim(&self, by: usize, key: &LedgerKey, begun: Timestamp) -> Option<OwnerId> {
         let log = self.log();
         let mut claims = log.claims.iter().rev();
         let claim = claims.find(|c| c.by == by && c.key == *key && c.at <= begun);
-        claim.is_some_and(|c| log.delivered.contains(&(c.owner, route.to_owned())))
+        claim.map(|claim| claim.owner)
+    }
+
+    /// Whether the ledger says that an owner delivered at a route.
+    pub(crate) fn shows(&self, owner: Option<OwnerId>, route: &str) -> bool {
+        let delivered = |owner| self.log().delivered.contains(&(owner, route.to_owned()));
+        owner.is_some_and(delivered)
+    }
+
+    /// Whether an owner's lease, as it was written by then, had not ended.
+    pub(crate) fn had_its_lease(&self, owner: Option<OwnerId>, at: Timestamp) -> bool {
+        let log = self.log();
+        let leases = owner
+            .and_then(|owner| log.leases.get(&owner))
+            .into_iter()
+            .flatten();
+        let mut written = leases.filter(|(written, _)| *written <= at);
+        written.any(|(_, until)| *until >= at)
     }
 
     /// Notes a write that was made, and what stood there before.
     fn written(&self, by: usize, write: &Write, before: Option<&Record>) {
         let at = self.ambient.now();
+        let (Write::Insert(next) | Write::TakeOver { next, .. } | Write::Settle { next, .. }) =
+            write;
+        let mut log = self.log();
+        let leases = log.leases.entry(next.owner).or_default();
+        leases.push((at, next.lease_until));
+        drop(log);
         let next = match write {
             Write::Insert(next) | Write::TakeOver { next, .. } => next,
             Write::Settle { next, .. } => {

@@ -414,12 +414,15 @@ impl World {
         self.must(!cut || terms.troubled, || {
             format!("a try was cut off without a reason: {this:?} {terms:?}")
         });
+        let owner = self.watch.claim(poll.by, &row_key(&this.data), this.begun);
+        let stops = fate == Fate::Runs && !self.skewed;
+        self.must(!stops || self.watch.had_its_lease(owner, ended), || {
+            format!("a try went on when its lease had ended: {this:?} {terms:?}")
+        });
         if !this.effect {
             return;
         }
-        let shown = self
-            .watch
-            .shows(poll.by, &row_key(&this.data), &this.route, this.begun);
+        let shown = self.watch.shows(owner, &this.route);
         if shown && this.answered == Answered::Delivered {
             return;
         }
