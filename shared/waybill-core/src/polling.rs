@@ -37,6 +37,8 @@ pub struct Moment {
     pub expected: usize,
     /// Messages received in all.
     pub received: u64,
+    /// When a message last came or ended.
+    pub changed: Timestamp,
     /// Whether something wants to run alone.
     pub quiet: bool,
 }
@@ -158,8 +160,9 @@ impl Pace {
 impl Rules {
     /// What to do next. Ends: once it says [`Next::Drain`] it says so for ever.
     ///
-    /// Nothing is received whose wait and work would not fit into what is left; a receive asks for
-    /// a full batch, because each costs the same.
+    /// Nothing is received whose wait and work would not fit into what is left. A receive asks for a
+    /// full batch, because each costs the same; where slow work keeps the places, for as many as
+    /// are free.
     pub fn next(&self, pace: &Pace, moment: Moment) -> Next {
         if let Some(stop) = self.stop(pace, moment) {
             return Next::Drain(stop);
@@ -169,10 +172,14 @@ impl Rules {
             return Next::Wait(pause.min(until));
         }
         let room = self.capacity.saturating_sub(moment.held + moment.expected);
-        let max = room.min(self.left(moment)).min(SQS_BATCH_MAX);
-        let worth_it = max == self.capacity.min(SQS_BATCH_MAX).min(self.left(moment));
-        if moment.quiet || max == 0 || !worth_it || moment.receiving >= pace.wanted {
+        let full = self.capacity.min(self.left(moment)).min(SQS_BATCH_MAX);
+        let max = room.min(full);
+        if moment.quiet || max == 0 || moment.receiving >= pace.wanted {
             return Next::Wait(until);
+        }
+        let patient_until = moment.changed.after(PATIENCE);
+        if max < full && moment.now < patient_until {
+            return Next::Wait(patient_until.min(until));
         }
         let wait = match self.stop_when_empty || moment.receiving > 0 {
             true => SHORT_WAIT,
@@ -229,6 +236,9 @@ const WAIT_MIN: Duration = Duration::from_secs(1);
 
 /// The wait of a receive beside another, or of one that would find the queue empty.
 const SHORT_WAIT: Duration = Duration::from_secs(1);
+
+/// How long nothing must come or end before less than a full batch is asked for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The pause after a failed receive, and how often it is doubled.
 const PAUSE: Duration = Duration::from_millis(200);

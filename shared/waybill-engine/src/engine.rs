@@ -272,12 +272,15 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 dead
             }
         };
+        let policies = first.routes.iter().map(|at| self.handler.policy(&at.name));
+        let wanted = policies.flatten().map(|policy| policy.time).min();
         Prepared::Work(Arc::new(Work {
             item: item.clone(),
             event,
             key,
             ask,
             first,
+            wanted: wanted.unwrap_or_default(),
         }))
     }
 

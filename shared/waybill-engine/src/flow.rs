@@ -320,20 +320,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
         if !work.item.hold.may_begin(now) {
             return Some(DeferCause::LeaseLost);
         }
-        match self.budget.start(now, self.wanted(work)) {
+        match self.budget.start(now, work.wanted) {
             Start::Now { .. } => None,
             Start::TooLate => Some(DeferCause::Deadline),
         }
-    }
-
-    /// The shortest time that any of a work's routes needs.
-    fn wanted(&self, work: &Work) -> Duration {
-        let policies = work
-            .first
-            .routes
-            .iter()
-            .filter_map(|at| self.engine.handler.policy(&at.name));
-        policies.map(|policy| policy.time).min().unwrap_or_default()
     }
 
     /// Notes the end of a work, and of the copies that waited for it.

@@ -99,7 +99,7 @@ pub struct Report {
     pub leases_extended: u64,
     /// Messages whose visibility could not be kept.
     pub leases_lost: u64,
-    /// How long it took.
+    /// How long it took, to the millisecond.
     pub seconds: f64,
     /// Why it stopped: `deadline`, `empty`, `max_messages`.
     pub stopped: &'static str,
@@ -255,6 +255,8 @@ struct State {
     held: BTreeMap<usize, Receipt>,
     tally: Tally,
     received: u64,
+    /// When a message last came or ended.
+    changed: Timestamp,
     stopped: Option<Stop>,
     /// Whether a receive was ever answered with messages, or with none.
     answered: bool,
@@ -437,6 +439,7 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
             receiving,
             expected,
             received: state.received,
+            changed: state.changed,
             quiet: self.quiet.load(Ordering::Relaxed) || on_their_way > ON_THEIR_WAY_MAX,
         }
     }
@@ -483,6 +486,7 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
             visible_at: now.after(received.visibility),
         };
         let mut state = self.state();
+        state.changed = now;
         if !state.answered {
             state.answered = true;
             state.unreadable = None;
@@ -510,6 +514,7 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
         let mut state = self.state();
         let receipt = state.held.remove(&place)?;
         state.tally.add(&receipt.message, end);
+        state.changed = self.ambient.now();
         drop(state);
         self.ended.notify_one();
         Some(receipt)

@@ -40,6 +40,8 @@ pub(crate) struct Work {
     pub(crate) ask: Ask,
     /// The row of a first claim.
     pub(crate) first: Record,
+    /// The shortest time that any of its routes needs.
+    pub(crate) wanted: Duration,
 }
 
 /// How one message ended in this invocation.

@@ -28,6 +28,7 @@ fn moment() -> Moment {
         receiving: 0,
         expected: 0,
         received: 0,
+        changed: START,
         quiet: false,
     }
 }
@@ -107,10 +108,27 @@ fn no_more_is_asked_for_than_can_be_worked_on() {
         Next::Receive { max: 10, .. }
     ));
     let full = Moment { held: 71, ..busy };
-    assert!(
-        matches!(rules().next(&pace, full), Next::Wait(_)),
-        "nine places are not worth a request"
+    assert_eq!(
+        rules().next(&pace, full),
+        Next::Wait(START.after(secs(1))),
+        "nine places are not worth a request yet"
     );
+}
+
+#[test]
+fn the_places_that_slow_work_leaves_are_used() {
+    let slow = Moment {
+        now: START.after(secs(1)),
+        held: 93,
+        ..moment()
+    };
+    let next = rules().next(&Pace::default(), slow);
+    assert!(matches!(next, Next::Receive { max: 7, .. }), "{next:?}");
+    let none = Moment { held: 100, ..slow };
+    assert!(matches!(
+        rules().next(&Pace::default(), none),
+        Next::Wait(_)
+    ));
 }
 
 #[test]

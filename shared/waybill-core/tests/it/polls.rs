@@ -92,6 +92,7 @@ impl Walk {
             receiving: 0,
             expected: 0,
             received: 0,
+            changed: START,
             quiet: false,
         };
         Self {

@@ -486,6 +486,22 @@ async fn no_more_is_held_than_can_be_worked_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_slow_call_does_not_stop_a_small_poller() {
+    let mut scene = Scene::new(&["crm"]);
+    scene.config.concurrency = 5;
+    scene.script.policy.time = secs(200);
+    scene.send("slow");
+    scene.answer("slow", "crm", Answer::Slowly(secs(150), ok()));
+    (0..40).for_each(|n| drop(scene.send(&format!("e{n}"))));
+    let began = scene.ambient.now();
+    let report = scene.poll(secs(400), r#"{"max_messages": 41}"#).await;
+    assert_eq!(report.delivered, 41);
+    let tries = scene.tries();
+    let last = tries.iter().map(|t| t.at).max().unwrap();
+    assert!(last.since(began) < secs(60), "{:?}", last.since(began));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_took_processes_down_runs_alone() {
     let mut scene = Scene::new(&["crm"]);
     scene.script.policy.time = secs(100);
