@@ -148,9 +148,7 @@ pub(crate) fn dead_letter_failed(message: &Message, what: &str) {
 /// Visibilities could not be set: the messages come back when the queue's own timeout ends. One
 /// line for each cause.
 pub(crate) fn visibility_unchanged(errors: &[QueueError]) {
-    let causes = errors.iter();
-    for ((code, what), messages) in by_cause(causes.map(|e| (e.code.as_str(), e.message.as_str())))
-    {
+    for ((code, what), messages) in by_queue_cause(errors) {
         warn!(
             messages,
             failure.code = code,
@@ -170,6 +168,11 @@ fn by_cause<'a>(
     })
 }
 
+/// The same of a queue's errors.
+fn by_queue_cause(errors: &[QueueError]) -> BTreeMap<(&str, &str), u64> {
+    by_cause(errors.iter().map(|e| (e.code.as_str(), e.message.as_str())))
+}
+
 /// Dead messages cannot leave the queue.
 pub(crate) fn redrive_policy_missing(what: &str) {
     error!(
@@ -187,9 +190,7 @@ pub(crate) fn hand_back_cut_off() {
 /// Leases ended that should have been renewed: others may receive the messages. One line for each
 /// cause.
 pub(crate) fn leases_lost(errors: &[QueueError]) {
-    let causes = errors.iter();
-    for ((code, what), messages) in by_cause(causes.map(|e| (e.code.as_str(), e.message.as_str())))
-    {
+    for ((code, what), messages) in by_queue_cause(errors) {
         warn!(
             messages,
             failure.code = code,
@@ -202,9 +203,7 @@ pub(crate) fn leases_lost(errors: &[QueueError]) {
 /// Messages that are over could not be deleted: they come again and are found done. One line for
 /// each cause.
 pub(crate) fn not_deleted(errors: &[QueueError]) {
-    let causes = errors.iter();
-    for ((code, what), messages) in by_cause(causes.map(|e| (e.code.as_str(), e.message.as_str())))
-    {
+    for ((code, what), messages) in by_queue_cause(errors) {
         warn!(
             messages,
             failure.code = code,
