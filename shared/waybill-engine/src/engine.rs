@@ -54,7 +54,7 @@ pub struct Config {
     pub time_to_live: Duration,
     /// How often an event may be redriven (F70).
     pub redrive_limit: u32,
-    /// How many events are worked on at once.
+    /// How many events are worked on at once; none is as good as one.
     pub concurrency: usize,
 }
 
@@ -98,7 +98,8 @@ pub(crate) enum Prepared {
 
 impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     /// An engine over its ports.
-    pub fn new(handler: H, ledger: L, ambient: A, config: Config) -> Self {
+    pub fn new(handler: H, ledger: L, ambient: A, mut config: Config) -> Self {
+        config.concurrency = config.concurrency.max(1);
         Self {
             handler,
             ledger,

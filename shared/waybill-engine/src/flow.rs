@@ -109,7 +109,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 if !window.is_empty() {
                     let claiming_now = self.claim_window(shift.budget, window, lone);
                     claiming = OptionFuture::from(Some(Box::pin(claiming_now.fuse())));
-                } else if running.is_empty() && !open && flow.is_empty() {
+                } else if running.is_empty() && !flow.is_empty() {
+                    // What has just ended let others begin.
+                    continue;
+                } else if running.is_empty() && !open {
                     return;
                 }
             }

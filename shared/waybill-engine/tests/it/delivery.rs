@@ -348,3 +348,12 @@ async fn a_panic_before_the_first_await_is_an_attempt_too_f15() {
     assert_eq!(scene.turn().await, [Handed::Over, Handed::Back]);
     assert_eq!(scene.row("bad").routes[0].last, "panicked");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_without_a_place_works_on_one_at_a_time() {
+    let mut scene = Scene::new(&["crm"]);
+    scene.config.concurrency = 0;
+    scene.send("a");
+    scene.send("b");
+    assert_eq!(scene.turn().await, [Handed::Over; 2]);
+}

@@ -486,6 +486,14 @@ async fn no_more_is_held_than_can_be_worked_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_poller_without_a_place_works_on_one_at_a_time() {
+    let mut scene = Scene::new(&["crm"]);
+    scene.config.concurrency = 0;
+    (0..3).for_each(|n| drop(scene.send(&format!("e{n}"))));
+    assert_eq!(scene.poll_until_empty().await.delivered, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_slow_call_does_not_stop_a_small_poller() {
     let mut scene = Scene::new(&["crm"]);
     scene.config.concurrency = 5;
