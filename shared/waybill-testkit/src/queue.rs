@@ -17,7 +17,9 @@ use waybill_core::id::{MessageId, ReceiptHandle};
 use waybill_core::limit::{SQS_BATCH_MAX, VISIBILITY_MAX};
 use waybill_core::message::Message;
 use waybill_core::time::Timestamp;
-use waybill_engine::ports::{Ambient, Outgoing, Queue, QueueError, VisibilityChange};
+use waybill_engine::ports::{
+    Ambient, Outgoing, Queue, QueueError, QueueErrorKind, VisibilityChange,
+};
 
 use refusal::{lease_lost, permanent};
 use state::State;
@@ -57,13 +59,25 @@ use state::State;
 /// * A moved message's `SentTimestamp` begins anew and its deduplication id is its message id.
 ///   <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html>
 ///
-/// Not modelled: receive request attempt ids, the scope of high throughput, limits of messages in
-/// flight, retention.
+/// Where it is told so, of both sorts:
+///
+/// * [`FakeQueue::with_retention`]: a message that is older than that is gone, in flight or not, as
+///   soon as anything is received.
+/// * [`FakeQueue::with_in_flight_max`]: while so many are in flight nothing more is received. A
+///   standard queue says `OverLimit` to a receive that does not wait.
+///   <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+///
+/// What SQS does to a standard queue by chance is done on purpose: [`FakeQueue::show_in`] delivers
+/// a message twice, [`FakeQueue::bring_back`] once more after its delete (F09).
+///
+/// Not modelled: receive request attempt ids, the scope of high throughput.
 #[derive(Clone)]
 pub struct FakeQueue {
     arn: String,
     ambient: Arc<dyn Ambient>,
     redrive: Option<Arc<Redrive>>,
+    retention: Option<Duration>,
+    in_flight_max: Option<usize>,
     state: Arc<Mutex<State>>,
     changed: Arc<Notify>,
 }
@@ -91,6 +105,8 @@ impl FakeQueue {
             arn: format!("arn:aws:sqs:eu-central-1:000000000000:{name}"),
             ambient,
             redrive: None,
+            retention: None,
+            in_flight_max: None,
             state: Arc::default(),
             changed: Arc::default(),
         }
@@ -113,6 +129,22 @@ impl FakeQueue {
             max_receive_count,
             dead_letters,
         }));
+        self
+    }
+
+    /// The same queue, which keeps a message for this long after it was sent. Clones made before
+    /// keep it for ever.
+    #[must_use]
+    pub fn with_retention(mut self, retention: Duration) -> Self {
+        self.retention = Some(retention);
+        self
+    }
+
+    /// The same queue with a quota of messages in flight: 120,000 on the service. Clones made
+    /// before have none.
+    #[must_use]
+    pub fn with_in_flight_max(mut self, max: usize) -> Self {
+        self.in_flight_max = Some(max);
         self
     }
 
@@ -215,6 +247,27 @@ impl FakeQueue {
         self.changed.notify_waiters();
     }
 
+    /// Puts a message that was deleted where others can receive it, as a server of a standard queue
+    /// does that missed the delete. Nothing happens while it still stands.
+    pub fn bring_back(&self, message: &Standing) {
+        let now = self.ambient.now();
+        let mut state = self.state();
+        let stands = |m: &Standing| m.message_id == message.message_id;
+        if !state.messages.iter().any(stands) {
+            state.messages.push(Standing {
+                visible_at: now,
+                ..message.clone()
+            });
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// What was in the queue for longer than its retention, and is gone.
+    pub fn expired(&self) -> Vec<Standing> {
+        self.state().expired.clone()
+    }
+
     /// Moves every message to `source` as `StartMessageMoveTask` does: with a new id, a new
     /// `SentTimestamp` and no receives (F69).
     pub fn redrive_to(&self, source: &FakeQueue) {
@@ -258,6 +311,10 @@ impl FakeQueue {
     fn take(&self, max: usize, visibility: Duration) -> Vec<Message> {
         let now = self.ambient.now();
         let mut state = self.state();
+        if let Some(retention) = self.retention {
+            state.expire(retention, now);
+        }
+        let max = max.min(self.room(&state, now));
         let mut taken = Vec::new();
         let mut spent = Vec::new();
         for place in state.receivable(self.kind(), now) {
@@ -279,6 +336,15 @@ impl FakeQueue {
         self.move_to_dead_letters(moved);
         let message = |(standing, handle)| self.message(&standing, handle);
         taken.into_iter().map(message).collect()
+    }
+
+    /// How many more may be in flight.
+    fn room(&self, state: &State, now: Timestamp) -> usize {
+        let Some(max) = self.in_flight_max else {
+            return usize::MAX;
+        };
+        let all = state.messages.iter();
+        max.saturating_sub(all.filter(|m| m.is_in_flight(now)).count())
     }
 
     /// Whether it was received as often as the redrive policy allows.
@@ -403,6 +469,14 @@ impl Queue for FakeQueue {
         if visibility > VISIBILITY_MAX || wait > WAIT_MAX {
             let message = "a receive waits at most 20 s and hides for at most twelve hours";
             return Err(permanent("InvalidParameterValue", message));
+        }
+        let full = self.room(&self.state(), self.ambient.now()) == 0;
+        if full && wait.is_zero() && self.kind() == QueueKind::Standard {
+            return Err(QueueError {
+                kind: QueueErrorKind::Transient,
+                code: "OverLimit".to_owned(),
+                message: "too many messages are in flight".to_owned(),
+            });
         }
         let visibility = Duration::from_secs(ceil_secs(visibility));
         let until = Instant::now() + wait;

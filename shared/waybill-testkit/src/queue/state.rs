@@ -46,6 +46,8 @@ impl Standing {
 pub(super) struct State {
     /// What was sent and not deleted.
     pub(super) messages: Vec<Standing>,
+    /// What stood for longer than the retention.
+    pub(super) expired: Vec<Standing>,
     /// Every request, in order.
     pub(super) requests: Vec<QueueRequest>,
     /// The last number given to a message or a receive.
@@ -69,6 +71,12 @@ impl State {
     /// Notes a request.
     pub(super) fn asked(&mut self, at: Timestamp, ask: QueueAsk) {
         self.requests.push(QueueRequest { at, ask });
+    }
+
+    /// Takes away what is older than the retention.
+    pub(super) fn expire(&mut self, retention: Duration, now: Timestamp) {
+        let is_old = |m: &mut Standing| m.sent_at.after(retention) <= now;
+        self.expired.extend(self.messages.extract_if(.., is_old));
     }
 
     /// Takes a message that the queue accepts; where it repeats one, answers that one's id and

@@ -9,6 +9,7 @@ use super::{FakeQueue, QueueAsk};
 use crate::TestAmbient;
 
 mod fifo;
+mod limits;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
