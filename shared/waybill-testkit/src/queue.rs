@@ -263,6 +263,14 @@ impl FakeQueue {
         self.changed.notify_waiters();
     }
 
+    /// Takes a message away, as a delete by its newest handle does. No request is counted.
+    pub fn forget(&self, message_id: &MessageId) {
+        self.state()
+            .messages
+            .retain(|m| m.message_id != *message_id);
+        self.changed.notify_waiters();
+    }
+
     /// What was in the queue for longer than its retention, and is gone.
     pub fn expired(&self) -> Vec<Standing> {
         self.state().expired.clone()

@@ -1,0 +1,518 @@
+//! Waybill's own engine in the world: every promise looked at, in every world of a seed.
+//!
+//! A world has some events (copies, other data under the same key, one to three routes, some that
+//! nobody wants or nobody can read) on a standard or a FIFO queue, and functions that are triggered
+//! with batches, or poll, or both. All goes wrong that the switches allow; then trouble ends, the
+//! queue drains, and every promise is looked at. An effect that the ledger does not show in the end
+//! needs a cause that the world made: that is one of four doors ([`Door`]), and an event has at most
+//! one effect more than it had doors. Order has no door.
+
+mod laws;
+mod plan;
+mod seen;
+mod target;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use waybill_core::time::Timestamp;
+use waybill_engine::consumer::Consumer;
+use waybill_engine::engine::{Engine, Source};
+use waybill_engine::poller::{Poller, PollerConfig};
+use waybill_engine::ports::{Ambient, Outgoing};
+use waybill_testkit::{FakeQueue, fixtures};
+
+use crate::fault::{Fault, Faults};
+use crate::link::Link;
+use crate::mapping::Function;
+use crate::sandbox::Sandbox;
+use crate::world::{Outage, Weather, World};
+
+use plan::Plan;
+use seen::{Ear, SeenLedger, SeenQueue};
+use target::Worker;
+use watch::Watch;
+
+/// Why an event can have one effect more: what no software on this side of the network closes
+/// alone. A target that honours the idempotency key it is sent closes them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Door {
+    /// The process died between the effect and the ledger's write.
+    Killed,
+    /// The ledger could not be written after the effect.
+    Unwritable,
+    /// The answer of the target did not arrive.
+    AnswerLost,
+    /// The lease ended while the request was in flight.
+    LeaseEnded,
+}
+
+impl Door {
+    /// Every door.
+    pub const ALL: [Self; 4] = [
+        Self::Killed,
+        Self::Unwritable,
+        Self::AnswerLost,
+        Self::LeaseEnded,
+    ];
+
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Killed => "killed before the ledger write",
+            Self::Unwritable => "ledger unwritable after the effect",
+            Self::AnswerLost => "answer lost after sending",
+            Self::LeaseEnded => "lease ended while in flight",
+        }
+    }
+}
+
+/// What worlds held. A simulation without trouble shows nothing, so it is counted.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Worlds.
+    pub worlds: u64,
+    /// Messages handed over by a queue: the simulated deliveries.
+    pub deliveries: u64,
+    /// Invocations by mappings.
+    pub invocations: u64,
+    /// Invocations of pollers.
+    pub polls: u64,
+    /// Messages sent.
+    pub sent: u64,
+    /// Tries at a target.
+    pub tries: u64,
+    /// Tries that a target took, repeats included.
+    pub effects: u64,
+    /// Effects beyond the first of an event and route, each through a door.
+    pub repeats: u64,
+    /// How often each door was open.
+    pub doors: BTreeMap<Door, u64>,
+    /// Rows that end as completed.
+    pub completed: u64,
+    /// Rows that end as dead, by reason.
+    pub dead: BTreeMap<&'static str, u64>,
+    /// Messages that the redrive policy moved though they were valid, after long trouble.
+    pub moved_valid: u64,
+    /// Dead messages brought back.
+    pub redriven: u64,
+    /// Tries that began in their turn, in a FIFO queue.
+    pub in_turn: u64,
+    /// Refused writes of claims that were lost.
+    pub fenced: u64,
+    /// Leases lost and heard of.
+    pub lost_leases: u64,
+    /// Trouble by sort.
+    pub faults: BTreeMap<Fault, u64>,
+    /// Virtual time, in seconds.
+    pub seconds: u64,
+}
+
+impl Account {
+    /// Adds another account.
+    pub fn add(&mut self, other: &Self) {
+        self.worlds += other.worlds;
+        self.deliveries += other.deliveries;
+        self.invocations += other.invocations;
+        self.polls += other.polls;
+        self.sent += other.sent;
+        self.tries += other.tries;
+        self.effects += other.effects;
+        self.repeats += other.repeats;
+        self.completed += other.completed;
+        self.moved_valid += other.moved_valid;
+        self.redriven += other.redriven;
+        self.in_turn += other.in_turn;
+        self.fenced += other.fenced;
+        self.lost_leases += other.lost_leases;
+        self.seconds += other.seconds;
+        add_all(&mut self.doors, &other.doors);
+        add_all(&mut self.dead, &other.dead);
+        add_all(&mut self.faults, &other.faults);
+    }
+}
+
+fn add_all<K: Ord + Copy>(to: &mut BTreeMap<K, u64>, from: &BTreeMap<K, u64>) {
+    for (key, count) in from {
+        *to.entry(*key).or_default() += count;
+    }
+}
+
+/// A promise that a world broke.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// The world's seed.
+    pub seed: u64,
+    /// What was seen.
+    pub what: String,
+    /// What happened up to the end of the world, where it was told.
+    pub history: Vec<String>,
+}
+
+/// Plays the world of a seed.
+///
+/// # Errors
+///
+/// The first promise that was broken.
+pub fn try_seed(seed: u64, faults: Faults) -> Result<Account, Broken> {
+    World::play(seed, faults, |world| Trial::new(world).live())
+}
+
+/// Plays the world of a seed, and tells all that happens.
+pub fn tell_seed(seed: u64, faults: Faults) -> (Result<Account, Broken>, Vec<String>) {
+    World::play_told(seed, faults, |world| async move {
+        let ended = Trial::new(world.clone()).live().await;
+        (ended, world.history())
+    })
+}
+
+/// One world, while it lives.
+struct Trial {
+    world: World,
+    plan: Plan,
+    watch: Arc<Watch>,
+    queue: FakeQueue,
+    dead: FakeQueue,
+}
+
+impl Trial {
+    fn new(world: World) -> Self {
+        let plan = Plan::draw(&world);
+        let [dead, queue] = match plan.fifo {
+            true => ["dead.fifo", "orders.fifo"],
+            false => ["dead", "orders"],
+        };
+        let dead = FakeQueue::new(dead, world.ambient());
+        let queue = FakeQueue::new(queue, world.ambient());
+        let mut queue = queue
+            .with_redrive(plan.max_receive_count, dead.clone())
+            .with_retention(RETENTION);
+        if let Some(max) = plan.in_flight_max {
+            queue = queue.with_in_flight_max(max);
+        }
+        world.tell(|| format!("{plan:#?}"));
+        let watch = Watch::new(world.clone(), plan.clone(), queue.clone(), dead.clone());
+        Self {
+            world,
+            plan,
+            watch,
+            queue,
+            dead,
+        }
+    }
+
+    /// Lives to the end; what it held, or the first promise that was broken.
+    async fn live(self) -> Result<Account, Broken> {
+        let working = tokio::spawn(self.functions());
+        tokio::join!(self.send_events(), self.storm(), self.mischief());
+        self.world.calm();
+        self.drain().await;
+        self.look_at_the_end();
+        if !self.dead.is_empty() && self.world.chance().hits(400) {
+            sleep(Duration::from_secs(60)).await;
+            self.redrive();
+            self.drain().await;
+            self.look_at_the_end();
+            self.look_at_the_redriven();
+        }
+        self.world.end();
+        if let Err(panic) = working.await {
+            self.watch.must(false, || format!("panicked: {panic}"));
+        }
+        let account = self.account();
+        let broken = self.watch.log().broken.take();
+        match broken {
+            None => Ok(account),
+            Some(what) => Err(Broken {
+                seed: self.world.seed(),
+                what,
+                history: self.world.history(),
+            }),
+        }
+    }
+
+    /// Everything that works on the queue, until the world is over.
+    fn functions(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (world, plan, watch) = (self.world.clone(), self.plan.clone(), self.watch.clone());
+        let queue = self.queue.clone();
+        async move {
+            let sandbox = || {
+                let (world, plan) = (world.clone(), plan.clone());
+                move || world.sandbox_ahead(plan.ahead(world.chance()))
+            };
+            let triggered = async {
+                let Some(mapping) = &plan.mapping else { return };
+                let start = {
+                    let watch = watch.clone();
+                    move |sandbox: &Sandbox| Triggered::new(&watch, sandbox)
+                };
+                mapping
+                    .run(&world, &queue, watch.clone(), start, sandbox())
+                    .await;
+            };
+            let polled = async {
+                let Some(polling) = &plan.polling else { return };
+                let start = {
+                    let watch = watch.clone();
+                    move |sandbox: &Sandbox| Polled::new(&watch, sandbox)
+                };
+                let schedule = &polling.schedule;
+                schedule.run(&world, watch.clone(), start, sandbox()).await;
+            };
+            tokio::join!(triggered, polled);
+        }
+    }
+
+    /// Sends the events over some time: copies, and other data under the same key.
+    async fn send_events(&self) {
+        let plans = [
+            "a", "a", "ab", "ab", "abc", "c", "bc", "ignored", "unrouted", "broken",
+        ];
+        let chance = self.world.chance();
+        for n in 0..self.plan.events {
+            let key = format!("e{n}");
+            let plan = chance.pick(&plans).unwrap_or("a");
+            let data = |text: &str| match plan {
+                "broken" => format!(r#"{{"specversion":"9","data":"broken:{text}"}}"#),
+                plan => format!("{plan}:{text}"),
+            };
+            self.send(&key, &data(&key));
+            while self.world.strikes(Fault::Resend, 250) {
+                sleep(chance.time(Duration::from_secs(20))).await;
+                self.send(&key, &data(&key));
+            }
+            if self.world.strikes(Fault::OtherData, 120) {
+                self.send(&key, &data(&format!("{key}:other")));
+            }
+            if chance.hits(300) {
+                sleep(chance.time(Duration::from_secs(10))).await;
+            }
+        }
+    }
+
+    fn send(&self, key: &str, body: &str) {
+        let chance = self.world.chance();
+        let fifo = self.plan.fifo;
+        let id = self.queue.put(Outgoing {
+            body: body.to_owned(),
+            attributes: [("waybill-key".to_owned(), fixtures::text(key))].into(),
+            group_id: fifo.then(|| format!("g{}", chance.below(3))),
+            deduplication_id: fifo.then(|| format!("d{:016x}", chance.bits())),
+            ..Outgoing::default()
+        });
+        self.world.tell(|| format!("sent {id}: `{body}`"));
+        let mut log = self.watch.log();
+        log.standing.insert(id);
+        log.counts.sent += 1;
+    }
+
+    /// Outages, one after the other, as long as the storm lasts.
+    async fn storm(&self) {
+        let chance = self.world.chance();
+        let ends = self.world.now().after(self.plan.storm);
+        let weathers = [Weather::Refuses, Weather::Silent, Weather::Mute];
+        let weather = || chance.pick(&weathers).unwrap_or(Weather::Refuses);
+        if let Some(fault) = self.plan.long_outage {
+            let of = match fault {
+                Fault::LongStoreOutage => Outage::Store,
+                _ => Outage::Target,
+            };
+            sleep(chance.time(Duration::from_secs(20))).await;
+            self.world.outage(of, weather(), SIX_HOURS).await;
+        }
+        while self.world.now() < ends {
+            sleep(Duration::from_secs(1) + chance.time(Duration::from_secs(60))).await;
+            let lasts = Duration::from_secs(chance.pick(&[3, 20, 120]).unwrap_or(20));
+            if self.world.strikes(Fault::StoreOutage, 250) {
+                self.world.outage(Outage::Store, weather(), lasts).await;
+            } else if self.world.strikes(Fault::TargetOutage, 250) {
+                self.world.outage(Outage::Target, weather(), lasts).await;
+            }
+        }
+    }
+
+    /// What befalls queues and tables while the storm lasts.
+    async fn mischief(&self) {
+        let chance = self.world.chance();
+        let ends = self.world.now().after(self.plan.storm);
+        while self.world.now() < ends {
+            sleep(chance.time(Duration::from_secs(12))).await;
+            if self.world.strikes(Fault::Duplicate, 100) && !self.plan.fifo {
+                self.show_one(Duration::ZERO);
+            }
+            if self.world.strikes(Fault::LeaseLoss, 100) {
+                self.show_one(chance.time(Duration::from_secs(2)));
+            }
+            if self.world.strikes(Fault::Sweep, 100) {
+                self.watch.ledger.sweep(self.world.now());
+            }
+            if !self.dead.is_empty() {
+                if self.world.strikes(Fault::NativeRedrive, 60) {
+                    self.redrive();
+                } else if self.world.strikes(Fault::OwnRedrive, 60) {
+                    self.redrive_one();
+                }
+            }
+            self.watch.looks_at_what_stands();
+        }
+    }
+
+    /// Lets others have a message that somebody holds.
+    fn show_one(&self, wait: Duration) {
+        let now = self.world.now();
+        let standing = self.queue.messages();
+        let held: Vec<_> = standing.iter().filter(|m| m.is_in_flight(now)).collect();
+        let Some(message) = self.world.chance().pick(&held) else {
+            return;
+        };
+        let id = &message.message_id;
+        self.world.tell(|| format!("{id} is shown in {wait:?}"));
+        self.watch.log().shown.insert(id.clone());
+        self.watch.burns([id]);
+        self.queue.show_in(id, wait);
+    }
+
+    /// Moves the dead back, as the console does.
+    fn redrive(&self) {
+        let before: Vec<_> = self.queue.messages();
+        let count = self.dead.len();
+        self.world.tell(|| format!("{count} are redriven"));
+        self.dead.redrive_to(&self.queue);
+        let mut log = self.watch.log();
+        for message in self.queue.messages() {
+            if before.iter().all(|m| m.message_id != message.message_id) {
+                log.standing.insert(message.message_id);
+            }
+        }
+        log.counts.redriven += count as u64;
+    }
+
+    /// Sends one of the dead again, by its key, and only then takes it away.
+    fn redrive_one(&self) {
+        let Some(dead) = self.dead.messages().into_iter().next() else {
+            return;
+        };
+        let key = watch::attribute(&dead.sent.attributes);
+        self.world.tell(|| format!("{key} is sent again"));
+        self.send(&key, &dead.sent.body);
+        self.dead.forget(&dead.message_id);
+        self.watch.log().counts.redriven += 1;
+    }
+
+    /// Waits until the queue is empty and nothing is under way.
+    async fn drain(&self) {
+        let until = self.world.now().after(DRAINED_WITHIN);
+        while !self.queue.is_empty() && self.world.now() < until {
+            sleep(Duration::from_secs(15)).await;
+        }
+        // What is still on its way arrives.
+        sleep(Duration::from_secs(60)).await;
+        self.watch.looks_at_what_stands();
+        let left = self.queue.messages();
+        self.watch.must(left.is_empty(), || {
+            format!("the queue did not drain: {left:#?}")
+        });
+    }
+}
+
+/// The consumer function in a process.
+struct Triggered {
+    consumer: Consumer<Worker, Link<SeenLedger>, Arc<dyn Ambient>, Ear>,
+}
+
+impl Triggered {
+    fn new(watch: &Arc<Watch>, sandbox: &Sandbox) -> Self {
+        let ports = Ports::of(watch, sandbox);
+        let [queue, dead] = [ports.queue, ports.dead];
+        let open = move |_: &str| Source::new(queue.clone(), Some(dead.clone()));
+        Self {
+            consumer: Consumer::new(ports.engine, sandbox.ambient(), open),
+        }
+    }
+}
+
+impl Function for Triggered {
+    async fn invoke(&self, payload: String, deadline: Timestamp) -> Result<String, String> {
+        let answer = self.consumer.handle(&payload, deadline).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        serde_json::to_string(&answer).map_err(|error| error.to_string())
+    }
+}
+
+/// The poller function in a process.
+struct Polled {
+    poller: Poller<Worker, Link<SeenLedger>, Arc<dyn Ambient>, Ear>,
+}
+
+impl Polled {
+    fn new(watch: &Arc<Watch>, sandbox: &Sandbox) -> Self {
+        let ports = Ports::of(watch, sandbox);
+        let [queue, dead] = [ports.queue, ports.dead];
+        let open = move |_: &str| Source::new(queue.clone(), Some(dead.clone()));
+        let polling = watch.plan.polling.as_ref();
+        let config = PollerConfig {
+            queue_url: watch.queue.arn().to_owned(),
+            visibility: polling.map_or(Duration::from_secs(30), |p| p.visibility),
+            reserve: polling.map_or(Duration::ZERO, |p| p.reserve),
+        };
+        Self {
+            poller: Poller::new(ports.engine, sandbox.ambient(), config, open),
+        }
+    }
+}
+
+impl Function for Polled {
+    async fn invoke(&self, payload: String, deadline: Timestamp) -> Result<String, String> {
+        let report = self.poller.handle(&payload, deadline).await;
+        let report = report.map_err(|error| error.to_string())?;
+        serde_json::to_string(&report).map_err(|error| error.to_string())
+    }
+}
+
+/// What an engine of a process is made of.
+struct Ports {
+    engine: Engine<Worker, Link<SeenLedger>, Arc<dyn Ambient>>,
+    queue: Ear,
+    dead: Ear,
+}
+
+impl Ports {
+    fn of(watch: &Arc<Watch>, sandbox: &Sandbox) -> Self {
+        let by = sandbox.number();
+        let worker = Worker {
+            sandbox: sandbox.clone(),
+            watch: watch.clone(),
+        };
+        let ledger = sandbox.ledger(SeenLedger {
+            watch: watch.clone(),
+            by,
+        });
+        let ear = |queue: &FakeQueue| Ear {
+            watch: watch.clone(),
+            link: sandbox.queue(SeenQueue {
+                watch: watch.clone(),
+                by,
+                queue: queue.clone(),
+            }),
+        };
+        let config = watch.plan.config.clone();
+        Self {
+            engine: Engine::new(worker, ledger, sandbox.ambient(), config),
+            queue: ear(&watch.queue),
+            dead: ear(&watch.dead),
+        }
+    }
+}
+
+/// How long a queue keeps a message.
+const RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
+
+/// Longer than what any configuration here is made for.
+const SIX_HOURS: Duration = Duration::from_secs(6 * 3600);
+
+/// How soon a queue is empty when trouble has ended: many waits of fifteen minutes.
+const DRAINED_WITHIN: Duration = Duration::from_secs(24 * 3600);

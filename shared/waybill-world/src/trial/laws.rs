@@ -1,0 +1,276 @@
+//! What must hold when a world has come to rest.
+
+use std::collections::BTreeMap;
+
+use waybill_core::id::MessageId;
+use waybill_core::ledger::{Record, RouteState, Row, Status};
+use waybill_core::outcome::DeadReason;
+use waybill_testkit::TestAmbient;
+
+use super::target::{Heard, Try};
+use super::watch::{Log, digest, key_of_standing};
+use super::{Account, Door, Trial};
+use crate::fault::Fault;
+
+impl Trial {
+    /// The queue is empty: nothing is lost, every row is terminal for a reason, and every effect
+    /// beyond the first has its door.
+    pub(super) fn look_at_the_end(&self) {
+        self.look_at_the_lost();
+        self.look_at_the_moved();
+        for row in self.rows() {
+            self.look_at_row(&row);
+            self.look_at_last_row(&row);
+        }
+        self.look_at_effects();
+    }
+
+    /// Each message that was sent is over, or with the dead.
+    fn look_at_the_lost(&self) {
+        let expired = self.queue.expired();
+        self.watch.must(expired.is_empty(), || {
+            format!("kept for too long: {expired:#?}")
+        });
+        let dead = self.dead.messages();
+        let is_dead = |id: &MessageId| dead.iter().any(|m| m.message_id == *id);
+        let log = self.watch.log();
+        let lost = log.standing.iter().filter(|id| !is_dead(id));
+        let lost: Vec<_> = lost.cloned().collect();
+        drop(log);
+        self.watch
+            .must(lost.is_empty(), || format!("lost: {lost:?}"));
+    }
+
+    /// The redrive policy moves what is dead, and what trouble burnt the receives of.
+    fn look_at_the_moved(&self) {
+        for message in self.moved_while_valid() {
+            let log = self.watch.log();
+            let burnt = log.burnt.get(&message).copied().unwrap_or_default();
+            drop(log);
+            let room = 2 * (self.plan.steps + 1) + 3;
+            let spare = self.plan.max_receive_count.saturating_sub(room);
+            let long = self.plan.long_outage == Some(Fault::LongStoreOutage);
+            self.watch.must(burnt * 2 >= spare || long, || {
+                format!("moved while valid, with {burnt} receives burnt by trouble: {message:?}")
+            });
+        }
+    }
+
+    /// Messages that the redrive policy moved though their rows are not dead.
+    fn moved_while_valid(&self) -> Vec<MessageId> {
+        let dead = self.dead.messages();
+        let moved = dead.iter().filter(|m| m.receive_count > 0);
+        let valid = moved.filter(|message| {
+            let row = self.watch.ledger.record(&key_of_standing(message));
+            !row.as_ref().is_some_and(|row| {
+                let conflict = row.digest != digest(&message.sent.body);
+                conflict || row.status == Status::Dead || row.redrive_n > 0
+            })
+        });
+        valid.map(|m| m.message_id.clone()).collect()
+    }
+
+    /// No more attempts are charged than there are steps, nor than there were tries; no more
+    /// crashes than claims that ended without a word.
+    fn look_at_row(&self, row: &Record) {
+        let log = self.watch.log();
+        let of_row = log.tries.iter().filter(|(key, _)| *key == row.key);
+        let tries: Vec<_> = of_row.map(|(_, this)| this.clone()).collect();
+        let left = log.left.get(&row.key).copied().unwrap_or_default();
+        drop(log);
+        for route in &row.routes {
+            let steps = self.plan.policies.get(&route.name);
+            let steps = steps.map_or(0, |policy| policy.retry.steps);
+            let tried = tries.iter().filter(|t| t.route == route.name.as_str());
+            let tried = tried.filter(|t| t.heard != Heard::Death).count();
+            let charged = usize::try_from(route.attempts).unwrap_or(usize::MAX);
+            self.watch
+                .must(charged <= tried && route.attempts <= steps + 1, || {
+                    format!("charged {charged} of {tried} tries, with {steps} retries: {row:#?}")
+                });
+        }
+        self.watch.must(row.crashes <= left, || {
+            format!(
+                "{} crashes, but {left} claims were left: {row:#?}",
+                row.crashes
+            )
+        });
+    }
+
+    /// A row ends completed or dead, for a reason that its routes show.
+    fn look_at_last_row(&self, row: &Record) {
+        let any = |state| row.routes.iter().any(|r| r.state == state);
+        let log = self.watch.log();
+        let taken = |route: &str| {
+            let mut of_row = log.tries.iter().filter(|(key, _)| *key == row.key);
+            of_row.any(|(_, t)| t.route == route && !t.effects.is_empty())
+        };
+        let delivered = row
+            .routes
+            .iter()
+            .filter(|r| r.state == RouteState::Delivered);
+        let invented = delivered.filter(|r| !taken(r.name.as_str())).count();
+        drop(log);
+        self.watch.must(invented == 0, || {
+            format!("delivered, but its target never took it: {row:#?}")
+        });
+        let right = match (row.status, row.death.as_ref().map(|d| d.reason)) {
+            (Status::Completed, _) => {
+                !any(RouteState::Open) && !any(RouteState::Rejected) && !any(RouteState::Spent)
+            }
+            (Status::Dead, Some(DeadReason::AttemptsSpent)) => any(RouteState::Spent),
+            (Status::Dead, Some(DeadReason::Rejected)) => any(RouteState::Rejected),
+            (Status::Dead, Some(DeadReason::Crashed)) => row.crashes >= 3,
+            (Status::Dead, Some(DeadReason::RedriveLoop)) => row.redrive_n > 3,
+            (Status::Dead, Some(DeadReason::Unrouted | DeadReason::Malformed)) => {
+                row.routes.is_empty()
+            }
+            // Its message was moved by the redrive policy in the middle of its retries.
+            (Status::InProgress | Status::Pending, _) => {
+                let dead = self.dead.messages();
+                let moved = dead.iter().filter(|m| m.receive_count > 0);
+                moved.into_iter().any(|m| key_of_standing(m) == row.key)
+            }
+            (Status::Dead, _) => false,
+        };
+        self.watch
+            .must(right, || format!("a row is not as it should end: {row:#?}"));
+    }
+
+    /// At most one effect of an event and route, but for doors; and at most one that a target
+    /// accepts which honours the idempotency key.
+    fn look_at_effects(&self) {
+        let mut doors: BTreeMap<(String, String), usize> = BTreeMap::new();
+        let mut effects: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        let tries = self.watch.log().tries.clone();
+        for (key, this) in &tries {
+            let of = (key.as_str().to_owned(), this.route.clone());
+            for _ in &this.effects {
+                let keys = effects.entry(of.clone()).or_default();
+                keys.push(this.idempotency_key.clone());
+            }
+            if this.effects.is_empty() || self.shows(this) {
+                continue;
+            }
+            let door = self.door(this);
+            self.watch.must(door.is_ok(), || {
+                format!("an effect is not in the ledger, and no door was open: {this:?}")
+            });
+            *doors.entry(of).or_default() += 1;
+        }
+        for (of, keys) in effects {
+            let open = doors.get(&of).copied().unwrap_or_default();
+            self.watch.must(keys.len() <= 1 + open, || {
+                let of_key = tries.iter().filter(|(key, _)| key.as_str() == of.0);
+                let (count, of_key) = (keys.len(), of_key.collect::<Vec<_>>());
+                format!("{count} effects, {open} doors: {of_key:#?}")
+            });
+            let first = keys.first();
+            self.watch
+                .must(keys.iter().all(|key| Some(key) == first), || {
+                    format!("a target that honours keys accepts it twice: {of:?} {keys:?}")
+                });
+        }
+    }
+
+    /// Whether the ledger shows what a try did, by the claim that it was begun on.
+    fn shows(&self, this: &Try) -> bool {
+        let shown = |owner| {
+            let shown = (owner, this.route.clone());
+            self.watch.log().delivered.contains(&shown)
+        };
+        // What the engine did not hear of is never in the ledger by this try.
+        this.heard == Heard::Delivered && this.owner.is_some_and(shown)
+    }
+
+    /// The door that an effect went through which the ledger does not show.
+    fn door(&self, this: &Try) -> Result<Door, ()> {
+        let log = self.watch.log();
+        match this.heard {
+            Heard::Otherwise | Heard::Nothing => Ok(Door::AnswerLost),
+            Heard::Death => Ok(Door::Killed),
+            Heard::Delivered => unwritten(&log, this),
+        }
+    }
+
+    /// With healthy targets a redrive delivers what was dead, but for loops.
+    pub(super) fn look_at_the_redriven(&self) {
+        for row in self.rows().iter().filter(|row| !row.routes.is_empty()) {
+            let reason = row.death.as_ref().map(|d| d.reason);
+            let conflict = row.redrive_n == 0;
+            let right = matches!(reason, None | Some(DeadReason::RedriveLoop)) || conflict;
+            self.watch
+                .must(right, || format!("redriven in vain: {row:#?}"));
+        }
+    }
+
+    /// Every row that there is.
+    fn rows(&self) -> Vec<Record> {
+        let rows = self.watch.ledger.rows().into_values();
+        let known = rows.filter_map(|row| match row {
+            Row::Known(record) => Some(*record),
+            Row::Unknown { .. } => None,
+        });
+        known.collect()
+    }
+
+    /// What the world held.
+    pub(super) fn account(&self) -> Account {
+        let mut account = Account {
+            worlds: 1,
+            faults: self.world.counts(),
+            moved_valid: self.moved_while_valid().len() as u64,
+            seconds: self.world.now().since(TestAmbient::BASE).as_secs(),
+            ..Account::default()
+        };
+        for row in self.rows() {
+            match (row.status, &row.death) {
+                (Status::Completed, _) => account.completed += 1,
+                (Status::Dead, Some(death)) => {
+                    *account.dead.entry(death.reason.word()).or_default() += 1;
+                }
+                (Status::Dead | Status::InProgress | Status::Pending, _) => {}
+            }
+        }
+        let tries = self.watch.log().tries.clone();
+        let mut taken: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        for (key, this) in &tries {
+            account.tries += 1;
+            account.effects += this.effects.len() as u64;
+            if this.effects.is_empty() {
+                continue;
+            }
+            *taken.entry((key.as_str(), &this.route)).or_default() += this.effects.len() as u64;
+            if !self.shows(this)
+                && let Ok(door) = self.door(this)
+            {
+                *account.doors.entry(door).or_default() += 1;
+            }
+        }
+        account.repeats = taken.values().map(|count| count - 1).sum();
+        let log = self.watch.log();
+        account.deliveries = log.counts.deliveries;
+        account.invocations = log.counts.invocations;
+        account.polls = log.counts.polls;
+        account.sent = log.counts.sent;
+        account.redriven = log.counts.redriven;
+        account.in_turn = log.counts.in_turn;
+        account.fenced = log.counts.fenced;
+        account.lost_leases = log.counts.lost_leases;
+        account
+    }
+}
+
+/// Why what the engine knew was delivered is not in the ledger by its claim.
+fn unwritten(log: &Log, this: &Try) -> Result<Door, ()> {
+    let claim = this.owner.and_then(|owner| log.claims.get(&owner));
+    let seen = log.sandboxes.get(&this.by);
+    match (claim, seen) {
+        (Some(claim), _) if claim.overtaken => Ok(Door::LeaseEnded),
+        (_, Some(seen)) if seen.sandbox.is_dead() => Ok(Door::Killed),
+        (Some(claim), Some(seen)) if seen.sandbox.troubles() > claim.troubles => {
+            Ok(Door::Unwritable)
+        }
+        _ => Err(()),
+    }
+}

@@ -1,0 +1,182 @@
+//! What one world is like: drawn from its chance before anything happens.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use waybill_core::id::{Consumer, RouteName};
+use waybill_core::ledger::{DeadLetter, OnRejected};
+use waybill_core::retry::RetryPolicy;
+use waybill_core::routes::OnConflict;
+use waybill_engine::engine::Config;
+use waybill_engine::handler::Policy;
+use waybill_testkit::fixtures;
+
+use crate::chance::Chance;
+use crate::fault::Fault;
+use crate::mapping::{Mapping, Schedule};
+use crate::world::World;
+
+/// What one world is like.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) fifo: bool,
+    pub(crate) config: Config,
+    pub(crate) policies: BTreeMap<RouteName, Policy>,
+    pub(crate) mapping: Option<Mapping>,
+    pub(crate) polling: Option<Polling>,
+    pub(crate) max_receive_count: u32,
+    /// The most retries of a route.
+    pub(crate) steps: u32,
+    /// How long trouble lasts.
+    pub(crate) storm: Duration,
+    pub(crate) events: u64,
+    /// How far clocks of processes are ahead at most.
+    pub(crate) skew: Duration,
+    /// Whether clocks differ by more than a lease allows for.
+    pub(crate) wild: bool,
+    /// How many times slower targets are than usual.
+    pub(crate) slow: u64,
+    pub(crate) in_flight_max: Option<usize>,
+    /// An outage of six hours, of the store or of the target.
+    pub(crate) long_outage: Option<Fault>,
+}
+
+/// How a world's pollers poll.
+#[derive(Debug, Clone)]
+pub(crate) struct Polling {
+    pub(crate) schedule: Schedule,
+    pub(crate) visibility: Duration,
+    pub(crate) reserve: Duration,
+}
+
+impl Plan {
+    /// Draws a plan.
+    pub(crate) fn draw(world: &World) -> Self {
+        let chance = world.chance();
+        let fifo = chance.hits(350);
+        let modes = [(true, false), (false, true), (true, true)];
+        let (triggered, polled) = chance.pick(&modes).unwrap_or((true, true));
+        let slow = match (triggered, chance.below(4)) {
+            (false, 0) => 5,
+            (false, 1) => 15,
+            _ => 1,
+        };
+        let policies = policies(chance, slow);
+        let steps = policies.values().map(|policy| policy.retry.steps).max();
+        let steps = steps.unwrap_or_default();
+        let dead_letter = match fifo || chance.hits(500) {
+            true => DeadLetter::Send,
+            false => DeadLetter::Redrive,
+        };
+        let longest = policies.values().map(|policy| policy.time).max();
+        let longest = longest.unwrap_or_default();
+        let timeout = Duration::from_secs(chance.from_to(6, 15)) + longest;
+        let long_outage = [Fault::LongStoreOutage, Fault::LongTargetOutage];
+        let long_outage = chance.pick(&long_outage);
+        Self {
+            fifo,
+            max_receive_count: match (fifo, dead_letter) {
+                (true, _) => 10 * (steps + 1) + 20,
+                (false, DeadLetter::Redrive) => 25,
+                (false, DeadLetter::Send) => 100,
+            },
+            steps,
+            config: Config {
+                consumer: Consumer::new(fixtures::CONSUMER).expect("a plain name"),
+                key: None,
+                dead_letter,
+                on_conflict: match chance.hits(500) {
+                    true => OnConflict::Dead,
+                    false => OnConflict::Ack,
+                },
+                time_to_live: Duration::from_secs(35 * 24 * 3600),
+                redrive_limit: 3,
+                concurrency: chance.pick(&[1, 2, 3, 25, 100]).unwrap_or(25),
+            },
+            policies,
+            mapping: triggered.then(|| Mapping {
+                batch_size: match fifo {
+                    true => 1 + chance.place(10),
+                    false => chance.pick(&[1, 3, 10, 10, 30]).unwrap_or(10),
+                },
+                window: chance.time(Duration::from_secs(3)),
+                concurrency: 1 + chance.place(3),
+                timeout,
+                visibility: timeout * 6,
+                shared: chance.hits(150),
+            }),
+            polling: polled.then(|| polling(chance, longest)),
+            storm: Duration::from_secs(chance.from_to(20, 300)),
+            events: match chance.hits(100) {
+                true => chance.from_to(20, 60),
+                false => chance.from_to(1, 8),
+            },
+            skew: match world.allows(Fault::Skew) && chance.hits(300) {
+                true => Duration::from_millis(900),
+                false => Duration::ZERO,
+            },
+            wild: world.allows(Fault::WildSkew) && chance.hits(80),
+            slow,
+            in_flight_max: chance.hits(100).then(|| chance.place(4) + 2),
+            long_outage: long_outage.filter(|fault| world.strikes(*fault, 30)),
+        }
+    }
+
+    /// How far the clock of the next process is ahead.
+    pub(crate) fn ahead(&self, chance: &Chance) -> Duration {
+        match self.wild {
+            // By a multiple of more than a lease.
+            true => Duration::from_secs(40 * chance.below(3)),
+            false => chance.time(self.skew),
+        }
+    }
+}
+
+/// Routes `a`, `b` and `c`; what `c` refuses is let go.
+fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Policy> {
+    let policy = |(name, on_rejected)| {
+        let retry = RetryPolicy {
+            steps: u32::try_from(chance.below(4)).unwrap_or_default(),
+            duration: Duration::from_secs(1 + chance.below(10)),
+            ..RetryPolicy::default()
+        };
+        let time = Duration::from_secs((1 + chance.below(4)) * slow);
+        let policy = Policy {
+            retry,
+            on_rejected,
+            time,
+        };
+        (fixtures::route(name), policy)
+    };
+    let routes = [
+        ("a", OnRejected::Dead),
+        ("b", OnRejected::Dead),
+        ("c", OnRejected::Ack),
+    ];
+    routes.map(policy).into()
+}
+
+fn polling(chance: &Chance, longest: Duration) -> Polling {
+    let until_empty = chance.hits(500);
+    let payload = match chance.hits(200) {
+        true => {
+            let most = chance.from_to(1, 15);
+            format!(r#"{{"max_messages": {most}, "stop_when_empty": {until_empty}}}"#)
+        }
+        false => format!(r#"{{"stop_when_empty": {until_empty}}}"#),
+    };
+    Polling {
+        schedule: Schedule {
+            concurrency: 1 + chance.place(3),
+            pause: Duration::from_secs(10),
+            timeout: longest + Duration::from_secs(chance.from_to(10, 120)),
+            payload,
+            shared: chance.hits(150),
+        },
+        visibility: Duration::from_secs(chance.from_to(5, 30)),
+        reserve: match chance.hits(100) {
+            true => Duration::from_secs(300),
+            false => longest,
+        },
+    }
+}

@@ -1,0 +1,539 @@
+//! What is seen where it happens, at the services and at the targets, and what must hold at that
+//! moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use waybill_core::digest::Digest;
+use waybill_core::event::Data;
+use waybill_core::id::{LedgerKey, MessageId, OwnerId, ReceiptHandle};
+use waybill_core::ledger::{DeadLetter, Record, RouteState, Status};
+use waybill_core::limit::LEASE_SKEW;
+use waybill_core::message::{AttributeValue, Message, MessageAttribute};
+use waybill_core::routes::OnConflict;
+use waybill_core::time::Timestamp;
+use waybill_engine::handler::Delivery;
+use waybill_engine::ports::{Outgoing, Write};
+use waybill_testkit::{FakeLedger, FakeQueue, Standing, fixtures};
+
+use super::plan::Plan;
+use super::target::{Heard, Try};
+use crate::fault::Fault;
+use crate::mapping::{Answer, Observer};
+use crate::sandbox::Sandbox;
+use crate::world::World;
+
+/// What everything that happens is noted in.
+pub(crate) struct Watch {
+    pub(crate) world: World,
+    pub(crate) plan: Plan,
+    pub(crate) ledger: FakeLedger,
+    pub(crate) queue: FakeQueue,
+    pub(crate) dead: FakeQueue,
+    log: Mutex<Log>,
+}
+
+/// What was seen.
+#[derive(Default)]
+pub(crate) struct Log {
+    /// The first promise that was broken.
+    pub(crate) broken: Option<String>,
+    pub(crate) claims: BTreeMap<OwnerId, Claim>,
+    /// Routes that an owner wrote down as delivered.
+    pub(crate) delivered: BTreeSet<(OwnerId, String)>,
+    /// Takings-over of a claim that ended without a word, by row.
+    pub(crate) left: BTreeMap<LedgerKey, u32>,
+    /// Processes that are, or were, invoked.
+    pub(crate) sandboxes: BTreeMap<usize, Seen>,
+    /// Receives by handle.
+    pub(crate) receipts: BTreeMap<String, Receipt>,
+    pub(crate) tries: Vec<(LedgerKey, Try)>,
+    /// Receives of a message that trouble cost.
+    pub(crate) burnt: BTreeMap<MessageId, u32>,
+    /// Messages that others may have while somebody holds them.
+    pub(crate) shown: BTreeSet<MessageId>,
+    /// Sent, and neither deleted nor found among the dead.
+    pub(crate) standing: BTreeSet<MessageId>,
+    /// Bodies that were sent to the dead-letter queue.
+    pub(crate) buried: BTreeSet<String>,
+    pub(crate) counts: Counts,
+}
+
+/// What was counted on the way.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Counts {
+    pub(crate) invocations: u64,
+    pub(crate) polls: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) sent: u64,
+    pub(crate) redriven: u64,
+    pub(crate) lost_leases: u64,
+    pub(crate) in_turn: u64,
+    pub(crate) fenced: u64,
+}
+
+/// A claim as it was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    pub(crate) by: usize,
+    /// Taken over by another before it said how it ended.
+    pub(crate) overtaken: bool,
+    /// How much had gone wrong for its process when it was written.
+    pub(crate) troubles: u64,
+}
+
+/// A process, and what it is busy with.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) sandbox: Sandbox,
+    /// Deadlines of the invocations that run, and how much had gone wrong when they began.
+    runs: Vec<(Timestamp, u64)>,
+    /// The latest deadline that it ever had.
+    deadline: Timestamp,
+    /// Whether any of its invocations is over without an answer, while it may go on.
+    pub(crate) abandoned: bool,
+}
+
+/// One receive of a message.
+#[derive(Debug, Clone)]
+pub(crate) struct Receipt {
+    pub(crate) by: usize,
+    deadline: Timestamp,
+    deleted: bool,
+    /// When its process heard that others may have it.
+    lost: Option<Timestamp>,
+}
+
+impl Watch {
+    pub(crate) fn new(world: World, plan: Plan, queue: FakeQueue, dead: FakeQueue) -> Arc<Self> {
+        Arc::new(Self {
+            world,
+            plan,
+            ledger: FakeLedger::new(),
+            queue,
+            dead,
+            log: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the first promise that is broken.
+    pub(crate) fn must(&self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            let what = what();
+            self.world.tell(|| format!("BROKEN: {what}"));
+            self.log().broken.get_or_insert(what);
+        }
+    }
+
+    /// Whether trying this message's event kills processes.
+    pub(crate) fn aborts(&self, message: &Message) -> bool {
+        self.world.allows(Fault::Abort) && attribute(&message.attributes).ends_with('7')
+    }
+
+    /// Enters a try in the book.
+    pub(crate) fn notes(&self, key: LedgerKey, this: Try) -> usize {
+        let mut log = self.log();
+        log.tries.push((key, this));
+        log.tries.len() - 1
+    }
+
+    /// Changes an entry of the book.
+    pub(crate) fn of_try(&self, place: usize, change: impl FnOnce(&mut Try)) {
+        if let Some((_, this)) = self.log().tries.get_mut(place) {
+            change(this);
+        }
+    }
+
+    /// A target took what a try sent it.
+    pub(crate) fn takes(&self, place: usize) {
+        let now = self.world.now();
+        self.of_try(place, |this| this.effects.push(now));
+        self.world.tell(|| format!("try {place} takes effect"));
+    }
+
+    /// A try begins: on a claim that is its own, before its deadline and, where there is an order,
+    /// in its turn. Answers the claim.
+    pub(crate) fn begins(&self, sandbox: &Sandbox, delivery: &Delivery<'_>) -> Option<OwnerId> {
+        let message = delivery.message;
+        let now = self.world.now();
+        let by = sandbox.number();
+        let row = self.ledger.record(&key_of(message));
+        let (mine, receipt) = {
+            let log = self.log();
+            let mine = row.as_ref().is_some_and(|row| {
+                let claim = log.claims.get(&row.owner);
+                row.status == Status::InProgress && claim.is_some_and(|claim| claim.by == by)
+            });
+            let receipt = log.receipts.get(&message.receipt_handle.0).cloned();
+            (mine, receipt)
+        };
+        self.must(mine || self.plan.wild, || {
+            format!("{sandbox:?} began a try of {message:?} on a claim it has not: {row:#?}")
+        });
+        let live = row
+            .as_ref()
+            .is_some_and(|row| row.lease_until > sandbox.by_its_clock(now));
+        self.must(live || self.plan.wild, || {
+            format!("{sandbox:?} began a try of {message:?} when its lease was over: {row:#?}")
+        });
+        let in_time = receipt
+            .as_ref()
+            .is_some_and(|receipt| now < receipt.deadline);
+        self.must(in_time, || {
+            format!("{sandbox:?} began a try of {message:?} after its deadline: {receipt:?}")
+        });
+        self.begins_in_turn(message);
+        let lost = receipt.as_ref().and_then(|receipt| receipt.lost);
+        self.must(lost.is_none_or(|at| at >= now), || {
+            format!("{sandbox:?} began a try of {message:?}, which it lost: {receipt:?}")
+        });
+        self.begins_on_a_message_it_holds(sandbox, message, now);
+        mine.then(|| row.map(|row| row.owner)).flatten()
+    }
+
+    /// Nobody else may have the message, but where trouble showed it to others.
+    fn begins_on_a_message_it_holds(&self, sandbox: &Sandbox, message: &Message, now: Timestamp) {
+        if self.plan.wild || self.log().shown.contains(&message.message_id) {
+            return;
+        }
+        let standing = self.queue.messages();
+        let held = standing.iter().find(|m| m.message_id == message.message_id);
+        let right = held.is_some_and(|held| {
+            held.newest.as_ref() == Some(&message.receipt_handle) && held.is_in_flight(now)
+        });
+        self.must(right, || {
+            format!("{sandbox:?} began a try of {message:?}, which others may have: {held:?}")
+        });
+    }
+
+    /// All that was sent to its group before it is over.
+    fn begins_in_turn(&self, message: &Message) {
+        if !message.is_fifo() {
+            return;
+        }
+        let standing = self.queue.messages();
+        let before = standing
+            .iter()
+            .take_while(|m| m.message_id != message.message_id)
+            .filter(|m| m.group() == message.group_id.as_deref());
+        for earlier in before {
+            let right = self.may_leave(&earlier.sent.body, &key_of_standing(earlier));
+            self.must(right.is_ok(), || {
+                format!("{message:?} was begun before the one before it was over: {right:?}")
+            });
+        }
+        self.log().counts.in_turn += 1;
+    }
+
+    /// A message may leave the queue only when the ledger says that all is done, or when it is
+    /// where the dead go.
+    pub(crate) fn may_leave(&self, body: &str, key: &LedgerKey) -> Result<(), String> {
+        if body.starts_with("ignored:") {
+            return Ok(());
+        }
+        let buried = || self.log().buried.contains(body);
+        let sends = self.plan.config.dead_letter == DeadLetter::Send;
+        let row = self.ledger.record(key);
+        let right = match &row {
+            None => false,
+            Some(row) if row.digest != digest(body) => {
+                self.plan.config.on_conflict == OnConflict::Ack || (sends && buried())
+            }
+            Some(row) => match row.status {
+                Status::Completed => true,
+                // Dead and sent; or a copy that was sent later has brought the event back since.
+                Status::Dead | Status::InProgress | Status::Pending => {
+                    let sent = row.death.as_ref().is_some_and(|death| death.dlq_sent);
+                    sends && buried() && (sent || row.redrive_n > 0)
+                }
+            },
+        };
+        match right {
+            true => Ok(()),
+            false => Err(format!("`{body}` may not leave, its row is {row:#?}")),
+        }
+    }
+
+    /// A message is about to be deleted, by whoever holds this handle.
+    pub(crate) fn deletes_one(&self, handle: &ReceiptHandle) {
+        let id = FakeQueue::message_of(handle);
+        let standing = self.queue.messages();
+        let Some(message) = standing.iter().find(|m| Some(&m.message_id) == id.as_ref()) else {
+            return;
+        };
+        let right = self.may_leave(&message.sent.body, &key_of_standing(message));
+        self.must(right.is_ok(), || format!("deleted: {right:?}"));
+    }
+
+    /// A write was made; what stood there before.
+    pub(crate) fn written(&self, by: usize, write: &Write, before: Option<&Record>) {
+        let (Write::Insert(next) | Write::TakeOver { next, .. } | Write::Settle { next, .. }) =
+            write;
+        self.world.tell(|| {
+            let kind = match write {
+                Write::Insert(_) => "claims",
+                Write::TakeOver { .. } => "takes over",
+                Write::Settle { .. } => "settles",
+            };
+            let routes = next.routes.iter();
+            let routes: Vec<_> = routes
+                .map(|r| format!("{} {:?} {}", r.name, r.state, r.attempts))
+                .collect();
+            let (key, rev, status) = (next.key.as_str(), next.rev, next.status);
+            format!(
+                "process {by} {kind} {key}: rev {rev} {status:?} [{}]",
+                routes.join(", ")
+            )
+        });
+        let done = before.is_some_and(|before| before.status == Status::Completed);
+        self.must(!done || next.status == Status::Completed, || {
+            format!("a completed row went back: {before:#?} {next:#?}")
+        });
+        match write {
+            Write::Insert(next) => {
+                self.must(before.is_none(), || {
+                    format!("a claim was written over a row: {before:#?} {next:#?}")
+                });
+                self.claimed(by, next);
+            }
+            Write::TakeOver { next, .. } => {
+                if let Some(before) = before {
+                    self.taken_over(by, before, next);
+                }
+                self.claimed(by, next);
+            }
+            Write::Settle { next, .. } => {
+                let fence = |row: &Record| (row.owner, row.status, row.rev + 1);
+                let mine = before.is_some_and(|before| {
+                    fence(before) == (next.owner, Status::InProgress, next.rev)
+                        // Sent to the dead-letter queue, said once more.
+                        || (before.status == Status::Dead && before.owner == next.owner)
+                });
+                self.must(mine, || {
+                    format!("written by one who has no claim: {before:#?} {next:#?}")
+                });
+                let mut log = self.log();
+                for route in &next.routes {
+                    if route.state == RouteState::Delivered {
+                        let name = route.name.as_str().to_owned();
+                        log.delivered.insert((next.owner, name));
+                    }
+                }
+            }
+        }
+    }
+
+    fn claimed(&self, by: usize, next: &Record) {
+        let mut log = self.log();
+        let troubles = log.sandboxes.get(&by).map_or(0, |s| s.sandbox.troubles());
+        let claim = Claim {
+            by,
+            overtaken: false,
+            troubles,
+        };
+        log.claims.insert(next.owner, claim);
+    }
+
+    /// Somebody takes a row over: where a claim stood there, its lease is over, and not without a
+    /// reason.
+    fn taken_over(&self, by: usize, before: &Record, next: &Record) {
+        if before.status != Status::InProgress {
+            return;
+        }
+        let now = self.world.now();
+        let mut log = self.log();
+        *log.left.entry(next.key.clone()).or_default() += 1;
+        let claim = log.claims.get_mut(&before.owner);
+        let Some(claim) = claim else { return };
+        claim.overtaken = true;
+        let claim = claim.clone();
+        let seen = log.sandboxes.get(&claim.by);
+        let reason = seen.is_none_or(|seen| {
+            seen.sandbox.is_dead() || seen.abandoned || seen.sandbox.troubles() > claim.troubles
+        });
+        drop(log);
+        let over = before.lease_until.after(LEASE_SKEW).before(self.plan.skew) <= now;
+        self.must(over || self.plan.wild, || {
+            format!("process {by} took over a lease that was not over: {before:#?}")
+        });
+        self.must(reason || self.plan.wild, || {
+            format!("a claim was left without a reason: {before:#?}")
+        });
+    }
+
+    /// Messages are sent to the dead-letter queue.
+    pub(crate) fn buries(&self, messages: &[Outgoing]) {
+        let bodies = messages.iter().map(|message| message.body.clone());
+        self.log().buried.extend(bodies);
+    }
+
+    /// A process hears that a message is not its own any more.
+    pub(crate) fn hears_of_a_lost_lease(&self, handle: &ReceiptHandle) {
+        let now = self.world.now();
+        let mut log = self.log();
+        log.counts.lost_leases += 1;
+        if let Some(receipt) = log.receipts.get_mut(&handle.0) {
+            receipt.lost.get_or_insert(now);
+        }
+    }
+
+    /// A poller received messages.
+    pub(crate) fn receives(&self, by: usize, messages: &[Message]) {
+        let mut log = self.log();
+        let deadline = log.sandboxes.get(&by).map(|seen| seen.deadline);
+        log.note_receipts(by, messages, deadline.unwrap_or_default());
+    }
+
+    /// A visibility is changed: never after the delete of its message was asked for.
+    pub(crate) fn changes(&self, handle: &ReceiptHandle, visible_in: Duration) {
+        let log = self.log();
+        let deleted = log.receipts.get(&handle.0).is_some_and(|r| r.deleted);
+        drop(log);
+        self.world
+            .tell(|| format!("visibility of {}: {visible_in:?}", handle.0));
+        self.must(!deleted, || {
+            format!("a visibility was changed after the delete: {handle:?}")
+        });
+    }
+
+    /// A poller asks for a delete.
+    pub(crate) fn asks_to_delete(&self, handle: &ReceiptHandle) {
+        if let Some(receipt) = self.log().receipts.get_mut(&handle.0) {
+            receipt.deleted = true;
+        }
+    }
+
+    /// Messages that left the queue are no concern any more.
+    pub(crate) fn looks_at_what_stands(&self) {
+        let left: BTreeSet<_> = self
+            .queue
+            .messages()
+            .into_iter()
+            .map(|m| m.message_id)
+            .collect();
+        let dead = self.dead.messages().into_iter().map(|m| m.message_id);
+        let dead: BTreeSet<_> = dead.collect();
+        let mut log = self.log();
+        log.standing
+            .retain(|id| left.contains(id) || dead.contains(id));
+    }
+
+    /// Trouble cost a receive of each of these.
+    pub(crate) fn burns<'m>(&self, ids: impl IntoIterator<Item = &'m MessageId>) {
+        let mut log = self.log();
+        for id in ids {
+            *log.burnt.entry(id.clone()).or_default() += 1;
+        }
+    }
+}
+
+impl Log {
+    fn note_receipts(&mut self, by: usize, messages: &[Message], deadline: Timestamp) {
+        self.counts.deliveries += messages.len() as u64;
+        for message in messages {
+            let receipt = Receipt {
+                by,
+                deadline,
+                deleted: false,
+                lost: None,
+            };
+            let handle = message.receipt_handle.0.clone();
+            self.receipts.insert(handle, receipt);
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn handed(&self, sandbox: &Sandbox, messages: &[Message], deadline: Timestamp) {
+        let mut log = self.log();
+        let seen = log
+            .sandboxes
+            .entry(sandbox.number())
+            .or_insert_with(|| Seen {
+                sandbox: sandbox.clone(),
+                runs: Vec::new(),
+                deadline,
+                abandoned: false,
+            });
+        seen.runs.push((deadline, sandbox.troubles()));
+        seen.deadline = seen.deadline.max(deadline);
+        match messages.is_empty() {
+            true => log.counts.polls += 1,
+            false => log.counts.invocations += 1,
+        }
+        log.note_receipts(sandbox.number(), messages, deadline);
+    }
+
+    fn ended(&self, sandbox: &Sandbox, messages: &[Message], answer: &Answer) {
+        let now = self.world.now();
+        let by = sandbox.number();
+        let frozen = sandbox.is_frozen();
+        let mut log = self.log();
+        let Some(seen) = log.sandboxes.get_mut(&by) else {
+            return;
+        };
+        let (deadline, troubles) = seen.runs.remove(0);
+        let said = matches!(answer, Answer::Said(_));
+        seen.abandoned |= !said;
+        let troubled = !said || sandbox.troubles() > troubles;
+        let idle = seen.runs.is_empty() && !frozen;
+        let runs_on = |(_, this): &&(LedgerKey, Try)| this.by == by && this.heard == Heard::Nothing;
+        let runs_on = log.tries.iter().find(runs_on).filter(|_| idle).cloned();
+        drop(log);
+        self.must(runs_on.is_none(), || {
+            format!("a try outlives its invocation: {runs_on:?}")
+        });
+        let late = !said && !troubled_enough(sandbox, frozen);
+        self.must(!late, || {
+            format!("{sandbox:?} did not answer by {deadline:?}, and nothing went wrong: {answer:?} at {now:?}")
+        });
+        if troubled {
+            self.burns(messages.iter().map(|m| &m.message_id));
+        }
+    }
+
+    fn throttled(&self, messages: &[Message]) {
+        let mut log = self.log();
+        log.counts.deliveries += messages.len() as u64;
+        drop(log);
+        self.burns(messages.iter().map(|m| &m.message_id));
+    }
+
+    fn deletes(&self, message: &Message) {
+        let right = self.may_leave(&message.body, &key_of(message));
+        self.must(right.is_ok(), || format!("let go: {right:?}"));
+    }
+}
+
+/// Whether something happened to a process that excuses its silence.
+fn troubled_enough(sandbox: &Sandbox, frozen: bool) -> bool {
+    frozen || sandbox.troubles() > 0
+}
+
+/// The ledger's key of a message: every message of a world carries it.
+pub(crate) fn key_of(message: &Message) -> LedgerKey {
+    fixtures::key(&attribute(&message.attributes))
+}
+
+/// The ledger's key of a message that stands in a queue.
+pub(crate) fn key_of_standing(message: &Standing) -> LedgerKey {
+    fixtures::key(&attribute(&message.sent.attributes))
+}
+
+/// What a message says its key is.
+pub(crate) fn attribute(attributes: &BTreeMap<String, MessageAttribute>) -> String {
+    match attributes.get("waybill-key").map(|a| &a.value) {
+        Some(AttributeValue::Text(text)) => text.clone(),
+        Some(AttributeValue::Bytes(_)) | None => String::new(),
+    }
+}
+
+/// No data of a world is JSON.
+pub(crate) fn digest(body: &str) -> Digest {
+    Digest::of(&Data::Text(body.to_owned()))
+}
