@@ -266,7 +266,9 @@ fn unwritten(log: &Log, this: &Try) -> Result<Door, ()> {
     let claim = this.owner.and_then(|owner| log.claims.get(&owner));
     let seen = log.sandboxes.get(&this.by);
     match (claim, seen) {
-        (Some(claim), _) if claim.overtaken => Ok(Door::LeaseEnded),
+        (Some(claim), _) if claim.overtaken.is_some_and(|at| Some(at) <= this.ended) => {
+            Ok(Door::LeaseEnded)
+        }
         (_, Some(seen)) if seen.sandbox.is_dead() => Ok(Door::Killed),
         (Some(claim), Some(seen)) if seen.sandbox.troubles() > claim.troubles => {
             Ok(Door::Unwritable)

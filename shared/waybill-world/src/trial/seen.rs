@@ -118,7 +118,9 @@ impl Queue for Ear {
         wait: Duration,
         visibility: Duration,
     ) -> Result<Vec<Message>, QueueError> {
-        self.link.receive(max, wait, visibility).await
+        let received = self.link.receive(max, wait, visibility).await?;
+        self.watch.arrives(&received);
+        Ok(received)
     }
 
     async fn change_visibility(&self, changes: &[VisibilityChange]) -> Vec<Result<(), QueueError>> {

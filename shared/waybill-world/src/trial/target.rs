@@ -128,7 +128,7 @@ impl Worker {
                 false => bad(Says::BusyFor(time(20_000))),
             };
         }
-        if world.strikes(Fault::Refusal, 20) {
+        if world.strikes(Fault::Refusal, 40) {
             return bad(Says::Refused);
         }
         good

@@ -77,9 +77,9 @@ pub(crate) struct Counts {
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
     pub(crate) by: usize,
-    /// Taken over by another before it said how it ended.
-    pub(crate) overtaken: bool,
-    /// How much had gone wrong for its process when it was written.
+    /// When another took it over, before it said how it ended.
+    pub(crate) overtaken: Option<Timestamp>,
+    /// How much had gone wrong for its process when the invocation began that wrote it.
     pub(crate) troubles: u64,
 }
 
@@ -99,6 +99,7 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone)]
 pub(crate) struct Receipt {
     pub(crate) by: usize,
+    at: Timestamp,
     deadline: Timestamp,
     deleted: bool,
     /// When its process heard that others may have it.
@@ -330,10 +331,11 @@ impl Watch {
 
     fn claimed(&self, by: usize, next: &Record) {
         let mut log = self.log();
-        let troubles = log.sandboxes.get(&by).map_or(0, |s| s.sandbox.troubles());
+        let runs = log.sandboxes.get(&by).and_then(|seen| seen.runs.first());
+        let troubles = runs.map_or(0, |(_, troubles)| *troubles);
         let claim = Claim {
             by,
-            overtaken: false,
+            overtaken: None,
             troubles,
         };
         log.claims.insert(next.owner, claim);
@@ -350,7 +352,7 @@ impl Watch {
         *log.left.entry(next.key.clone()).or_default() += 1;
         let claim = log.claims.get_mut(&before.owner);
         let Some(claim) = claim else { return };
-        claim.overtaken = true;
+        claim.overtaken = Some(now);
         let claim = claim.clone();
         let seen = log.sandboxes.get(&claim.by);
         let reason = seen.is_none_or(|seen| {
@@ -382,11 +384,23 @@ impl Watch {
         }
     }
 
+    /// What a poller received took long to arrive: it may be somebody else's by then.
+    pub(crate) fn arrives(&self, messages: &[Message]) {
+        let now = self.world.now();
+        let mut log = self.log();
+        for message in messages {
+            let receipt = log.receipts.get(&message.receipt_handle.0);
+            if receipt.is_some_and(|receipt| now.since(receipt.at) > SLOW) {
+                log.shown.insert(message.message_id.clone());
+            }
+        }
+    }
+
     /// A poller received messages.
     pub(crate) fn receives(&self, by: usize, messages: &[Message]) {
         let mut log = self.log();
         let deadline = log.sandboxes.get(&by).map(|seen| seen.deadline);
-        log.note_receipts(by, messages, deadline.unwrap_or_default());
+        log.note_receipts(by, messages, deadline.unwrap_or_default(), self.world.now());
     }
 
     /// A visibility is changed: never after the delete of its message was asked for.
@@ -433,11 +447,18 @@ impl Watch {
 }
 
 impl Log {
-    fn note_receipts(&mut self, by: usize, messages: &[Message], deadline: Timestamp) {
+    fn note_receipts(
+        &mut self,
+        by: usize,
+        messages: &[Message],
+        deadline: Timestamp,
+        at: Timestamp,
+    ) {
         self.counts.deliveries += messages.len() as u64;
         for message in messages {
             let receipt = Receipt {
                 by,
+                at,
                 deadline,
                 deleted: false,
                 lost: None,
@@ -466,7 +487,7 @@ impl Observer for Watch {
             true => log.counts.polls += 1,
             false => log.counts.invocations += 1,
         }
-        log.note_receipts(sandbox.number(), messages, deadline);
+        log.note_receipts(sandbox.number(), messages, deadline, self.world.now());
     }
 
     fn ended(&self, sandbox: &Sandbox, messages: &[Message], answer: &Answer) {
@@ -509,6 +530,9 @@ impl Observer for Watch {
         self.must(right.is_ok(), || format!("let go: {right:?}"));
     }
 }
+
+/// How long an answer may take that holds messages.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Whether something happened to a process that excuses its silence.
 fn troubled_enough(sandbox: &Sandbox, frozen: bool) -> bool {
