@@ -198,7 +198,8 @@ pub enum Verdict {
     Completed,
     /// Dead before, and it is the same death.
     Dead(DeadReason),
-    /// Dead before, but not yet sent to the dead-letter queue as it should be (F36).
+    /// Dead before, but not yet sent to the dead-letter queue as it should be (F36); or brought from
+    /// there so soon after that the clocks cannot tell (F10).
     SendDead(DeadReason),
 }
 
@@ -258,17 +259,20 @@ pub fn judge(row: &Row, ask: &Ask, now: Timestamp) -> Verdict {
 
 /// A dead row stays dead, unless a different message, sent after the death, brings it back: that
 /// is a redrive, the console's own included.
+///
+/// The time of a death is our clock's, that of a send the queue's. Where they are too close to be
+/// told apart, the message may be a redrive, and is sent back to the dead rather than let go (F10).
 fn judge_dead(record: &Record, ask: &Ask) -> Verdict {
     let Some(death) = &record.death else {
         return Verdict::TakeOver(TakeOver::Retry);
     };
-    let redriven =
-        death.message_id != ask.message_id && ask.sent.is_some_and(|sent| sent > death.at);
-    if redriven {
+    let other = ask.sent.filter(|_| death.message_id != ask.message_id);
+    if other.is_some_and(|sent| sent > death.at) {
         return Verdict::TakeOver(TakeOver::Redrive);
     }
+    let may_be_redriven = other.is_some_and(|sent| sent.after(LEASE_SKEW) > death.at);
     match ask.dead_letter {
-        DeadLetter::Send if !death.dlq_sent => Verdict::SendDead(death.reason),
+        DeadLetter::Send if !death.dlq_sent || may_be_redriven => Verdict::SendDead(death.reason),
         DeadLetter::Send | DeadLetter::Redrive => Verdict::Dead(death.reason),
     }
 }

@@ -284,7 +284,11 @@ fn judged(request: &Request<'_>, row: Row, now: Timestamp) -> Step {
             reason,
             row: record,
         },
-        Verdict::SendDead(_) => Claim::SendDead { row: record },
+        Verdict::SendDead(_) => {
+            let mut row = record;
+            row.death.iter_mut().for_each(|death| death.dlq_sent = false);
+            Claim::SendDead { row }
+        }
         Verdict::TakeOver(why) if must_run_alone(request, &record, why) => Claim::Alone,
         Verdict::TakeOver(why) => {
             let next = request.ask.take_over(&record, why, request.first, now);

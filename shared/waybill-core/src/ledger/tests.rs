@@ -199,6 +199,31 @@ fn a_death_that_was_not_sent_is_sent_f36() {
 }
 
 #[test]
+fn what_may_be_a_redrive_by_clocks_that_differ_is_not_let_go_f10() {
+    let mut row = other(Status::Dead);
+    row.death.iter_mut().for_each(|death| death.dlq_sent = true);
+    let died = row.death.as_ref().unwrap().at;
+    let judged = |id: &str, sent| {
+        let ask = Ask {
+            dead_letter: DeadLetter::Send,
+            message_id: MessageId::new(id).unwrap(),
+            sent: Some(sent),
+            ..ask()
+        };
+        judge(&Row::Known(Box::new(row.clone())), &ask, NOW)
+    };
+    let id = row.death.as_ref().unwrap().message_id.clone();
+    let sent_back = Verdict::SendDead(DeadReason::Rejected);
+    let let_go = Verdict::Dead(DeadReason::Rejected);
+    assert_eq!(judged("another", died), sent_back);
+    assert_eq!(judged("another", died.before(LEASE_SKEW)), let_go);
+    assert_eq!(judged(id.as_str(), died), let_go, "the same message");
+    let later = died.after(Duration::from_millis(1));
+    let redriven = Verdict::TakeOver(TakeOver::Redrive);
+    assert_eq!(judged("another", later), redriven);
+}
+
+#[test]
 fn a_take_over_goes_on_from_what_is_there() {
     let mut seen = other(Status::Pending);
     seen.rev = 7;
