@@ -95,5 +95,14 @@ pub fn store_trouble_wait(receive_count: u32) -> Duration {
     (Duration::from_secs(5) * 2u32.pow(doublings)).min(WAIT_MAX)
 }
 
+/// How long an outage of the ledger may last before the redrive policy would take valid messages:
+/// the waits of the receives that `max_receive_count` leaves beside those of `steps` retries. Work
+/// in between makes it longer, other trouble shorter.
+pub fn outage_survived(max_receive_count: u32, steps: u32) -> Duration {
+    let needed = 2 * steps.saturating_add(1) + 3;
+    let spare = max_receive_count.saturating_sub(needed);
+    (1..=spare).map(store_trouble_wait).sum()
+}
+
 #[cfg(test)]
 mod tests;

@@ -286,7 +286,9 @@ fn judged(request: &Request<'_>, row: Row, now: Timestamp) -> Step {
         },
         Verdict::SendDead(_) => {
             let mut row = record;
-            row.death.iter_mut().for_each(|death| death.dlq_sent = false);
+            row.death
+                .iter_mut()
+                .for_each(|death| death.dlq_sent = false);
             Claim::SendDead { row }
         }
         Verdict::TakeOver(why) if must_run_alone(request, &record, why) => Claim::Alone,

@@ -127,6 +127,7 @@ impl Mapping {
             let (observer, place) = (observer.clone(), place.clone());
             tokio::spawn(async move {
                 while !world.is_over() {
+                    world.wakes().await;
                     this.turn(&world, &queue, &*observer, &slot, &place).await;
                 }
             })
@@ -275,6 +276,7 @@ impl Schedule {
             let (observer, place) = (observer.clone(), place.clone());
             tokio::spawn(async move {
                 loop {
+                    world.wakes().await;
                     world.end_within(world.chance().time(this.pause)).await;
                     if world.is_over() {
                         return;

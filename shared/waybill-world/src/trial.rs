@@ -15,10 +15,12 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
+use waybill_core::ledger::Status;
 use waybill_core::time::Timestamp;
 use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
@@ -177,6 +179,7 @@ struct Trial {
     watch: Arc<Watch>,
     queue: FakeQueue,
     dead: FakeQueue,
+    lives: AtomicUsize,
 }
 
 impl Trial {
@@ -202,6 +205,7 @@ impl Trial {
             watch,
             queue,
             dead,
+            lives: AtomicUsize::new(1),
         }
     }
 
@@ -213,11 +217,10 @@ impl Trial {
         self.drain().await;
         self.look_at_the_end();
         if !self.dead.is_empty() && self.world.chance().hits(400) {
-            sleep(Duration::from_secs(60)).await;
-            self.redrive();
-            self.drain().await;
-            self.look_at_the_end();
-            self.look_at_the_redriven();
+            self.redrive_later().await;
+        }
+        if self.world.chance().hits(50) {
+            self.outlive_the_rows().await;
         }
         self.world.end();
         if let Err(panic) = working.await {
@@ -233,6 +236,47 @@ impl Trial {
                 history: self.world.history(),
             }),
         }
+    }
+
+    /// The dead are brought back when all is well: soon, or shortly before they would be gone.
+    async fn redrive_later(&self) {
+        let soon = self.world.chance().hits(800);
+        let wait = match soon {
+            true => Duration::from_secs(60),
+            false => Duration::from_secs(13 * 24 * 3600),
+        };
+        self.world.sleep(wait).await;
+        self.watch.ledger.sweep(self.world.now());
+        self.redrive();
+        self.drain().await;
+        self.look_at_the_end();
+        self.look_at_the_redriven();
+    }
+
+    /// What was done longer ago than the ledger remembers is new again, whether its row was swept
+    /// or not (F41).
+    async fn outlive_the_rows(&self) {
+        let life = self.plan.config.time_to_live;
+        self.world.sleep(life + Duration::from_secs(60)).await;
+        if self.world.chance().hits(500) {
+            self.watch.ledger.sweep(self.world.now());
+        }
+        self.lives.fetch_add(1, Ordering::Relaxed);
+        for n in 0..self.plan.events {
+            self.send(&format!("e{n}"), &format!("a:e{n}"));
+        }
+        self.drain().await;
+        self.look_at_the_end();
+        for row in self.rows() {
+            let done = row.status == Status::Completed && row.routes.len() == 1;
+            self.watch
+                .must(done, || format!("not new after its life: {row:#?}"));
+        }
+    }
+
+    /// How many lives the events had: within each, an effect is once.
+    fn lives(&self) -> usize {
+        self.lives.load(Ordering::Relaxed)
     }
 
     /// Everything that works on the queue, until the world is over.

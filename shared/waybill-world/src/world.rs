@@ -32,6 +32,8 @@ struct Inner {
     calm: AtomicBool,
     over: AtomicBool,
     ended: Notify,
+    asleep: AtomicBool,
+    woken: Notify,
     sandboxes: AtomicUsize,
     told: Mutex<Told>,
 }
@@ -108,6 +110,8 @@ impl World {
                 calm: AtomicBool::new(false),
                 over: AtomicBool::new(false),
                 ended: Notify::new(),
+                asleep: AtomicBool::new(false),
+                woken: Notify::new(),
                 sandboxes: AtomicUsize::new(0),
                 told: Mutex::new(told),
             }));
@@ -168,6 +172,22 @@ impl World {
     /// Whether the world is over.
     pub fn is_over(&self) -> bool {
         self.0.over.load(Ordering::Relaxed)
+    }
+
+    /// Lets days go by in which nobody polls or is invoked.
+    pub async fn sleep(&self, wait: Duration) {
+        self.0.asleep.store(true, Ordering::Relaxed);
+        tokio::time::sleep(wait).await;
+        self.0.asleep.store(false, Ordering::Relaxed);
+        self.0.woken.notify_waiters();
+    }
+
+    /// Waits while the world sleeps.
+    pub(crate) async fn wakes(&self) {
+        let woken = self.0.woken.notified();
+        if self.0.asleep.load(Ordering::Relaxed) {
+            woken.await;
+        }
     }
 
     /// Waits for the end of the world, at most this long.

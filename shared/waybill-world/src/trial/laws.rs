@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use waybill_core::id::MessageId;
 use waybill_core::ledger::{Record, RouteState, Row, Status};
 use waybill_core::outcome::DeadReason;
+use waybill_core::retry::outage_survived;
 use waybill_testkit::TestAmbient;
 
 use super::target::{Heard, Try};
 use super::watch::{Log, digest, key_of_standing};
-use super::{Account, Door, Trial};
+use super::{Account, Door, SIX_HOURS, Trial};
 use crate::fault::Fault;
 
 impl Trial {
@@ -33,8 +34,9 @@ impl Trial {
         let is_it = |key| key == row.key;
         let buried = dead.iter().any(|message| is_it(key_of_standing(message)));
         let right = row.status != Status::Dead || buried || self.plan.wild;
-        self.watch
-            .must(right, || format!("dead, and not in the dead-letter queue: {row:#?}"));
+        self.watch.must(right, || {
+            format!("dead, and not in the dead-letter queue: {row:#?}")
+        });
     }
 
     /// Each message that was sent is over, or with the dead.
@@ -61,7 +63,9 @@ impl Trial {
             drop(log);
             let room = 2 * (self.plan.steps + 1) + 3;
             let spare = self.plan.max_receive_count.saturating_sub(room);
+            let survives = outage_survived(self.plan.max_receive_count, self.plan.steps);
             let long = self.plan.long_outage == Some(Fault::LongStoreOutage);
+            let long = long && survives < SIX_HOURS;
             self.watch.must(burnt * 2 >= spare || long, || {
                 format!("moved while valid, with {burnt} receives burnt by trouble: {message:?}")
             });
@@ -172,7 +176,7 @@ impl Trial {
         }
         for (of, keys) in effects {
             let open = doors.get(&of).copied().unwrap_or_default();
-            self.watch.must(keys.len() <= 1 + open, || {
+            self.watch.must(keys.len() <= self.lives() + open, || {
                 let of_key = tries.iter().filter(|(key, _)| key.as_str() == of.0);
                 let (count, of_key) = (keys.len(), of_key.collect::<Vec<_>>());
                 format!("{count} effects, {open} doors: {of_key:#?}")
@@ -218,7 +222,7 @@ impl Trial {
     }
 
     /// Every row that there is.
-    fn rows(&self) -> Vec<Record> {
+    pub(super) fn rows(&self) -> Vec<Record> {
         let rows = self.watch.ledger.rows().into_values();
         let known = rows.filter_map(|row| match row {
             Row::Known(record) => Some(*record),
@@ -260,7 +264,10 @@ impl Trial {
                 *account.doors.entry(door).or_default() += 1;
             }
         }
-        account.repeats = taken.values().map(|count| count - 1).sum();
+        account.repeats = taken
+            .values()
+            .map(|count| count.saturating_sub(self.lives() as u64))
+            .sum();
         let log = self.watch.log();
         account.deliveries = log.counts.deliveries;
         account.invocations = log.counts.invocations;

@@ -291,7 +291,10 @@ impl Watch {
                 routes.join(", ")
             )
         });
-        let done = before.is_some_and(|before| before.status == Status::Completed);
+        let done = before.is_some_and(|before| {
+            let lives = Timestamp::from_secs(before.expires_at) > self.world.now();
+            before.status == Status::Completed && lives
+        });
         self.must(!done || next.status == Status::Completed, || {
             format!("a completed row went back: {before:#?} {next:#?}")
         });
@@ -502,7 +505,8 @@ impl Observer for Watch {
         let said = matches!(answer, Answer::Said(_));
         seen.abandoned |= !said;
         let troubled = !said || sandbox.troubles() > troubles;
-        let idle = seen.runs.is_empty() && !frozen;
+        // Of a process that stood still an invocation may go on that nobody waits for.
+        let idle = said && seen.runs.is_empty() && !seen.abandoned;
         let runs_on = |(_, this): &&(LedgerKey, Try)| this.by == by && this.heard == Heard::Nothing;
         let runs_on = log.tries.iter().find(runs_on).filter(|_| idle).cloned();
         drop(log);

@@ -1,12 +1,19 @@
 //! Plays as many worlds as asked.
-#![allow(clippy::print_stdout, reason="tmp")]
+#![allow(clippy::print_stdout, reason = "tmp")]
 use waybill_world::{Faults, trial};
 fn main() {
-    let a: Vec<u64> = std::env::args().skip(1).map(|a| a.parse().unwrap()).collect();
+    let a: Vec<u64> = std::env::args()
+        .skip(1)
+        .map(|a| a.parse().unwrap())
+        .collect();
     if a.len() == 1 {
         let (r, h) = trial::tell_seed(a[0], Faults::all());
-        for l in h { println!("{l}"); }
-        if let Err(b) = r { println!("BROKEN {}", b.what); }
+        for l in h {
+            println!("{l}");
+        }
+        if let Err(b) = r {
+            println!("BROKEN {}", b.what);
+        }
         return;
     }
     let mut acc = trial::Account::default();
@@ -14,9 +21,15 @@ fn main() {
     for seed in a[0]..a[0] + a[1] {
         match trial::try_seed(seed, Faults::all()) {
             Ok(x) => acc.add(&x),
-            Err(b) => { bad += 1; let w: String = b.what.chars().take(300).collect(); println!("seed {}: {}", b.seed, w.replace('\n', " ")); }
+            Err(b) => {
+                bad += 1;
+                let w: String = b.what.chars().take(300).collect();
+                println!("seed {}: {}", b.seed, w.replace('\n', " "));
+            }
         }
-        if bad > 12 { break; }
+        if bad > 12 {
+            break;
+        }
     }
     println!("{acc:#?}");
 }
