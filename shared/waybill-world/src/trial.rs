@@ -14,8 +14,8 @@ mod target;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -155,6 +155,59 @@ pub struct Broken {
     pub history: Vec<String>,
 }
 
+/// Where the first process of a calm world dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// After so many polls of what runs in it: at an await point.
+    Poll(u64),
+    /// At a request: before each and right after it are points of their own.
+    Request(u64),
+}
+
+/// What a sweep went through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Await points at which the process was killed.
+    pub polls: u64,
+    /// Points before and after a request at which it was.
+    pub requests: u64,
+}
+
+/// Kills the first process of a world at every await point and around every request, one world for
+/// each, with no other trouble; at most `most` of either.
+///
+/// # Errors
+///
+/// The first promise that was broken.
+pub fn sweep(seed: u64, most: u64) -> Result<Swept, Broken> {
+    let mut swept = Swept::default();
+    while swept.polls < most && dies_at(seed, Point::Poll(swept.polls))? {
+        swept.polls += 1;
+    }
+    while swept.requests < most && dies_at(seed, Point::Request(swept.requests))? {
+        swept.requests += 1;
+    }
+    Ok(swept)
+}
+
+/// Plays a world without trouble but that its first process dies at one point; whether it did.
+///
+/// # Errors
+///
+/// The first promise that was broken.
+pub fn dies_at(seed: u64, point: Point) -> Result<bool, Broken> {
+    World::play(seed, Faults::none(), |world| async move {
+        let first = world.sandbox();
+        match point {
+            Point::Poll(after) => first.die_after_polls(after),
+            Point::Request(after) => first.die_at_request(after),
+        }
+        let mut trial = Trial::new(world);
+        trial.first = Arc::new(Mutex::new(Some(first.clone())));
+        trial.live().await.map(|_| first.is_dead())
+    })
+}
+
 /// Plays the world of a seed.
 ///
 /// # Errors
@@ -180,6 +233,8 @@ struct Trial {
     queue: FakeQueue,
     dead: FakeQueue,
     lives: AtomicUsize,
+    /// The process that comes first, where that is decided.
+    first: Arc<Mutex<Option<Sandbox>>>,
 }
 
 impl Trial {
@@ -206,6 +261,7 @@ impl Trial {
             queue,
             dead,
             lives: AtomicUsize::new(1),
+            first: Arc::default(),
         }
     }
 
@@ -261,6 +317,11 @@ impl Trial {
         if self.world.chance().hits(500) {
             self.watch.ledger.sweep(self.world.now());
         }
+        // The dead-letter queue keeps them for fourteen days.
+        for message in self.dead.messages() {
+            self.dead.forget(&message.message_id);
+        }
+        self.watch.looks_at_what_stands();
         self.lives.fetch_add(1, Ordering::Relaxed);
         for n in 0..self.plan.events {
             self.send(&format!("e{n}"), &format!("a:e{n}"));
@@ -282,11 +343,14 @@ impl Trial {
     /// Everything that works on the queue, until the world is over.
     fn functions(&self) -> impl Future<Output = ()> + Send + 'static {
         let (world, plan, watch) = (self.world.clone(), self.plan.clone(), self.watch.clone());
-        let queue = self.queue.clone();
+        let (queue, first) = (self.queue.clone(), self.first.clone());
         async move {
             let sandbox = || {
-                let (world, plan) = (world.clone(), plan.clone());
-                move || world.sandbox_ahead(plan.ahead(world.chance()))
+                let (world, plan, first) = (world.clone(), plan.clone(), first.clone());
+                move || {
+                    let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    first.unwrap_or_else(|| world.sandbox_ahead(plan.ahead(world.chance())))
+                }
             };
             let triggered = async {
                 let Some(mapping) = &plan.mapping else { return };

@@ -6,6 +6,18 @@ fn main() {
         .skip(1)
         .map(|a| a.parse().unwrap())
         .collect();
+    if a[0] == 0 {
+        for seed in 1..a[1] {
+            println!(
+                "{seed} {:?}",
+                trial::sweep(seed, 400).map_err(|b| {
+                    let w: String = b.what.chars().take(300).collect();
+                    w
+                })
+            );
+        }
+        return;
+    }
     if a.len() == 1 {
         let (r, h) = trial::tell_seed(a[0], Faults::all());
         for l in h {
