@@ -368,9 +368,8 @@ impl<F: Function> Instance<F> {
         let sandbox = self.sandbox.clone();
         let world = sandbox.world();
         let chance = world.chance();
-        if world.strikes(Fault::Crash, 60) {
+        if world.allows(Fault::Crash) && chance.hits(60) {
             let soon = chance.pick(&[12, 60, 300]).unwrap_or(60);
-            sandbox.trouble();
             sandbox.die_after_polls(chance.below(soon));
         } else if world.allows(Fault::CrashAtRequest) && chance.hits(60) {
             let soon = chance.pick(&[6, 20, 60]).unwrap_or(20);

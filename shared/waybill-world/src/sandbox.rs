@@ -14,6 +14,7 @@ use waybill_core::time::Timestamp;
 use waybill_engine::ports::Ambient;
 use waybill_testkit::{FakeLedger, FakeQueue};
 
+use crate::fault::Fault;
 use crate::link::{Link, Service};
 use crate::world::World;
 
@@ -203,6 +204,7 @@ impl Sandbox {
         let polls = self.process.polls.fetch_add(1, Ordering::Relaxed);
         if polls >= self.process.dies_at_poll.load(Ordering::Relaxed) {
             self.trouble();
+            self.world.count(Fault::Crash);
             self.kill();
         }
         !self.is_dead()

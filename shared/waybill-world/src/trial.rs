@@ -90,8 +90,14 @@ pub struct Account {
     pub tries: u64,
     /// Tries that a target took, repeats included.
     pub effects: u64,
-    /// Effects beyond the first of an event and route, each through a door.
+    /// Effects beyond the first of an event and route.
     pub repeats: u64,
+    /// Of these, those that no door explains.
+    pub unexplained: u64,
+    /// Messages that are neither over nor with the dead.
+    pub lost: u64,
+    /// Tries that began before their turn, in a FIFO queue.
+    pub out_of_turn: u64,
     /// How often each door was open.
     pub doors: BTreeMap<Door, u64>,
     /// Rows that end as completed.
@@ -125,6 +131,9 @@ impl Account {
         self.tries += other.tries;
         self.effects += other.effects;
         self.repeats += other.repeats;
+        self.unexplained += other.unexplained;
+        self.lost += other.lost;
+        self.out_of_turn += other.out_of_turn;
         self.completed += other.completed;
         self.moved_valid += other.moved_valid;
         self.redriven += other.redriven;
@@ -151,8 +160,8 @@ pub struct Broken {
     pub seed: u64,
     /// What was seen.
     pub what: String,
-    /// What happened up to the end of the world, where it was told.
-    pub history: Vec<String>,
+    /// What its world held all the same.
+    pub account: Box<Account>,
 }
 
 /// Where the first process of a calm world dies.
@@ -289,7 +298,7 @@ impl Trial {
             Some(what) => Err(Broken {
                 seed: self.world.seed(),
                 what,
-                history: self.world.history(),
+                account: Box::new(account),
             }),
         }
     }

@@ -45,14 +45,18 @@ impl Trial {
         self.watch.must(expired.is_empty(), || {
             format!("kept for too long: {expired:#?}")
         });
+        let lost = self.lost();
+        self.watch
+            .must(lost.is_empty(), || format!("lost: {lost:?}"));
+    }
+
+    /// Messages that are neither over nor with the dead.
+    fn lost(&self) -> Vec<MessageId> {
         let dead = self.dead.messages();
         let is_dead = |id: &MessageId| dead.iter().any(|m| m.message_id == *id);
         let log = self.watch.log();
         let lost = log.standing.iter().filter(|id| !is_dead(id));
-        let lost: Vec<_> = lost.cloned().collect();
-        drop(log);
-        self.watch
-            .must(lost.is_empty(), || format!("lost: {lost:?}"));
+        lost.cloned().collect()
     }
 
     /// The redrive policy moves what is dead, and what trouble burnt the receives of.
@@ -251,23 +255,30 @@ impl Trial {
         }
         let tries = self.watch.log().tries.clone();
         let mut taken: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        let mut open: BTreeMap<(&str, &str), u64> = BTreeMap::new();
         for (key, this) in &tries {
             account.tries += 1;
             account.effects += this.effects.len() as u64;
             if this.effects.is_empty() {
                 continue;
             }
-            *taken.entry((key.as_str(), &this.route)).or_default() += this.effects.len() as u64;
+            let of = (key.as_str(), this.route.as_str());
+            *taken.entry(of).or_default() += this.effects.len() as u64;
             if !self.shows(this)
                 && let Ok(door) = self.door(this)
             {
                 *account.doors.entry(door).or_default() += 1;
+                *open.entry(of).or_default() += 1;
             }
         }
-        account.repeats = taken
-            .values()
-            .map(|count| count.saturating_sub(self.lives() as u64))
-            .sum();
+        let lives = self.lives() as u64;
+        for (of, count) in taken {
+            let repeats = count.saturating_sub(lives);
+            let doors = open.get(&of).copied().unwrap_or_default();
+            account.repeats += repeats;
+            account.unexplained += repeats.saturating_sub(doors);
+        }
+        account.lost = self.lost().len() as u64;
         let log = self.watch.log();
         account.deliveries = log.counts.deliveries;
         account.invocations = log.counts.invocations;
@@ -275,6 +286,7 @@ impl Trial {
         account.sent = log.counts.sent;
         account.redriven = log.counts.redriven;
         account.in_turn = log.counts.in_turn;
+        account.out_of_turn = log.counts.out_of_turn;
         account.fenced = log.counts.fenced;
         account.lost_leases = log.counts.lost_leases;
         account

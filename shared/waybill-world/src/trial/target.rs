@@ -24,6 +24,7 @@ use super::watch::{Watch, key_of};
 #[derive(Debug, Clone)]
 pub(crate) struct Try {
     /// Data of the event.
+    #[expect(dead_code, reason = "said where a promise is broken")]
     pub(crate) data: String,
     pub(crate) route: String,
     pub(crate) idempotency_key: String,
@@ -31,6 +32,7 @@ pub(crate) struct Try {
     pub(crate) by: usize,
     /// The claim that it was begun on.
     pub(crate) owner: Option<OwnerId>,
+    #[expect(dead_code, reason = "said where a promise is broken")]
     pub(crate) begun: Timestamp,
     /// When its answer was handed over, or its future dropped.
     pub(crate) ended: Option<Timestamp>,

@@ -70,6 +70,7 @@ pub(crate) struct Counts {
     pub(crate) redriven: u64,
     pub(crate) lost_leases: u64,
     pub(crate) in_turn: u64,
+    pub(crate) out_of_turn: u64,
     pub(crate) fenced: u64,
 }
 
@@ -98,7 +99,8 @@ pub(crate) struct Seen {
 /// One receive of a message.
 #[derive(Debug, Clone)]
 pub(crate) struct Receipt {
-    pub(crate) by: usize,
+    #[expect(dead_code, reason = "said where a promise is broken")]
+    by: usize,
     at: Timestamp,
     deadline: Timestamp,
     deleted: bool,
@@ -224,6 +226,7 @@ impl Watch {
             .filter(|m| m.group() == message.group_id.as_deref());
         for earlier in before {
             let right = self.may_leave(&earlier.sent.body, &key_of_standing(earlier));
+            self.log().counts.out_of_turn += u64::from(right.is_err());
             self.must(right.is_ok(), || {
                 format!("{message:?} was begun before the one before it was over: {right:?}")
             });
