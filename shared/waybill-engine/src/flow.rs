@@ -224,24 +224,25 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         (work, end)
     }
 
-    /// How a copy ends, judged by the row as its first left it; where that is not known, the copy
-    /// ends as its first did, later.
-    fn copy_end(&self, copy: &Work, first: &Finished) -> Finished {
+    /// How a copy ends, judged by the row as its first left it; `None` when nothing of that ends
+    /// it, so that it begins itself. Where the first could not go on, its copy ends later.
+    fn copy_end(&self, copy: &Work, first: &Finished) -> Option<Finished> {
         let now = self.ambient.now();
         let Some(row) = &first.row else {
             let after = match first.disposition {
                 Disposition::Defer { after, .. } | Disposition::Retry { after } => after,
-                Disposition::Ack | Disposition::Dead { .. } => Duration::ZERO,
+                Disposition::Ack | Disposition::Dead { .. } => return None,
             };
-            return Finished::deferred(after.max(UNSTARTED_WAIT), DeferCause::Copy);
+            return Some(Finished::deferred(
+                after.max(UNSTARTED_WAIT),
+                DeferCause::Copy,
+            ));
         };
         match judge(&Row::Known(row.clone()), &copy.ask, now) {
-            Verdict::Completed => Finished::over(Over::Duplicate),
-            Verdict::Dead(reason) => Finished::untried(Disposition::Dead { reason }),
-            Verdict::Defer { until, cause } => Finished::deferred(until.since(now), cause),
-            Verdict::Mine | Verdict::TakeOver(_) | Verdict::Conflict | Verdict::SendDead(_) => {
-                Finished::deferred(UNSTARTED_WAIT, DeferCause::Copy)
-            }
+            Verdict::Completed => Some(Finished::over(Over::Duplicate)),
+            Verdict::Dead(reason) => Some(Finished::untried(Disposition::Dead { reason })),
+            Verdict::Defer { until, cause } => Some(Finished::deferred(until.since(now), cause)),
+            Verdict::Mine | Verdict::TakeOver(_) | Verdict::Conflict | Verdict::SendDead(_) => None,
         }
     }
 }
@@ -329,18 +330,24 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
         }
     }
 
-    /// Notes the end of a work, and of the copies that waited for it.
+    /// Notes the end of a work, and of the copies that waited for it. The first copy that it does
+    /// not end begins, and the others wait for that one: what conflicts with a row, or is dead,
+    /// holds up nobody who may work.
     fn finish(&mut self, work: &Work, end: Finished) {
-        let copies = self.copies.remove(&work.ask.key).unwrap_or_default();
-        let copies: Vec<_> = copies
-            .into_iter()
-            .map(|copy| {
-                let end = self.engine.copy_end(&copy, &end);
-                (copy, end)
-            })
-            .collect();
+        let mut ended = Vec::new();
+        let mut waiting = Vec::new();
+        for copy in self.copies.remove(&work.ask.key).unwrap_or_default() {
+            match self.engine.copy_end(&copy, &end) {
+                Some(end) => ended.push((copy, end)),
+                None => waiting.push(copy),
+            }
+        }
+        if !waiting.is_empty() {
+            self.queue.push_back(waiting.remove(0));
+            self.copies.insert(work.ask.key.clone(), waiting);
+        }
         let mut next: Vec<_> = self.leave(&work.item, end).into_iter().collect();
-        for (copy, end) in copies {
+        for (copy, end) in ended {
             next.extend(self.leave(&copy.item, end));
         }
         next.into_iter().for_each(|item| self.begin(item));

@@ -87,7 +87,7 @@ pub struct Mapping {
 pub struct Schedule {
     /// Invocations at once.
     pub concurrency: usize,
-    /// The longest pause between two.
+    /// The longest pause between two, until trouble is over; then six times as long.
     pub pause: Duration,
     /// The function's time-out.
     pub timeout: Duration,
@@ -277,7 +277,9 @@ impl Schedule {
             tokio::spawn(async move {
                 loop {
                     world.wakes().await;
-                    world.end_within(world.chance().time(this.pause)).await;
+                    // What is calm needs no hurry.
+                    let longest = this.pause * if world.is_calm() { 6 } else { 1 };
+                    world.end_within(world.chance().time(longest)).await;
                     if world.is_over() {
                         return;
                     }

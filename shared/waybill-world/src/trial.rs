@@ -442,9 +442,9 @@ impl Trial {
             self.world.outage(of, weather(), SIX_HOURS).await;
         }
         while self.world.now() < ends {
-            sleep(Duration::from_secs(1) + chance.time(Duration::from_secs(60))).await;
+            sleep(chance.time(Duration::from_secs(25))).await;
             let lasts = Duration::from_secs(chance.pick(&[3, 20, 120]).unwrap_or(20));
-            if self.world.strikes(Fault::StoreOutage, 250) {
+            if self.world.strikes(Fault::StoreOutage, 300) {
                 self.world.outage(Outage::Store, weather(), lasts).await;
             } else if self.world.strikes(Fault::TargetOutage, 250) {
                 self.world.outage(Outage::Target, weather(), lasts).await;

@@ -8,6 +8,7 @@
 )]
 
 mod consumer;
+mod copies;
 mod dead;
 mod delivery;
 mod fifo;

@@ -71,7 +71,8 @@ impl Plan {
         let longest = policies.values().map(|policy| policy.time).max();
         let longest = longest.unwrap_or_default();
         let timeout = Duration::from_secs(chance.from_to(6, 15)) + longest;
-        let long_outage = [Fault::LongStoreOutage, Fault::LongTargetOutage];
+        let mut long_outage = vec![Fault::LongStoreOutage, Fault::LongTargetOutage];
+        long_outage.retain(|fault| world.allows(*fault));
         let long_outage = chance.pick(&long_outage);
         Self {
             fifo,
