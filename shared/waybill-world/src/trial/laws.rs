@@ -206,7 +206,10 @@ impl Trial {
     /// The door that an effect went through which the ledger does not show.
     fn door(&self, this: &Try) -> Result<Door, ()> {
         let log = self.watch.log();
+        let claim = this.owner.and_then(|owner| log.claims.get(&owner));
+        let overtaken = claim.and_then(|claim| claim.overtaken);
         match this.heard {
+            _ if overtaken.is_some_and(|at| Some(at) <= this.ended) => Ok(Door::LeaseEnded),
             Heard::Otherwise | Heard::Nothing => Ok(Door::AnswerLost),
             Heard::Death => Ok(Door::Killed),
             Heard::Delivered => unwritten(&log, this),
@@ -298,9 +301,6 @@ fn unwritten(log: &Log, this: &Try) -> Result<Door, ()> {
     let claim = this.owner.and_then(|owner| log.claims.get(&owner));
     let seen = log.sandboxes.get(&this.by);
     match (claim, seen) {
-        (Some(claim), _) if claim.overtaken.is_some_and(|at| Some(at) <= this.ended) => {
-            Ok(Door::LeaseEnded)
-        }
         (_, Some(seen)) if seen.sandbox.is_dead() => Ok(Door::Killed),
         (Some(claim), Some(seen)) if seen.sandbox.troubles() > claim.troubles => {
             Ok(Door::Unwritable)

@@ -78,6 +78,8 @@ pub(crate) struct Counts {
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
     pub(crate) by: usize,
+    key: LedgerKey,
+    at: Timestamp,
     /// When another took it over, before it said how it ended.
     pub(crate) overtaken: Option<Timestamp>,
     /// How much had gone wrong for its process when the invocation began that wrote it.
@@ -88,6 +90,8 @@ pub(crate) struct Claim {
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) sandbox: Sandbox,
+    /// What it received itself since it was last idle.
+    received: Vec<MessageId>,
     /// Deadlines of the invocations that run, and how much had gone wrong when they began.
     runs: Vec<(Timestamp, u64)>,
     /// The latest deadline that it ever had.
@@ -196,7 +200,14 @@ impl Watch {
             format!("{sandbox:?} began a try of {message:?}, which it lost: {receipt:?}")
         });
         self.begins_on_a_message_it_holds(sandbox, message, now);
-        mine.then(|| row.map(|row| row.owner)).flatten()
+        let log = self.log();
+        let key = key_of(message);
+        let mine = log
+            .claims
+            .iter()
+            .filter(|(_, claim)| claim.by == by && claim.key == key);
+        mine.max_by_key(|(_, claim)| claim.at)
+            .map(|(owner, _)| *owner)
     }
 
     /// Nobody else may have the message, but where trouble showed it to others.
@@ -341,6 +352,8 @@ impl Watch {
         let troubles = runs.map_or(0, |(_, troubles)| *troubles);
         let claim = Claim {
             by,
+            key: next.key.clone(),
+            at: self.world.now(),
             overtaken: None,
             troubles,
         };
@@ -405,7 +418,12 @@ impl Watch {
     /// A poller received messages.
     pub(crate) fn receives(&self, by: usize, messages: &[Message]) {
         let mut log = self.log();
-        let deadline = log.sandboxes.get(&by).map(|seen| seen.deadline);
+        let seen = log.sandboxes.get_mut(&by);
+        let deadline = seen.map(|seen| {
+            let ids = messages.iter().map(|m| m.message_id.clone());
+            seen.received.extend(ids);
+            seen.deadline
+        });
         log.note_receipts(by, messages, deadline.unwrap_or_default(), self.world.now());
     }
 
@@ -483,6 +501,7 @@ impl Observer for Watch {
             .entry(sandbox.number())
             .or_insert_with(|| Seen {
                 sandbox: sandbox.clone(),
+                received: Vec::new(),
                 runs: Vec::new(),
                 deadline,
                 abandoned: false,
@@ -508,6 +527,7 @@ impl Observer for Watch {
         let said = matches!(answer, Answer::Said(_));
         seen.abandoned |= !said;
         let troubled = !said || sandbox.troubles() > troubles;
+        let received = std::mem::take(&mut seen.received);
         // Of a process that stood still an invocation may go on that nobody waits for.
         let idle = said && seen.runs.is_empty() && !seen.abandoned;
         let runs_on = |(_, this): &&(LedgerKey, Try)| this.by == by && this.heard == Heard::Nothing;
@@ -522,6 +542,7 @@ impl Observer for Watch {
         });
         if troubled {
             self.burns(messages.iter().map(|m| &m.message_id));
+            self.burns(&received);
         }
     }
 
