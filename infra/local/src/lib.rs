@@ -41,7 +41,7 @@ pub use error::LocalError;
 pub use functions::{BuiltFunctions, Profile};
 pub use local_aws::{LocalAws, Sandbox};
 pub use proxy::{Asked, Call, Counts, Deletion, EntryFault, Fault, FaultAction, FaultId, Proxy};
-pub use receiver::{Exchange, Received, Receiver, Reply};
+pub use receiver::{Exchange, Gate, Received, Receiver, Reply};
 pub use runtime_api::{Answer, Environment, Function};
 pub use say::say;
 pub use workspace::Workspace;

@@ -166,4 +166,4 @@ fn need(program: &str, ask: &str, what: &str) {
 const VERSION: &str = "10.3.0";
 
 /// How long it may take to start on a busy machine.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(120);
