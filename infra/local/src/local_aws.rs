@@ -282,6 +282,7 @@ fn sandbox(folder: &Path, group: u32, function: &str) -> Option<Sandbox> {
     let mut fields = rest.split_ascii_whitespace();
     let alive = fields.next()? != "Z";
     let in_group = fields.nth(1)?.parse::<u32>().ok()? == group;
+    (alive && in_group).then_some(())?;
     let environment = fs::read(folder.join("environ")).ok()?;
     let name = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
     let of_function = environment
@@ -290,5 +291,5 @@ fn sandbox(folder: &Path, group: u32, function: &str) -> Option<Sandbox> {
             "" => variable.starts_with(name.as_bytes()),
             _ => variable == name.as_bytes(),
         });
-    (alive && in_group && of_function).then_some(Sandbox { pid })
+    of_function.then_some(Sandbox { pid })
 }
