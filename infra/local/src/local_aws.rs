@@ -293,3 +293,6 @@ fn sandbox(folder: &Path, group: u32, function: &str) -> Option<Sandbox> {
         });
     of_function.then_some(Sandbox { pid })
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,7 @@ pub struct Delivery {
     pub arrived: Instant,
     /// When its answer went out; `None` where nobody waited for it any more.
     pub answered: Option<Instant>,
-    /// The process that sent it; `None` where it was gone before anybody could look.
+    /// The process that sent it; `None` where it was gone when its request was read.
     pub process: Option<i32>,
 }
 
@@ -204,9 +204,12 @@ impl Repeats {
         let mut crashes_left = crashes;
         for pair in deliveries.windows(2) {
             let [before, after] = pair else { continue };
-            let killed = kills.iter().any(|kill| {
-                before.process == Some(kill.process)
-                    && (before.arrived..=after.arrived).contains(&kill.at)
+            let killed = kills.iter().any(|kill| match before.process {
+                Some(process) => {
+                    process == kill.process && (before.arrived..=after.arrived).contains(&kill.at)
+                }
+                // It was killed with its request on the way.
+                None => kill.at <= before.arrived && kill.at + ON_THE_WAY >= before.arrived,
             });
             let waited_for = |answered| answered < before.arrived + timeout;
             let answer_lost = !before.answered.is_some_and(waited_for);
@@ -263,6 +266,9 @@ fn out_of_order(evidence: &Evidence) -> u64 {
 fn count<T>(items: impl Iterator<Item = T>) -> u64 {
     u64::try_from(items.count()).unwrap_or(u64::MAX)
 }
+
+/// How long a request may be on its way to a target on this machine, busy as it may be.
+const ON_THE_WAY: Duration = Duration::from_secs(2);
 
 /// Processes that an event takes down before it is dead.
 const CRASHES_DEAD: u64 = 3;

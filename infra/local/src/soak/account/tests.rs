@@ -134,6 +134,21 @@ fn each_repeat_is_put_to_its_door_or_breaks_a_promise() {
 }
 
 #[test]
+fn a_process_that_was_killed_with_its_request_on_the_way_is_known_by_the_time() {
+    let start = Instant::now();
+    for (arrived, expected) in [(1, (1, 0)), (3, (1, 0)), (0, (0, 1)), (4, (0, 1))] {
+        let mut evidence = evidence(start);
+        for first in evidence.deliveries.iter_mut().take(1) {
+            first.process = None;
+            first.arrived = at(start, arrived);
+        }
+        let repeats = judged(&evidence).0.repeats;
+        let seen = (repeats.killed, repeats.answer_lost);
+        assert_eq!(seen, expected, "{arrived}");
+    }
+}
+
+#[test]
 fn one_crash_explains_one_repeat() {
     let start = Instant::now();
     let mut evidence = evidence(start);
