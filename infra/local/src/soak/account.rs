@@ -208,8 +208,11 @@ impl Repeats {
                 Some(process) => {
                     process == kill.process && (before.arrived..=after.arrived).contains(&kill.at)
                 }
-                // It was killed with its request on the way.
-                None => kill.at <= before.arrived && kill.at + ON_THE_WAY >= before.arrived,
+                // It was killed with its request on the way, or as we looked.
+                None => {
+                    let on_the_way = before.arrived..=before.arrived + 2 * ON_THE_WAY;
+                    on_the_way.contains(&(kill.at + ON_THE_WAY))
+                }
             });
             let waited_for = |answered| answered < before.arrived + timeout;
             let answer_lost = !before.answered.is_some_and(waited_for);

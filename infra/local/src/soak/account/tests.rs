@@ -136,8 +136,11 @@ fn each_repeat_is_put_to_its_door_or_breaks_a_promise() {
 #[test]
 fn a_process_that_was_killed_with_its_request_on_the_way_is_known_by_the_time() {
     let start = Instant::now();
-    for (arrived, expected) in [(1, (1, 0)), (3, (1, 0)), (0, (0, 1)), (4, (0, 1))] {
+    for (arrived, expected) in [(2, (0, 1)), (3, (1, 0)), (7, (1, 0)), (8, (0, 1))] {
         let mut evidence = evidence(start);
+        for kill in &mut evidence.kills {
+            kill.at = at(start, 5);
+        }
         for first in evidence.deliveries.iter_mut().take(1) {
             first.process = None;
             first.arrived = at(start, arrived);
