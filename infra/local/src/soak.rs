@@ -10,7 +10,6 @@ mod killer;
 mod show;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -86,9 +85,7 @@ pub async fn run(
             receiver: &receiver,
             senders: &senders,
             feed: Feed::new(&name, options),
-            over: AtomicBool::new(false),
             kills: Mutex::default(),
-            polls: AtomicUsize::new(0),
         };
         site.soak(options).await
     };
@@ -146,11 +143,7 @@ struct Site<'s> {
     receiver: &'s Receiver,
     senders: &'s Senders,
     feed: Feed,
-    /// Whether the killing is over.
-    over: AtomicBool,
     kills: Mutex<Vec<Kill>>,
-    /// Polls that came to their end.
-    polls: AtomicUsize,
 }
 
 impl Site<'_> {
@@ -174,7 +167,6 @@ impl Site<'_> {
                 Ok(())
             };
             tokio::try_join!(killing, feeding, watching)?;
-            self.over.store(true, Ordering::Relaxed);
             self.drain(&progress).await
         };
         let in_queue = tokio::select! {
@@ -198,9 +190,7 @@ impl Site<'_> {
         let to_its_deadline = json!({});
         loop {
             match self.bundle.invoke(poller, &to_its_deadline).await {
-                Ok(answer) if answer.function_error.is_none() => {
-                    self.polls.fetch_add(1, Ordering::Relaxed);
-                }
+                Ok(answer) if answer.function_error.is_none() => {}
                 Ok(_) | Err(_) => tokio::time::sleep(BETWEEN_POLLS).await,
             }
         }

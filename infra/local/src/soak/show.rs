@@ -82,8 +82,8 @@ pub fn sentence(report: &Report) -> String {
                      its key and has a cause."
                 .to_owned(),
             dead => format!(
-                "The account balances: every event was delivered or took three processes down \
-                 ({dead}), and every repeat carried its key and has a cause."
+                "The account balances: every event was delivered, or was in hand of three processes \
+                 as they died ({dead}), and every repeat carried its key and has a cause."
             ),
         },
         Verdict::Unfinished => "The queue did not drain in time.".to_owned(),
@@ -176,3 +176,6 @@ struct Doors {
     answer_lost: u64,
     unexplained: u64,
 }
+
+#[cfg(test)]
+mod tests;
