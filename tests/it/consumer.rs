@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::MessageSystemAttributeName::ApproximateReceiveCount as ReceiveCount;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 
-use waybill_local::{Fault, FaultAction, Reply};
+use waybill_local::{Fault, FaultAction, Gate, Reply};
 
 use crate::support::stage::{Setting, Stage, event, events};
 
@@ -39,10 +39,9 @@ async fn promise_1_every_event_is_delivered_once_and_leaves_after_the_ledger_say
     stage.until_delivered(100).await;
     assert_eq!(stage.effects(), [1; 100]);
     let counts = stage.aws.proxy().counts().since(&before);
-    assert!(
-        counts.of_service("dynamodb") <= 25,
-        "0.25 for each message: {counts:?}"
-    );
+    // Twenty where the ten of a batch end together. A busy machine lets them end apart, but hardly
+    // one by one.
+    assert!(counts.of_service("dynamodb") <= 60, "{counts:?}");
     assert_eq!(counts.of_service("sqs"), 0, "{counts:?}");
     let rows = stage.bundle.ledger().rows().await.unwrap();
     assert_eq!(rows.len(), 100);
@@ -152,22 +151,18 @@ async fn promise_5_with_send_the_dead_carry_their_reason_f36() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_2_killed_in_the_middle_nothing_is_lost_and_repeats_carry_their_key_f33() {
     let setting = Setting::new("killed").await;
-    let stage = setting.stage(|_, nth| match nth {
-        1 => ok().after(Duration::from_millis(700)),
-        _ => ok(),
+    let aws = setting.aws();
+    // All that run die before one of these has its answer; the others of their batches may have.
+    let stage = setting.stage(move |received, nth| {
+        if nth == 1 && is(received, "e-5") {
+            for sandbox in aws.sandboxes("") {
+                let _ = sandbox.kill();
+            }
+        }
+        ok()
     });
     let stage = stage.await;
     stage.send_in_batches(&events("e", 30)).await;
-    stage
-        .until("a batch is in flight", async |stage| {
-            !stage.receiver.exchanges().is_empty()
-        })
-        .await;
-    let killed = stage.sandboxes();
-    assert!(!killed.is_empty());
-    for sandbox in killed {
-        sandbox.kill().unwrap();
-    }
     stage.until_delivered(30).await;
     let effects = stage.receiver.effects();
     assert_eq!(effects.len(), 30, "a repeat has the key of its first try");
@@ -175,10 +170,7 @@ async fn promise_2_killed_in_the_middle_nothing_is_lost_and_repeats_carry_their_
         effects.values().all(|effects| (1..=2).contains(effects)),
         "{effects:?}"
     );
-    assert!(
-        effects.values().any(|effects| *effects == 2),
-        "the kill came in the middle"
-    );
+    assert_eq!(stage.requests("e-5").len(), 2, "its first answer was lost");
     let rows = stage.bundle.ledger().rows().await.unwrap();
     assert!(rows.iter().all(|row| row.status() == "COMPLETED"));
 }
@@ -187,12 +179,14 @@ async fn promise_2_killed_in_the_middle_nothing_is_lost_and_repeats_carry_their_
 async fn promise_3_a_target_slower_than_the_function_is_cut_off_before_the_deadline_f61() {
     let routes = r#"{
       defaults: {retry: {steps: 3, duration: 1s, factor: 1, jitter: 0}},
-      routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 30s}}}]
+      routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 60s}}}]
     }"#;
+    // Long enough for the two seconds at its end that a function keeps at most.
     let setting = Setting::new("slow")
         .await
         .routes(routes)
-        .with("FunctionTimeoutSeconds", 3);
+        .with("FunctionTimeoutSeconds", 20)
+        .with("VisibilityTimeoutSeconds", 30);
     let stage = setting.stage(|received, nth| match nth {
         1 if is(received, "slow") => Reply::hang(),
         _ => ok(),
@@ -213,21 +207,18 @@ async fn promise_3_a_target_slower_than_the_function_is_cut_off_before_the_deadl
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_2_a_function_that_timed_out_in_the_middle_loses_nothing_f16_f38() {
-    let setting = Setting::new("frozen")
-        .await
-        .with("FunctionTimeoutSeconds", 3);
-    let stage = setting
-        .stage(|_, _| ok().after(Duration::from_millis(300)))
-        .await;
+    let setting = Setting::new("frozen").await;
+    let aws = setting.aws();
+    let stage = setting.stage(move |received, nth| {
+        if nth == 1 && is(received, "e-5") {
+            for sandbox in aws.sandboxes("") {
+                let _ = sandbox.stop();
+            }
+        }
+        ok()
+    });
+    let stage = stage.await;
     stage.send_in_batches(&events("e", 10)).await;
-    stage
-        .until("a batch is in flight", async |stage| {
-            !stage.receiver.exchanges().is_empty()
-        })
-        .await;
-    for sandbox in stage.sandboxes() {
-        sandbox.stop().unwrap();
-    }
     stage.until_delivered(10).await;
     let effects = stage.receiver.effects();
     assert_eq!(effects.len(), 10, "a repeat has the key of its first try");
@@ -235,6 +226,7 @@ async fn promise_2_a_function_that_timed_out_in_the_middle_loses_nothing_f16_f38
         effects.values().all(|effects| (1..=2).contains(effects)),
         "{effects:?}"
     );
+    assert_eq!(stage.requests("e-5").len(), 2, "its first answer was lost");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -257,14 +249,18 @@ async fn promise_4_a_receive_without_a_try_is_no_attempt_f43_f46() {
     // One retry, which the target needs: one attempt charged too many, and the event is dead.
     let routes = r#"{
       defaults: {retry: {steps: 1, duration: 1s, factor: 1, jitter: 0}},
-      routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 3s}}}]
+      routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 15s}}}]
     }"#;
-    let setting = Setting::new("uncharged").await.routes(routes);
-    let setting = setting.with("FunctionTimeoutSeconds", 4);
-    let stage = setting.stage(|received, nth| match nth {
+    let setting = Setting::new("uncharged")
+        .await
+        .routes(routes)
+        .with("FunctionTimeoutSeconds", 20)
+        .with("VisibilityTimeoutSeconds", 22);
+    let deferred = Gate::shut();
+    let gate = deferred.clone();
+    let stage = setting.stage(move |received, nth| match nth {
         1 if is(received, "throttled") => Reply::status(503),
-        1 => ok().after(Duration::from_secs(2)),
-        _ => ok(),
+        _ => ok().behind(&gate),
     });
     let stage = stage.await;
     let function = stage.bundle.consumer_function();
@@ -279,6 +275,7 @@ async fn promise_4_a_receive_without_a_try_is_no_attempt_f43_f46() {
         .await;
     let copy = stage.send(&[event("busy")]).await.remove(0);
     until_deferred(&stage, &copy, "lease_busy").await;
+    deferred.open();
     stage
         .until("the event is done", async |stage| {
             stage.row("busy").await.status() == "COMPLETED"
@@ -292,12 +289,7 @@ async fn promise_4_a_receive_without_a_try_is_no_attempt_f43_f46() {
     until_deferred(&stage, &throttled, "store_down").await;
     stage.bundle.pause(function).await.unwrap();
     stage.aws.proxy().heal();
-    stage
-        .until("it can be received again", async |stage| {
-            let depth = stage.bundle.source().depth().await.unwrap();
-            depth.in_flight == 0
-        })
-        .await;
+    stage.until_all_visible().await;
     let received = stage.bundle.source().peek().await.unwrap();
     let one = received
         .iter()
@@ -442,15 +434,18 @@ async fn what_the_console_redrives_is_tried_again_where_it_did_not_deliver_f69()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_7_one_aborting_message_among_nine_dies_alone() {
-    let setting = Setting::new("abort").await.with("MaxReceiveCount", 10);
+    // Hidden until the lease of the process that died may be taken over.
+    let setting = Setting::new("abort")
+        .await
+        .with("MaxReceiveCount", 10)
+        .with("VisibilityTimeoutSeconds", 16);
     let aws = setting.aws();
     // What takes the process down is not the target: but that it happens while this message is
-    // worked on, and again each time, is the same.
+    // worked on, and again each time, is the same. Another process that runs beside it lives on.
     let stage = setting.stage(move |received, _| {
         if is(received, "bomb") {
-            for sandbox in aws.sandboxes("") {
-                let _ = sandbox.kill();
-            }
+            let bombed = aws.sandbox_at(received.from);
+            bombed.expect("it runs").kill().expect("it can be killed");
             return Reply::hang();
         }
         ok().after(Duration::from_millis(200))

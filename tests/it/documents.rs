@@ -238,25 +238,34 @@ fn the_readme_shows_the_handler_that_is_built() {
 }
 
 #[test]
-fn the_readme_names_the_options_of_the_demo() {
-    let demo = yaml::text("infra/local/src/bin/demo/main.rs");
-    let (_, after) = demo.split_once("struct Arguments {").unwrap();
+fn the_readme_names_the_options_of_the_demo_and_the_soak() {
+    for command in ["demo", "soak"] {
+        let section = format!("What `cargo {command}` shows");
+        assert_eq!(options_shown_in(&section), options_of(command), "{command}");
+    }
+}
+
+/// The options that a command of ours takes.
+fn options_of(command: &str) -> BTreeSet<String> {
+    let text = yaml::text(&format!("infra/local/src/bin/{command}/main.rs"));
+    let (_, after) = text.split_once("struct Arguments {").unwrap();
     let (fields, _) = after.split_once("\n}").unwrap();
     let names = fields.lines().filter_map(|line| {
         let (name, _) = line.trim().split_once(": ")?;
         let word = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
         word.then(|| format!("--{}", name.replace('_', "-")))
     });
-    let shown = rows(&section(
-        &yaml::text("README.md"),
-        "What `cargo demo` shows",
-    ));
+    names.collect()
+}
+
+/// The options in the table of a section of the README.
+fn options_shown_in(heading: &str) -> BTreeSet<String> {
+    let shown = rows(&section(&yaml::text("README.md"), heading));
     let shown = shown.iter().flat_map(|row| quoted(&row[0]));
-    let shown: BTreeSet<_> = shown
+    shown
         .filter_map(|option| option.split(' ').next().map(str::to_owned))
         .filter(|option| option.starts_with("--"))
-        .collect();
-    assert_eq!(shown, names.collect());
+        .collect()
 }
 
 /// What the messages of a payload are known by: the beginnings of their keys.

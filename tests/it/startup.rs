@@ -21,7 +21,7 @@ use crate::support::stage::{built, events};
 const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:orders";
 
 /// How long the function may take to start or to end on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What must never be in a line: the credentials, and what stands in a URL's path, in a header and
 /// in a body.
@@ -156,7 +156,7 @@ fn sent(outside: &Receiver) -> Vec<Exchange> {
 /// sent. The one error line, which is about all ten.
 async fn handed_back(outside: &Receiver, environment: &Environment) -> Value {
     let function = start(environment).await;
-    let answer = function.invoke(ten("e"), Duration::from_secs(10)).await;
+    let answer = function.invoke(ten("e"), Duration::from_secs(60)).await;
     let lines = function.end().await;
     let all: Vec<_> = (0..10).map(|n| format!("e-{n}")).collect();
     assert_eq!(failures(&answer.unwrap()), all, "{lines:#?}");
@@ -298,7 +298,7 @@ async fn a_clean_batch_is_answered_without_a_failure_and_leaves_one_line() {
         .with("AWS_ACCESS_KEY_ID", "local")
         .with("WAYBILL_LEDGER_TABLE", "ledger-clean");
     let function = start(&environment).await;
-    let answer = function.invoke(ten("clean"), Duration::from_secs(10)).await;
+    let answer = function.invoke(ten("clean"), Duration::from_secs(60)).await;
     let lines = function.end().await;
     assert_eq!(failures(&answer.unwrap()), [""; 0], "{lines:#?}");
     assert_eq!(sent(&outside).len(), 10);
@@ -442,9 +442,9 @@ async fn promise_6_a_payload_that_no_answer_could_be_right_for_fails_as_a_whole_
     let outside = outside(500, "").await;
     for (payload, what) in table {
         let function = start(&with_outside(&outside, &outside.url(""))).await;
-        let answer = function.invoke(payload, Duration::from_secs(10)).await;
+        let answer = function.invoke(payload, Duration::from_secs(60)).await;
         let next = r#"{"Records": []}"#;
-        let next = function.invoke(next, Duration::from_secs(10)).await;
+        let next = function.invoke(next, Duration::from_secs(60)).await;
         let lines = function.end().await;
         let Answer::Error(diagnostic) = answer.unwrap() else {
             panic!("{what:?} succeeded: {lines:#?}");
@@ -477,7 +477,7 @@ async fn promise_6_records_of_a_fifo_queue_are_refused_with_redrive_f25() {
     let outside = outside(500, "").await;
     let function = start(&with_outside(&outside, &outside.url(""))).await;
     let answer = function
-        .invoke(payload.to_string(), Duration::from_secs(10))
+        .invoke(payload.to_string(), Duration::from_secs(60))
         .await;
     let lines = function.end().await;
     let Answer::Error(diagnostic) = answer.unwrap() else {

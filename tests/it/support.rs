@@ -4,8 +4,10 @@ pub(crate) mod dynamodb_local;
 pub(crate) mod ministack;
 pub(crate) mod stage;
 
+use std::time::Duration;
+
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, Region};
+use aws_sdk_dynamodb::config::{AsyncSleep, Credentials, Region, Sleep};
 
 use waybill_aws::connect::Connection;
 
@@ -26,4 +28,16 @@ fn loader_for(endpoint: &str) -> ConfigLoader {
         .region(Region::new("us-east-1"))
         .credentials_provider(credentials)
         .endpoint_url(endpoint)
+        .sleep_impl(Patience)
+}
+
+/// A clock by which the SDK gives up late: a stand-in on a busy machine may take longer than a
+/// function waits for AWS.
+#[derive(Debug)]
+struct Patience;
+
+impl AsyncSleep for Patience {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Sleep::new(tokio::time::sleep(duration * 20))
+    }
 }

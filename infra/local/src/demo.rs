@@ -1,9 +1,9 @@
 //! The demo: events of every kind, a target that misbehaves on purpose, and an honest account.
 
-mod mix;
+pub(crate) mod mix;
 mod phase;
 mod poll;
-mod progress;
+pub(crate) mod progress;
 mod show;
 
 use std::net::Ipv4Addr;
@@ -151,7 +151,7 @@ pub async fn run(
         options: &options,
         endpoint,
         stand_in,
-        run_id: run_id(),
+        run_id: run_id("demo"),
     };
     let mut stacks = Vec::new();
     let result = stage.modes(&mut stacks, &mut publish).await;
@@ -360,11 +360,11 @@ routes:
 }
 
 /// A name that no other run of the last hours has.
-fn run_id() -> String {
+pub(crate) fn run_id(command: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let millis = now.map_or(0, |now| now.as_millis());
     format!(
-        "demo-{:07x}",
+        "{command}-{:07x}",
         (millis ^ u128::from(process::id()) << 12) & 0xfff_ffff
     )
 }

@@ -15,6 +15,7 @@
 //! the pipe that each child holds on to breaks.
 
 mod api;
+mod dice;
 mod error;
 mod lock;
 mod say;
@@ -24,6 +25,7 @@ mod workspace;
 
 pub mod account;
 pub mod bundle;
+pub mod command;
 pub mod demo;
 pub mod functions;
 pub mod local_aws;
@@ -31,6 +33,7 @@ pub mod process;
 pub mod proxy;
 pub mod receiver;
 pub mod runtime_api;
+pub mod soak;
 pub mod template;
 
 pub use bundle::{
@@ -41,7 +44,7 @@ pub use error::LocalError;
 pub use functions::{BuiltFunctions, Profile};
 pub use local_aws::{LocalAws, Sandbox};
 pub use proxy::{Asked, Call, Counts, Deletion, EntryFault, Fault, FaultAction, FaultId, Proxy};
-pub use receiver::{Exchange, Received, Receiver, Reply};
+pub use receiver::{Exchange, Gate, Received, Receiver, Reply};
 pub use runtime_api::{Answer, Environment, Function};
 pub use say::say;
 pub use workspace::Workspace;

@@ -4,9 +4,11 @@
 //! itself. It listens on the loopback only.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::{Signal, kill};
@@ -20,10 +22,13 @@ use crate::venv::{self, tail};
 use crate::workspace::Workspace;
 
 /// How long MiniStack may take until it answers; it takes half a second where the disk is warm.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// How often another port is tried when somebody took the one that was free.
 const PORTS_TRIED: usize = 3;
+
+/// Ports that no system hands out by itself: those of Linux begin at 32768, of others higher.
+const PORTS: Range<u16> = 20_000..32_000;
 
 /// How long the logs of earlier runs are kept.
 const LOGS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -93,6 +98,23 @@ impl LocalAws {
             .collect();
         found.sort_unstable();
         found
+    }
+
+    /// The process that runs a function and has this end of a connection over the loopback: who
+    /// sent a request ([`Received::from`](crate::Received::from)). Linux only: elsewhere there is
+    /// none.
+    pub fn sandbox_at(&self, end: SocketAddr) -> Option<Sandbox> {
+        let sockets = fs::read_to_string("/proc/net/tcp").ok()?;
+        let inode = sockets.lines().find_map(|line| inode(line, end))?;
+        let socket = format!("socket:[{inode}]");
+        let holds = |sandbox: &Sandbox| {
+            let files = fs::read_dir(format!("/proc/{}/fd", sandbox.pid));
+            let mut files = files.into_iter().flatten().flatten();
+            files.any(|file| {
+                fs::read_link(file.path()).is_ok_and(|leads_to| leads_to.as_os_str() == &*socket)
+            })
+        };
+        self.sandboxes("").into_iter().find(holds)
     }
 
     /// One try on one port.
@@ -220,12 +242,35 @@ impl Drop for Run {
     }
 }
 
-/// A port that nobody listens on at the moment.
+/// A port that nobody listens on, and that the system gives to nobody who does not ask for it by
+/// its number: a server that is slow to start finds it free. Another one each time.
 pub fn free_port() -> Result<u16, LocalError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| LocalError::because("no free port on 127.0.0.1", error))
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Each process begins elsewhere.
+    let _ = NEXT.compare_exchange(0, process::id() * 101, Ordering::Relaxed, Ordering::Relaxed);
+    for _ in PORTS {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let ports = PORTS.end - PORTS.start;
+        let port = u16::try_from(next % u32::from(ports)).map_or(PORTS.start, |n| PORTS.start + n);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(LocalError::failed("no free port on 127.0.0.1"))
+}
+
+/// The inode of a socket in a line of `/proc/net/tcp`, where it is this end of a connection.
+fn inode(line: &str, end: SocketAddr) -> Option<&str> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let (address, port) = fields.next()?.split_once(':')?;
+    let SocketAddr::V4(end) = end else {
+        return None;
+    };
+    // The address as the machine holds it in memory, the port as a number.
+    let address = u32::from_str_radix(address, 16).ok()?.to_ne_bytes();
+    let port = u16::from_str_radix(port, 16).ok()?;
+    (address == end.ip().octets() && port == end.port()).then_some(())?;
+    fields.nth(7)
 }
 
 /// Reads a folder of `/proc`: a process of that group that runs that function.
@@ -237,6 +282,7 @@ fn sandbox(folder: &Path, group: u32, function: &str) -> Option<Sandbox> {
     let mut fields = rest.split_ascii_whitespace();
     let alive = fields.next()? != "Z";
     let in_group = fields.nth(1)?.parse::<u32>().ok()? == group;
+    (alive && in_group).then_some(())?;
     let environment = fs::read(folder.join("environ")).ok()?;
     let name = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
     let of_function = environment
@@ -245,5 +291,8 @@ fn sandbox(folder: &Path, group: u32, function: &str) -> Option<Sandbox> {
             "" => variable.starts_with(name.as_bytes()),
             _ => variable == name.as_bytes(),
         });
-    (alive && in_group && of_function).then_some(Sandbox { pid })
+    of_function.then_some(Sandbox { pid })
 }
+
+#[cfg(test)]
+mod tests;

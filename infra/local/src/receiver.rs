@@ -2,6 +2,8 @@
 //!
 //! An effect is an answer of 2xx: that is when a real target would have done what it was asked.
 
+mod gate;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -14,8 +16,10 @@ use hyper::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use gate::Gate;
+
 use crate::error::LocalError;
-use crate::server::{Answered, NoAnswer, serve};
+use crate::server::{Answered, NoAnswer, Peer, serve};
 
 /// One request as it came.
 #[derive(Debug, Clone)]
@@ -30,6 +34,8 @@ pub struct Received {
     pub body: Vec<u8>,
     /// When it had arrived.
     pub at: SystemTime,
+    /// The sender's end of the connection.
+    pub from: SocketAddr,
 }
 
 /// What is answered.
@@ -43,6 +49,8 @@ pub struct Reply {
     body: String,
     /// How long to wait before.
     delay: Duration,
+    /// What to wait for before.
+    gate: Option<Gate>,
 }
 
 /// One request, and what became of it.
@@ -159,6 +167,13 @@ impl Reply {
         self
     }
 
+    /// Not before a gate is open; the effect, if it is one, is counted before.
+    #[must_use]
+    pub fn behind(mut self, gate: &Gate) -> Self {
+        self.gate = Some(gate.clone());
+        self
+    }
+
     /// A bare reply.
     fn met(manner: Manner) -> Self {
         Self {
@@ -166,6 +181,7 @@ impl Reply {
             headers: Vec::new(),
             body: String::new(),
             delay: Duration::ZERO,
+            gate: None,
         }
     }
 }
@@ -279,6 +295,8 @@ impl fmt::Debug for Shared {
 /// Reads one request and replies by the script.
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
     let (parts, body) = request.into_parts();
+    let from = parts.extensions.get().copied();
+    let Peer(from) = from.ok_or(NoAnswer)?;
     let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
     let headers = parts.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -290,8 +308,12 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
         headers: headers.collect(),
         body: body.to_vec(),
         at: SystemTime::now(),
+        from,
     });
     tokio::time::sleep(reply.delay).await;
+    if let Some(gate) = &reply.gate {
+        gate.passed().await;
+    }
     let status = match reply.manner {
         Manner::Answer(status) => status,
         Manner::Hang => std::future::pending().await,

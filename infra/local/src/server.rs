@@ -1,5 +1,6 @@
 //! The loopback servers that tests and the demo talk to: accept, answer, or close without a word.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http_body_util::Full;
@@ -16,6 +17,10 @@ use tokio::task::JoinSet;
 #[error("the connection is closed without an answer")]
 pub(crate) struct NoAnswer;
 
+/// The other end of the connection that a request came on; each request has it as an extension.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// What is answered to a request, or that nothing is.
 pub(crate) type Answered = Result<Response<Full<Bytes>>, NoAnswer>;
 
@@ -30,11 +35,14 @@ where
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
+                let Ok((stream, peer)) = accepted else { continue };
                 let _ = stream.set_nodelay(true);
                 let shared = Arc::clone(&shared);
                 connections.spawn(async move {
-                    let answer = service_fn(move |request| answer(Arc::clone(&shared), request));
+                    let answer = service_fn(move |mut request| {
+                        request.extensions_mut().insert(Peer(peer));
+                        answer(Arc::clone(&shared), request)
+                    });
                     // An error is a connection that ended, often because we closed it on purpose.
                     let _ = http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), answer)

@@ -25,7 +25,7 @@ fn environment() -> Environment {
 async fn refused(environment: &Environment, payload: &Value) -> String {
     let function = start(environment).await;
     let answer = function
-        .invoke(payload.to_string(), Duration::from_secs(4))
+        .invoke(payload.to_string(), Duration::from_secs(60))
         .await;
     let lines = function.end().await;
     let Answer::Error(diagnostic) = answer.unwrap() else {
@@ -163,7 +163,7 @@ async fn promise_6_without_a_way_to_sqs_the_poll_fails_after_it_has_waited_for_o
         .with("WAYBILL_QUEUE_URL", format!("{nobody}/000000000000/orders"))
         .with("AWS_ENDPOINT_URL", &nobody);
     let function = start(&environment).await;
-    let answer = function.invoke("{}", Duration::from_secs(4)).await;
+    let answer = function.invoke("{}", Duration::from_secs(10)).await;
     let lines = function.end().await;
     let Answer::Error(diagnostic) = answer.unwrap() else {
         panic!("it succeeded: {lines:#?}");

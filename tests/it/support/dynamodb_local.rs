@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BatchStatementRequest, BillingMode, KeySchemaElement,
+    KeyType, KeysAndAttributes, ScalarAttributeType,
 };
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -64,6 +65,7 @@ impl DynamoDbLocal {
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        warm_up(&client).await;
         Self {
             endpoint,
             _server: server,
@@ -83,6 +85,35 @@ impl DynamoDbLocal {
     /// Makes an empty ledger table.
     pub(crate) async fn make_table(&self, name: &str) {
         make_table(&self.client().await, name).await;
+    }
+}
+
+/// Asks for what the ledger asks for, patiently. A Java that is cold takes seconds for the first
+/// requests on a busy machine, and the ledger waits for three.
+async fn warm_up(client: &Client) {
+    make_table(client, "warm").await;
+    let texts = [
+        r#"INSERT INTO "warm" VALUE {'pk':?,'status':?}"#,
+        r#"UPDATE "warm" SET "status"='B' WHERE "pk"=? AND "status"=? RETURNING ALL NEW *"#,
+        r#"INSERT INTO "cold" VALUE {'pk':?,'status':?}"#,
+    ];
+    for round in 0..10 {
+        for text in texts {
+            let parameters = [format!("{round}"), "A".to_owned()].map(AttributeValue::S);
+            let statement = BatchStatementRequest::builder()
+                .statement(text)
+                .set_parameters(Some(parameters.into()))
+                .build()
+                .expect("a statement has its text");
+            let request = client.batch_execute_statement().statements(statement);
+            // What is answered matters to nobody; that the table `cold` is not there is on purpose.
+            let _ = request.send().await;
+        }
+        let key = [("pk".to_owned(), AttributeValue::S(format!("{round}")))];
+        let keys = KeysAndAttributes::builder().keys(key.into());
+        let keys = keys.consistent_read(true).build().expect("it has keys");
+        let read = client.batch_get_item().request_items("warm", keys);
+        read.send().await.expect("what was written can be read");
     }
 }
 
@@ -166,4 +197,4 @@ fn need(program: &str, ask: &str, what: &str) {
 const VERSION: &str = "10.3.0";
 
 /// How long it may take to start on a busy machine.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(120);

@@ -13,13 +13,14 @@ use waybill_local::{
     Workspace,
 };
 
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a test waits for what must come, on a machine that is slow and busy.
+const PATIENCE: Duration = Duration::from_secs(240);
 
-/// One route to the receiver, whose retries come quickly.
+/// One route to the receiver, whose retries come quickly. Its time is not what a test waits for:
+/// it is long, because a try that a busy machine cuts off is a second effect.
 const ROUTES: &str = r#"{
   defaults: {retry: {steps: 3, duration: 1s, factor: 1, jitter: 0}},
-  routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 2s}}}]
+  routes: [{name: hook, target: {http: {url: "URL/hook", timeout: 5s}}}]
 }"#;
 
 /// A deployed bundle, its target and its stand-in.
@@ -38,7 +39,8 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// A stand-in, and the bundle's usual parameters but for short times.
+    /// A stand-in, and the bundle's usual parameters but for shorter times. A message whose
+    /// function was killed is taken over when the function's time and four seconds are over.
     pub(crate) async fn new(name: &'static str) -> Self {
         let aws = LocalAws::start(&workspace())
             .await
@@ -50,8 +52,8 @@ impl Setting {
             parameters: Vec::new(),
         };
         setting
-            .with("FunctionTimeoutSeconds", 6)
-            .with("VisibilityTimeoutSeconds", 8)
+            .with("FunctionTimeoutSeconds", 10)
+            .with("VisibilityTimeoutSeconds", 12)
     }
 
     /// Another value of a parameter of the template.
@@ -60,10 +62,11 @@ impl Setting {
         self
     }
 
-    /// How messages come in. The poller holds them as briefly as it can, and has little time.
+    /// How messages come in. The poller renews what it holds after ten seconds, which no test
+    /// reaches without wanting to.
     pub(crate) fn mode(self, mode: Mode) -> Self {
         self.with("Mode", mode.word())
-            .with("PollerVisibilitySeconds", 5)
+            .with("PollerVisibilitySeconds", 20)
     }
 
     /// Queues with an order, and what they bring with them.
@@ -174,6 +177,15 @@ impl Stage {
     pub(crate) async fn until_delivered(&self, events: usize) {
         self.until("all is delivered", async |stage| {
             stage.effects().len() >= events && stage.is_drained().await
+        })
+        .await;
+    }
+
+    /// Waits until nobody holds a message any more.
+    pub(crate) async fn until_all_visible(&self) {
+        self.until("all is visible again", async |stage| {
+            let depth = stage.bundle.source().depth().await;
+            depth.expect("the queue can be asked").in_flight == 0
         })
         .await;
     }

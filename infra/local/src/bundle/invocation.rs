@@ -11,7 +11,7 @@ use crate::error::LocalError;
 
 /// How much longer than the function's own timeout its answer may take: a cold start, and a
 /// machine that is busy.
-const SLACK: Duration = Duration::from_secs(30);
+const SLACK: Duration = Duration::from_secs(60);
 
 /// What came of an invocation.
 #[derive(Debug, Clone, PartialEq)]

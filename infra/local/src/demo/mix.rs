@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use crate::dice::Dice;
 use crate::receiver::{Received, Reply};
 
 /// How the target meets an event.
@@ -84,7 +85,7 @@ impl Mix {
         for (behaviour, kind) in behaviours.iter_mut().zip(kinds) {
             *behaviour = kind;
         }
-        let mut dice = Dice(0x5eed);
+        let mut dice = Dice::new(0x5eed);
         for n in (1..distinct).rev() {
             behaviours.swap(n, dice.below(n + 1));
         }
@@ -189,7 +190,7 @@ fn plan(prefix: &str, n: usize, behaviour: Behaviour) -> Planned {
 }
 
 /// A message in the plain form.
-fn plain(id: &str, n: usize) -> String {
+pub(crate) fn plain(id: &str, n: usize) -> String {
     json!({
         "id": id, "queue": "demo.orders", "dispatch_date": TIME, "payload": { "order": n },
     })
@@ -222,20 +223,6 @@ fn order(events: &[Planned], copies: usize, dice: &mut Dice) -> Vec<usize> {
 /// An event's id.
 fn event_id(prefix: &str, n: usize) -> String {
     format!("{prefix}-{n:0ID_DIGITS$}")
-}
-
-/// Chance that is the same every time (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    /// A number below `limit`, which is not zero.
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let high = usize::try_from(self.0 >> 33).unwrap_or(0);
-        high % limit.max(1)
-    }
 }
 
 /// Digits of an event's number.

@@ -12,7 +12,7 @@ use crate::say::say;
 const LINE_EVERY: Duration = Duration::from_secs(2);
 
 /// How far a phase is.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     name: String,
     total: usize,
     /// Absent where stderr is no terminal.
@@ -22,7 +22,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Begins a phase of so many events.
-    pub(super) fn new(name: &str, total: usize) -> Self {
+    pub(crate) fn new(name: &str, total: usize) -> Self {
         let bar = stderr().is_terminal().then(|| {
             let length = u64::try_from(total).unwrap_or(u64::MAX);
             let template = "{prefix:20} [{bar:24}] {pos}/{len} {msg}";
@@ -44,7 +44,7 @@ impl Progress {
     }
 
     /// So many messages are sent.
-    pub(super) fn sent(&self, messages: usize) {
+    pub(crate) fn sent(&self, messages: usize) {
         match &self.bar {
             Some(bar) => bar.set_message(format!("{messages} messages sent")),
             None => self.line(&format!("{messages} messages sent")),
@@ -52,7 +52,7 @@ impl Progress {
     }
 
     /// So many events are delivered and dead.
-    pub(super) fn settled(&self, delivered: usize, dead: u64) {
+    pub(crate) fn settled(&self, delivered: usize, dead: u64) {
         let settled = u64::try_from(delivered)
             .unwrap_or(u64::MAX)
             .saturating_add(dead);
@@ -70,8 +70,19 @@ impl Progress {
         }
     }
 
+    /// It is so far, in these words.
+    pub(crate) fn told(&self, position: usize, what: &str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(u64::try_from(position).unwrap_or(u64::MAX));
+                bar.set_message(what.to_owned());
+            }
+            None => self.line(what),
+        }
+    }
+
     /// Ends it.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish();
         }

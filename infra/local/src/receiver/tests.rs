@@ -76,3 +76,21 @@ async fn an_answer_is_noted_when_it_goes_out_and_not_before() {
     assert!(answered >= asked + Duration::from_millis(50));
     assert!(answered <= Instant::now());
 }
+
+#[tokio::test]
+async fn a_reply_waits_behind_its_gate() {
+    let gate = Gate::shut();
+    let behind = gate.clone();
+    let receiver = Receiver::start(move |_, _| Reply::status(200).behind(&behind))
+        .await
+        .unwrap();
+    let request = tokio::spawn(client().post(receiver.url("/x")).send());
+    while receiver.inspect(<[_]>::is_empty) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(receiver.exchanges()[0].answered_at(), None);
+    assert!(receiver.exchanges()[0].received.from.ip().is_loopback());
+    gate.open();
+    assert_eq!(request.await.unwrap().unwrap().status().as_u16(), 200);
+    assert!(receiver.exchanges()[0].answered_at().is_some());
+}
