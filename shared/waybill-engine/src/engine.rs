@@ -23,6 +23,7 @@ use waybill_core::event::{Data, Event};
 use waybill_core::id::{Consumer, EventKey, LedgerKey, OwnerId};
 use waybill_core::key::{KeyExpression, event_key, message_key};
 use waybill_core::ledger::{Ask, DeadLetter, Record, Row, Verdict, judge};
+use waybill_core::limit::LEASE_OVER_DEADLINE;
 use waybill_core::message::Message;
 use waybill_core::outcome::{DeadReason, DeferCause, Disposition};
 use waybill_core::retry::store_trouble_wait;
@@ -324,9 +325,6 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 pub(crate) fn cut_off(finished: Option<Finished>) -> Finished {
     finished.unwrap_or_else(|| Finished::deferred(UNSTARTED_WAIT, DeferCause::Deadline))
 }
-
-/// How long a lease outlives the invocation's deadline in trigger mode.
-const LEASE_OVER_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How many dead rows a process remembers.
 const DEAD_REMEMBERED: usize = 1000;

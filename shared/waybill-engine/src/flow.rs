@@ -179,9 +179,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 OnConflict::Ack => Finished::over(Over::Ignored),
             },
             Claim::Alone => return Next::Alone,
-            Claim::Completed => Finished::over(Over::Duplicate),
+            Claim::Completed { .. } => Finished::over(Over::Duplicate),
             Claim::Dead { reason, row } => Finished::tried(Disposition::Dead { reason }, *row, 0),
-            Claim::Defer { until, cause } => {
+            Claim::Defer { until, cause, .. } => {
                 let wait = until.since(now).max(DEFER_MIN);
                 let wait = if cause == DeferCause::UnknownRow {
                     trouble_wait
