@@ -12,6 +12,7 @@ mod dead;
 mod delivery;
 mod fifo;
 mod leases;
+mod once;
 mod polling;
 mod scene;
 mod simulation;
