@@ -11,6 +11,7 @@ mod consumer;
 mod dead;
 mod delivery;
 mod fifo;
+mod gaps;
 mod leases;
 mod once;
 mod polling;
