@@ -190,9 +190,11 @@ impl Terms {
         lived.max(held).as_secs_ceil()
     }
 
-    /// Until when a call waits for another that holds its row.
+    /// Until when a call waits for another that holds its row: never so long that the least time
+    /// is gone.
     pub fn wait_until(&self, budget: Budget) -> Timestamp {
-        budget.started.after(self.wait).min(budget.work_until())
+        let latest = budget.work_until().before(self.least);
+        budget.started.after(self.wait).min(latest)
     }
 }
 

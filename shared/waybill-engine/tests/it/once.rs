@@ -1,5 +1,6 @@
 //! Operations run once in effect, gap by gap (`docs/IDEMPOTENCY.md`).
 
+mod chance;
 mod claims;
 mod leases;
 mod memory;
@@ -37,8 +38,13 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::seeded(0)
+    }
+
+    /// A bench whose chance is decided by a seed.
+    fn seeded(seed: u64) -> Self {
         Self {
-            ambient: Arc::new(TestAmbient::default()),
+            ambient: Arc::new(TestAmbient::seeded(seed)),
             ledger: Faulty::new(FakeLedger::new()),
             runs: AtomicU32::new(0),
         }
