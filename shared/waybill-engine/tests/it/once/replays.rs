@@ -223,6 +223,30 @@ async fn a_repeat_never_conflicts_whatever_else_of_it_changed_g27() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_part_to_agree_in_the_key_alone_decides_g27() {
+    let bench = Bench::new();
+    done(
+        bench
+            .call(&bench.process(), &json!({"id": "o", "at": 1}), 7)
+            .await,
+    );
+    let again = bench
+        .call(&bench.process(), &json!({"id": "o", "at": 2}), 8)
+        .await;
+    assert_eq!((replayed(again), bench.effects()), (7, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_is_no_json_is_refused_and_nothing_is_run() {
+    let bench = Bench::new();
+    let payload = HashMap::from([((1, 2), "a name that is no text")]);
+    let work = async |_: Claimed| Ok(1);
+    let called = bench.process().run(&payload, bench.deadline(), work).await;
+    assert!(matches!(called, Err(NotBegun::Payload(_))), "{called:?}");
+    assert!(bench.ledger.inner().rows().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_operations_of_one_key_both_run_g9() {
     let bench = Bench::new();
     let (book, bill) = (bench.operation("book"), bench.operation("bill"));
