@@ -192,13 +192,8 @@ fn every_open_door_names_a_line_that_is_written() {
     }
 }
 
-#[test]
-fn the_promises_name_their_tests() {
-    let said = quoted(&yaml::text("docs/SEMANTICS.md"));
-    let said: BTreeSet<_> = said
-        .into_iter()
-        .filter(|w| w.matches('_').count() > 3)
-        .collect();
+/// The names of all functions without an argument: every test is among them.
+fn tests() -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
     for (_, text) in files(".rs") {
         let names = text.split("fn ").skip(1).filter_map(|after| {
@@ -207,6 +202,90 @@ fn the_promises_name_their_tests() {
         });
         tests.extend(names);
     }
+    tests
+}
+
+#[test]
+fn every_gap_is_told_once_and_names_tests_that_are_there() {
+    let page = yaml::text("docs/IDEMPOTENCY.md");
+    let rows = rows(&section(&page, "Twenty-seven gaps"));
+    let told: Vec<_> = rows.iter().map(|row| row[0].clone()).collect();
+    let all: Vec<_> = (1..=27).map(|n| format!("G{n}")).collect();
+    assert_eq!(told, all);
+    let tests = tests();
+    let mut cited = BTreeSet::new();
+    for row in &rows {
+        let shown = quoted(&row[3]);
+        assert!(!shown.is_empty(), "{} names no test", row[0]);
+        let gone: Vec<_> = shown.iter().filter(|test| !tests.contains(*test)).collect();
+        assert!(gone.is_empty(), "{}: no such tests: {gone:?}", row[0]);
+        let own = format!("_{}", row[0].to_lowercase());
+        let named = shown.iter().any(|test| test.ends_with(&own));
+        assert!(named, "{} names no test of its own", row[0]);
+        cited.extend(shown);
+    }
+    let gaps = tests.iter().filter(|test| {
+        let number = test.rsplit_once("_g").map(|(_, number)| number);
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    });
+    let untold: Vec<_> = gaps.filter(|test| !cited.contains(*test)).collect();
+    assert!(untold.is_empty(), "not in docs/IDEMPOTENCY.md: {untold:?}");
+}
+
+#[test]
+fn the_page_of_operations_shows_the_function_that_is_built() {
+    let page = yaml::text("docs/IDEMPOTENCY.md");
+    let example = yaml::text("shared/waybill-aws/examples/once.rs");
+    let shown = block(&page, "rust");
+    assert!(shown.contains("Effect::Unrecorded"));
+    assert!(
+        example.contains(shown),
+        "the page's code is not the example's"
+    );
+}
+
+#[test]
+fn the_page_of_operations_tells_every_effect_and_every_knob() {
+    let page = yaml::text("docs/IDEMPOTENCY.md");
+    let told = rows(&section(&page, "What you are told"));
+    let told: BTreeSet<_> = told.iter().map(|row| quoted(&row[0]).remove(0)).collect();
+    let source = yaml::text("shared/waybill-engine/src/once/effect.rs");
+    let mut variants = BTreeSet::new();
+    for name in ["enum Effect<T> {", "enum NotBegun {"] {
+        let (_, after) = source.split_once(name).expect(name);
+        let (body, _) = after.split_once("\n}").expect("its end");
+        let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
+        let names = lines.filter(|line| line.starts_with(char::is_uppercase));
+        variants.extend(names.map(|line| {
+            let end = line.find(|c: char| !c.is_alphanumeric());
+            line[..end.unwrap_or(line.len())].to_owned()
+        }));
+    }
+    assert!(variants.len() > 12, "{variants:?}");
+    assert_eq!(told, variants);
+
+    let knobs = rows(&section(&page, "What you can set"));
+    let knobs: Vec<_> = knobs.iter().map(|row| quoted(&row[0]).remove(0)).collect();
+    let once = yaml::text("shared/waybill-engine/src/once.rs");
+    let builders = once.split("#[must_use]\n    pub fn ").skip(1);
+    for builder in builders.filter_map(|after| after.split_once('(')) {
+        let terms = builder.0 == "on_terms";
+        assert!(
+            terms || knobs.iter().any(|knob| knob == builder.0),
+            "{}",
+            builder.0
+        );
+    }
+}
+
+#[test]
+fn the_promises_name_their_tests() {
+    let said = quoted(&yaml::text("docs/SEMANTICS.md"));
+    let said: BTreeSet<_> = said
+        .into_iter()
+        .filter(|w| w.matches('_').count() > 3)
+        .collect();
+    let tests = tests();
     let gone: Vec<_> = said.difference(&tests).collect();
     assert!(gone.is_empty(), "no such tests: {gone:?}");
     for promise in 1..=7 {

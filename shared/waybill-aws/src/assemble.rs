@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use waybill_core::id::RouteName;
+use waybill_core::id::{Consumer as Namespace, Operation, RouteName};
+use waybill_core::key::KeyExpression;
 use waybill_core::routes::{RoutesFile, TargetSpec};
 use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
 use waybill_engine::env::{FunctionSettings, PollSettings};
 use waybill_engine::handler::Handler;
+use waybill_engine::once::Once;
 use waybill_engine::poller::{Poller, PollerConfig};
 use waybill_engine::ports::Target;
 use waybill_engine::router::Router;
@@ -24,6 +26,9 @@ pub type AwsConsumer<H> = Consumer<H, DynamoLedger, System, SqsQueue>;
 
 /// A function that polls its queue, over its real outside.
 pub type AwsPoller<H> = Poller<H, DynamoLedger, System, SqsQueue>;
+
+/// An operation that is run once in effect, over its real outside.
+pub type AwsOnce = Once<DynamoLedger, System>;
 
 /// A route whose target cannot be called at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +72,18 @@ impl Connection {
             let dead_letters = dead_letter_url.as_ref().map(|url| self.queue(url));
             Source::new(queue, dead_letters)
         })
+    }
+
+    /// An operation that is run once in effect for each value that `key` finds in a payload, by the
+    /// ledger in the table `ledger_table`.
+    pub fn once(
+        &self,
+        ledger_table: impl Into<String>,
+        consumer: Namespace,
+        operation: Operation,
+        key: KeyExpression,
+    ) -> AwsOnce {
+        Once::new(self.ledger(ledger_table), System, consumer, operation, key)
     }
 
     /// A function that polls its queue. `reserve` is the longest that one try may take: it stops

@@ -116,6 +116,28 @@ impl RouteName {
     }
 }
 
+/// The name of an operation that is run once in effect ([`crate::once`]), `[a-z0-9-]{1,64}`: part
+/// of each of its keys, so that a new name is a new operation, and no two share a row.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Operation(RouteName);
+
+impl Operation {
+    /// Takes a name; `None` when it is not `[a-z0-9-]{1,64}`.
+    pub fn new(name: impl Into<String>) -> Option<Self> {
+        RouteName::new(name).map(Self)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The one route that a row of this operation has.
+    pub fn route(&self) -> &RouteName {
+        &self.0
+    }
+}
+
 impl<'de> Deserialize<'de> for RouteName {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
@@ -148,6 +170,12 @@ impl fmt::Display for LedgerKey {
 impl fmt::Display for OwnerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

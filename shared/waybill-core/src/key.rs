@@ -4,11 +4,12 @@
 //! sending it anew must not make it a new event. Then the configured expression, then the
 //! natural key of the form ([`crate::envelope`]).
 //!
-//! A key begins with where it comes from (`key:`, `ce:`, `eb:`, `sns:`, `plain:`, `sqs:`), so
+//! A key begins with where it comes from (`key:`, `ce:`, `eb:`, `sns:`, `plain:`, `sqs:`, `op:`), so
 //! that keys of different origin never meet. These prefixes, the order of the parts and the
 //! hashing of long keys are stored in ledgers: changing them makes every event a new one.
 
 use jmespath::{Rcvar, Variable};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::digest;
@@ -115,6 +116,23 @@ impl KeyExpression {
         self.0.as_str()
     }
 
+    /// What it finds in a value: as canonical JSON, so that two values are one text only when they
+    /// are one value.
+    pub(crate) fn find_in(&self, value: &Value) -> Found {
+        let found = match self.0.search(value) {
+            Ok(found) => found,
+            Err(fault) => {
+                return Found::Unusable(format!("cannot be asked here: {}", fault.reason));
+            }
+        };
+        let text = is_exact(&found).then(|| canonical(&found)).flatten();
+        match text {
+            Some(text) if is_nothing(&found) => Found::Nothing(text),
+            Some(text) => Found::Value(text),
+            None => Found::Unusable("cannot be written exactly".to_owned()),
+        }
+    }
+
     /// The parts that it finds in an event.
     fn find(&self, parsed: &Parsed) -> Result<Vec<String>, KeyMissing> {
         let missing = |why: &str| KeyMissing(format!("key `{}` {why}", self.as_str()));
@@ -138,12 +156,24 @@ impl KeyExpression {
     }
 }
 
-/// Whether there is nothing in it to know an event by: null, nothing, or a list of only that.
+/// What an expression finds in a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Something, as canonical JSON.
+    Value(String),
+    /// Null, nothing, or a list or an object of only that; as canonical JSON.
+    Nothing(String),
+    /// It cannot be asked of this value, or what it finds cannot be written exactly; why.
+    Unusable(String),
+}
+
+/// Whether there is nothing in it to know an event by: null, nothing, or a list or an object of
+/// only that.
 fn is_nothing(found: &Variable) -> bool {
     match found {
         Variable::Null | Variable::Expref(_) => true,
         Variable::String(text) => text.is_empty(),
-        Variable::Object(members) => members.is_empty(),
+        Variable::Object(members) => members.values().all(|one| is_nothing(one)),
         Variable::Array(list) => list.iter().all(|one| is_nothing(one)),
         Variable::Bool(_) | Variable::Number(_) => false,
     }
@@ -151,25 +181,40 @@ fn is_nothing(found: &Variable) -> bool {
 
 /// One part of a key; `None` where two different values would be one part.
 fn part(found: &Rcvar) -> Option<String> {
-    /// From here on not every integer is a float, so two of them can be read as one.
-    const FLOAT_EXACT: f64 = 9_007_199_254_740_992.0;
     match found.as_ref() {
         Variable::Null => Some(String::new()),
         Variable::String(text) => (!text.contains('\0')).then(|| text.clone()),
         Variable::Bool(yes) => Some(yes.to_string()),
-        Variable::Number(number) => {
-            let exact = number.is_i64()
-                || number.is_u64()
-                || number
-                    .as_f64()
-                    .is_some_and(|float| float.abs() < FLOAT_EXACT);
-            exact.then(|| number.to_string())
-        }
+        Variable::Number(number) => is_exact(found).then(|| number.to_string()),
         Variable::Array(_) | Variable::Object(_) => {
-            digest::canonical(&serde_json::to_string(found).ok()?)
+            is_exact(found).then(|| canonical(found)).flatten()
         }
         Variable::Expref(_) => None,
     }
+}
+
+/// Whether its numbers are as they were written: two long ones can be read as one.
+fn is_exact(found: &Variable) -> bool {
+    /// From here on not every integer is a float, so two of them can be read as one.
+    const FLOAT_EXACT: f64 = 9_007_199_254_740_992.0;
+    match found {
+        Variable::Number(number) => {
+            number.is_i64()
+                || number.is_u64()
+                || number
+                    .as_f64()
+                    .is_some_and(|float| float.abs() < FLOAT_EXACT)
+        }
+        Variable::Array(list) => list.iter().all(|one| is_exact(one)),
+        Variable::Object(members) => members.values().all(|one| is_exact(one)),
+        Variable::Null | Variable::String(_) | Variable::Bool(_) => true,
+        Variable::Expref(_) => false,
+    }
+}
+
+/// A value as canonical JSON: members sorted by the bytes of their names.
+fn canonical(found: &Rcvar) -> Option<String> {
+    digest::canonical(&serde_json::to_string(found).ok()?)
 }
 
 /// Takes a key that came with the message.
@@ -187,7 +232,7 @@ fn carried(attribute: &MessageAttribute) -> Result<EventKey, KeyMissing> {
 }
 
 /// Joins parts; what is too long is hashed.
-fn join(prefix: &str, parts: &[String]) -> EventKey {
+pub(crate) fn join(prefix: &str, parts: &[String]) -> EventKey {
     let key = format!("{prefix}{}", parts.join("\0"));
     if key.len() <= EVENT_KEY_MAX {
         return EventKey(key);

@@ -61,6 +61,9 @@ pub struct Record {
     pub death: Option<Death>,
     /// How often it was redriven.
     pub redrive_n: u32,
+    /// What an operation answered, as JSON text, where it is kept ([`crate::once`]); never on a
+    /// row of routes.
+    pub result: Option<String>,
 }
 
 /// Where a row is in its life.
@@ -295,6 +298,7 @@ impl Ask {
             crashes: 0,
             death: None,
             redrive_n: 0,
+            result: None,
         }
     }
 

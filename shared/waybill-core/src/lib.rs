@@ -7,7 +7,8 @@
 //! In reading order: what arrives ([`sqs_event`], [`message`], [`event`], [`envelope`], [`key`], [`digest`]),
 //! where it goes ([`routes`], [`http`]), who may work on it ([`ledger`]), what became of it ([`outcome`],
 //! [`retry`], [`deadline`]) and what is answered ([`batch`]); and, where we poll ourselves, when to
-//! receive ([`polling`]) and how long to hold what was received ([`lease`]).
+//! receive ([`polling`]) and how long to hold what was received ([`lease`]); and how an operation of
+//! your own is run once in effect ([`once`]).
 
 pub mod batch;
 pub mod deadline;
@@ -21,6 +22,7 @@ pub mod lease;
 pub mod ledger;
 pub mod limit;
 pub mod message;
+pub mod once;
 pub mod outcome;
 pub mod polling;
 pub mod retry;

@@ -37,6 +37,10 @@ pub const LEASE_SKEW: Duration = Duration::from_secs(2);
 /// How long before a lease's end that was not renewed the last request must have ended.
 pub const LEASE_MARGIN: Duration = Duration::from_millis(500);
 
+/// How long a lease outlives the deadline of the invocation that holds it: until then its process
+/// may still be there.
+pub const LEASE_OVER_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Longest wait that waybill asks of visibility by default: long waits hold messages in flight (F07).
 pub const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 
@@ -45,3 +49,8 @@ pub const CRASHES_ALONE: u32 = 2;
 
 /// Takings-over of a row whose lease ended without a word after which the event is dead.
 pub const CRASHES_DEAD: u32 = 3;
+
+/// Longest result of an operation that a ledger row keeps, in bytes: well below the 400 KB that
+/// DynamoDB lets an item have.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+pub const RESULT_MAX: usize = 256 * 1024;

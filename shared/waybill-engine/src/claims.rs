@@ -35,12 +35,16 @@ pub(crate) enum Claim {
     Won(Box<Record>),
     /// It took processes down before: to be asked again, alone.
     Alone,
-    /// Not now.
-    Defer { until: Timestamp, cause: DeferCause },
+    /// Not now; the row as it was read, where it is one that this release knows.
+    Defer {
+        until: Timestamp,
+        cause: DeferCause,
+        row: Option<Box<Record>>,
+    },
     /// The key is known with other data.
     Conflict,
     /// Done before.
-    Completed,
+    Completed { row: Box<Record> },
     /// Dead before.
     Dead {
         reason: DeadReason,
@@ -71,7 +75,7 @@ impl Claim {
             | Self::Alone
             | Self::Defer { .. }
             | Self::Conflict
-            | Self::Completed
+            | Self::Completed { .. }
             | Self::Dead { .. }
             | Self::SendDead { .. } => None,
         }
@@ -273,13 +277,18 @@ fn judged(request: &Request<'_>, row: Row, now: Timestamp) -> Step {
         return Step::Done(Claim::Defer {
             until: now,
             cause: DeferCause::UnknownRow,
+            row: None,
         });
     };
     let done = match verdict {
         Verdict::Mine => Claim::Won(record),
-        Verdict::Defer { until, cause } => Claim::Defer { until, cause },
+        Verdict::Defer { until, cause } => Claim::Defer {
+            until,
+            cause,
+            row: Some(record),
+        },
         Verdict::Conflict => Claim::Conflict,
-        Verdict::Completed => Claim::Completed,
+        Verdict::Completed => Claim::Completed { row: record },
         Verdict::Dead(reason) => Claim::Dead {
             reason,
             row: record,

@@ -4,11 +4,10 @@
 //! reading, planning and delivering are each caught when they panic (F15). State is per call, so
 //! that one engine serves several invocations at once.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::select;
@@ -22,7 +21,8 @@ use waybill_core::envelope::{self, Envelope};
 use waybill_core::event::{Data, Event};
 use waybill_core::id::{Consumer, EventKey, LedgerKey, OwnerId};
 use waybill_core::key::{KeyExpression, event_key, message_key};
-use waybill_core::ledger::{Ask, DeadLetter, Record, Row, Verdict, judge};
+use waybill_core::ledger::{Ask, DeadLetter, Row, Verdict, judge};
+use waybill_core::limit::LEASE_OVER_DEADLINE;
 use waybill_core::message::Message;
 use waybill_core::outcome::{DeadReason, DeferCause, Disposition};
 use waybill_core::retry::store_trouble_wait;
@@ -34,6 +34,7 @@ use crate::hand_back::hand_back;
 use crate::handler::{Handler, Plan};
 use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Queue};
+use crate::remembered::Remembered;
 use crate::settle::{Desk, drive};
 use crate::telemetry::{self, Tally};
 use crate::work::{Finished, Over, Shift, UNSTARTED_WAIT, Work};
@@ -86,8 +87,11 @@ pub struct Engine<H, L, A> {
     pub(crate) ledger: L,
     pub(crate) ambient: A,
     pub(crate) config: Config,
-    /// Rows known to be dead, so that a dead message's quick receives cost no read.
-    dead: Mutex<HashMap<LedgerKey, Record>>,
+    /// Rows known to be dead, so that a dead message's quick receives cost no read; apart from the
+    /// next, which are many more.
+    dead: Remembered,
+    /// Rows known to be done, so that a repeat costs no request (F49).
+    completed: Remembered,
 }
 
 /// A message read, or an end that needs no ledger.
@@ -105,7 +109,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             ledger,
             ambient,
             config,
-            dead: Mutex::new(HashMap::new()),
+            dead: Remembered::new(REMEMBERED),
+            completed: Remembered::new(REMEMBERED),
         }
     }
 
@@ -285,33 +290,29 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         }))
     }
 
-    /// The end of a message whose row is known to be dead and stays so.
-    pub(crate) fn known_dead(&self, work: &Work) -> Option<Finished> {
-        let dead = self.dead.lock().ok()?;
-        let row = Box::new(dead.get(&work.ask.key)?.clone());
-        match judge(&Row::Known(row), &work.ask, self.ambient.now()) {
+    /// The end of a message whose row is known to have come to its end, and stays so. In doubt the
+    /// ledger is asked.
+    pub(crate) fn known_end(&self, work: &Work) -> Option<Finished> {
+        let key = &work.ask.key;
+        let row = self.completed.row(key).or_else(|| self.dead.row(key))?;
+        match judge(&Row::Known(Box::new(row)), &work.ask, self.ambient.now()) {
+            Verdict::Completed => Some(Finished::over(Over::Duplicate)),
             Verdict::Dead(reason) => Some(Finished::untried(Disposition::Dead { reason })),
             Verdict::Mine
             | Verdict::Defer { .. }
             | Verdict::TakeOver(_)
             | Verdict::Conflict
-            | Verdict::Completed
             | Verdict::SendDead(_) => None,
         }
     }
 
-    /// Remembers a dead row, a bounded number of them.
-    pub(crate) fn remember_dead(&self, end: &Finished) {
-        let (Disposition::Dead { .. }, Some(row)) = (end.disposition, &end.row) else {
-            return;
-        };
-        let Ok(mut dead) = self.dead.lock() else {
-            return;
-        };
-        if dead.len() >= DEAD_REMEMBERED {
-            dead.clear();
+    /// Remembers a row that has come to its end, a bounded number of them.
+    pub(crate) fn remember_end(&self, end: &Finished) {
+        match (end.disposition, &end.row) {
+            (Disposition::Dead { .. }, Some(row)) => self.dead.keep(row),
+            (Disposition::Ack, Some(row)) => self.completed.keep(row),
+            (Disposition::Retry { .. } | Disposition::Defer { .. }, _) | (_, None) => {}
         }
-        dead.insert(row.key.clone(), (**row).clone());
     }
 
     /// The time to live of a row written now, in seconds since the epoch.
@@ -325,8 +326,5 @@ pub(crate) fn cut_off(finished: Option<Finished>) -> Finished {
     finished.unwrap_or_else(|| Finished::deferred(UNSTARTED_WAIT, DeferCause::Deadline))
 }
 
-/// How long a lease outlives the invocation's deadline in trigger mode.
-const LEASE_OVER_DEADLINE: Duration = Duration::from_secs(2);
-
-/// How many dead rows a process remembers.
-const DEAD_REMEMBERED: usize = 1000;
+/// How many dead rows a process remembers, and how many that are done.
+const REMEMBERED: usize = 1000;

@@ -179,9 +179,12 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 OnConflict::Ack => Finished::over(Over::Ignored),
             },
             Claim::Alone => return Next::Alone,
-            Claim::Completed => Finished::over(Over::Duplicate),
+            Claim::Completed { row } => Finished {
+                row: Some(row),
+                ..Finished::over(Over::Duplicate)
+            },
             Claim::Dead { reason, row } => Finished::tried(Disposition::Dead { reason }, *row, 0),
-            Claim::Defer { until, cause } => {
+            Claim::Defer { until, cause, .. } => {
                 let wait = until.since(now).max(DEFER_MIN);
                 let wait = if cause == DeferCause::UnknownRow {
                     trouble_wait
@@ -276,7 +279,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
             match self.engine.prepare(&item) {
                 Prepared::Finished(end) => next = self.leave(&item, end),
                 Prepared::Work(work) => {
-                    if let Some(end) = self.engine.known_dead(&work) {
+                    if let Some(end) = self.engine.known_end(&work) {
                         next = self.leave(&item, end);
                     } else if let Some(waiting) = self.copies.get_mut(&work.ask.key) {
                         waiting.push(work);
@@ -356,7 +359,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
     /// Tells of the end of a message. The next of its group may begin when it has left the queue;
     /// while it stays the rest of its group is handed back untried, to come after it (F24).
     fn leave(&mut self, item: &Item, mut end: Finished) -> Option<Item> {
-        self.engine.remember_dead(&end);
+        self.engine.remember_end(&end);
         end.at.get_or_insert(self.engine.ambient.now());
         let leaves = self.engine.handed(&end) == Handed::Over;
         let blocked = Finished {

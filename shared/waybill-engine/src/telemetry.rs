@@ -9,7 +9,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use waybill_core::id::{MessageId, RouteName};
+use waybill_core::id::{MessageId, Operation, RouteName};
 use waybill_core::message::Message;
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
 
@@ -133,6 +133,37 @@ pub(crate) fn fenced(message: &Message) {
         message.id = message.message_id.as_str(),
         fenced = 1,
         "fenced; the message stays"
+    );
+}
+
+/// An operation is done and no write said so: the second of the open doors, for handlers.
+pub(crate) fn operation_unrecorded(operation: &Operation, error: &StoreError) {
+    error!(
+        operation.name = operation.as_str(),
+        failure.code = error.code,
+        failure.message = error.message,
+        "operation ended, but the ledger does not say so; it may be run again"
+    );
+}
+
+/// Another holds the row of an operation that we ran (F39): the fourth of the open doors, for
+/// handlers.
+pub(crate) fn operation_fenced(operation: &Operation) {
+    warn!(
+        operation.name = operation.as_str(),
+        fenced = 1,
+        "operation fenced; another holds its row"
+    );
+}
+
+/// An operation failed, or was cut off. `unknown` is the third of the open doors, for handlers.
+pub(crate) fn operation_failed(operation: &Operation, attempt: &Attempt) {
+    info!(
+        operation.name = operation.as_str(),
+        delivery.outcome = attempt.outcome.word(),
+        failure.code = attempt.code.as_ref(),
+        failure.message = attempt.message,
+        "operation failed"
     );
 }
 

@@ -115,7 +115,11 @@ impl Ledger for FakeLedger {
         if let Some(refusal) = refused_whole(writes.iter().map(key_of), STATEMENTS_MAX) {
             return vec![Err(refusal); writes.len()];
         }
-        writes.iter().map(|write| Ok(state.apply(write))).collect()
+        let answer = |write| match too_large(write) {
+            Some(refusal) => Err(refusal),
+            None => Ok(state.apply(write)),
+        };
+        writes.iter().map(answer).collect()
     }
 
     async fn read(&self, keys: &[LedgerKey]) -> Vec<Result<Option<Row>, StoreError>> {
@@ -182,6 +186,23 @@ fn key_of(write: &Write) -> &LedgerKey {
         Write::Insert(record) => &record.key,
         Write::TakeOver { next, .. } | Write::Settle { next, .. } => &next.key,
     }
+}
+
+/// The answer to a write whose row is longer than an item of DynamoDB may be. What counts is what
+/// may be long: the rest of a row is a few kilobytes.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+fn too_large(write: &Write) -> Option<StoreError> {
+    const ITEM_MAX: usize = 400 * 1024;
+    let row = match write {
+        Write::Insert(record) => record,
+        Write::TakeOver { next, .. } | Write::Settle { next, .. } => next,
+    };
+    let length = row.result.as_ref().map_or(0, String::len);
+    (length >= ITEM_MAX).then(|| StoreError {
+        kind: StoreErrorKind::Permanent,
+        code: "ValidationError".to_owned(),
+        message: "the row is longer than an item may be".to_owned(),
+    })
 }
 
 /// The answer to a request with too many keys, or with one key twice.

@@ -1,16 +1,24 @@
 //! The ledger against DynamoDB Local, and what DynamoDB Local answers to the requests that the
 //! ledger leans on.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{
     AttributeValue, BatchStatementErrorCodeEnum as Code, BatchStatementRequest,
     BatchStatementResponse, ReturnValuesOnConditionCheckFailure,
 };
+use serde_json::{Value, json};
 
+use waybill_aws::ambient::System;
 use waybill_aws::dynamodb::DynamoLedger;
+use waybill_core::id::{Consumer, Operation};
+use waybill_core::key::KeyExpression;
 use waybill_core::ledger::Status;
-use waybill_engine::ports::{Ledger, StoreErrorKind, Write, Written};
+use waybill_core::once::Kept;
+use waybill_engine::once::{Claimed, Effect, Failure};
+use waybill_engine::ports::{Ambient, Ledger, StoreErrorKind, Write, Written};
 use waybill_testkit::conformance;
 use waybill_testkit::fixtures::{claimed, key, moved};
 
@@ -96,6 +104,53 @@ async fn a_take_over_is_answered_with_the_row_as_it_is_now() {
         panic!("the row was not returned");
     };
     assert_eq!(row, waybill_core::ledger::Row::Known(Box::new(next)));
+}
+
+/// An operation over the real adapter: what it answered is replayed to another process, as it was.
+#[tokio::test]
+async fn an_operation_runs_once_over_dynamodb_and_replays_what_it_said_g26() {
+    let local = DynamoDbLocal::get().await;
+    local.make_table("once").await;
+    let connection = connection_to(local.endpoint()).await;
+    let process = || {
+        let consumer = Consumer::new("test").expect("a name");
+        let operation = Operation::new("book").expect("a name");
+        let expression = |text| KeyExpression::compile(text).expect("an expression");
+        let once = connection.once("once", consumer, operation, expression("id"));
+        once.agreeing_in(expression("amount"))
+    };
+    let deadline = || System.now().after(Duration::from_secs(60));
+    let values = [
+        json!(null),
+        json!(0),
+        json!(false),
+        json!(""),
+        json!([]),
+        json!({}),
+    ];
+    for (n, value) in values.into_iter().enumerate() {
+        let order = json!({"id": n, "amount": 5});
+        let first = async |_| Ok(value.clone());
+        let first = process().run(&order, deadline(), first).await;
+        let done = Effect::Done {
+            value: value.clone(),
+            kept: Kept::Stored,
+        };
+        assert_eq!(first, Ok(done));
+        let never = async |_| -> Result<Value, Failure> { panic!("it runs again") };
+        let again = process().run(&order, deadline(), never).await;
+        assert_eq!(again, Ok(Effect::Replayed { value }));
+        let other = json!({"id": n, "amount": 6});
+        let conflict = process().run(&other, deadline(), never).await;
+        assert_eq!(conflict, Ok(Effect::Conflict));
+    }
+    let order = json!({"id": "fails"});
+    let fails = async |_| Err::<u32, _>(Failure::transient("down", "not now"));
+    let failed = process().run(&order, deadline(), fails).await;
+    assert!(matches!(failed, Ok(Effect::Failed { .. })), "{failed:?}");
+    let tries = async |claimed: Claimed| Ok(claimed.attempt);
+    let tries = process().run(&order, deadline(), tries).await;
+    assert_eq!(tries.map(Effect::value), Ok(Some(2)));
 }
 
 /// The facts that the ledger's protocol is built on, statement by statement.

@@ -39,6 +39,7 @@ const DEAD_REASON: &str = "dead_reason";
 const DEAD_MESSAGE_ID: &str = "dead_message_id";
 const DLQ_SENT: &str = "dlq_sent";
 const REDRIVE_N: &str = "redrive_n";
+const RESULT: &str = "result";
 
 /// Names inside a route: its name, state, attempts, last code, due time.
 mod route {
@@ -59,7 +60,7 @@ mod attempt {
 }
 
 /// Every attribute of a row but its key, in a fixed order; `None` where the row does not have it.
-pub(super) fn attributes(record: &Record) -> [(&'static str, Option<AttributeValue>); 17] {
+pub(super) fn attributes(record: &Record) -> [(&'static str, Option<AttributeValue>); 18] {
     let death = record.death.as_ref();
     [
         (VERSION, Some(number(SCHEMA_VERSION.into()))),
@@ -84,6 +85,7 @@ pub(super) fn attributes(record: &Record) -> [(&'static str, Option<AttributeVal
                 .map(|_| AttributeValue::Bool(true)),
         ),
         (REDRIVE_N, unless_zero(record.redrive_n)),
+        (RESULT, record.result.as_deref().map(text)),
     ]
 }
 
@@ -144,6 +146,7 @@ fn record(item: &Item) -> Result<Record, String> {
         crashes: u32_of(item, CRASHES)?.unwrap_or_default(),
         death: death(item)?,
         redrive_n: u32_of(item, REDRIVE_N)?.unwrap_or_default(),
+        result: text_of(item, RESULT)?.map(str::to_owned),
     })
 }
 

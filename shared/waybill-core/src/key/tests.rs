@@ -100,8 +100,8 @@ fn an_expression_finds_its_parts() {
 
 #[test]
 fn a_configured_key_that_is_not_there_is_missing_f48() {
-    let body = r#"{"e":"","n":null,"l":[],"o":{},"ll":[null,"",[]],"z":"a\u0000b",
-        "long":18446744073709551616,"f":9007199254740993.0}"#;
+    let body = r#"{"e":"","n":null,"l":[],"o":{},"ll":[null,"",[]],"oo":{"a":null,"b":{"c":""}},
+        "z":"a\u0000b","long":18446744073709551616,"f":9007199254740993.0}"#;
     let missing = [
         "data.x",
         "data.e",
@@ -109,6 +109,8 @@ fn a_configured_key_that_is_not_there_is_missing_f48() {
         "data.l",
         "data.o",
         "data.ll",
+        "data.oo",
+        "{a: data.x, b: data.n}",
         "[data.x, data.e]",
         "subject",
     ];
@@ -116,7 +118,14 @@ fn a_configured_key_that_is_not_there_is_missing_f48() {
         let why = format!("key `{expression}` is not in the event");
         assert_eq!(key(body, Some(expression)), Err(why));
     }
-    for expression in ["data.z", "data.long", "data.f", "[data.z, 'a']"] {
+    for expression in [
+        "data.z",
+        "data.long",
+        "data.f",
+        "[data.z, 'a']",
+        "{a: data.long}",
+        "[[data.long]]",
+    ] {
         let why = format!("key `{expression}` cannot be written exactly");
         assert_eq!(key(body, Some(expression)), Err(why));
     }

@@ -7,10 +7,10 @@ use futures_util::FutureExt;
 
 use waybill_core::id::LedgerKey;
 use waybill_core::ledger::{Record, RouteState, Row, Status};
-use waybill_core::limit::{ATTEMPTS_KEPT, BATCH_GET_MAX, STATEMENTS_MAX};
+use waybill_core::limit::{ATTEMPTS_KEPT, BATCH_GET_MAX, RESULT_MAX, STATEMENTS_MAX};
 use waybill_core::outcome::DeadReason;
 use waybill_core::time::Timestamp;
-use waybill_engine::ports::{Ledger, StoreError, Write, Written};
+use waybill_engine::ports::{Ledger, StoreError, StoreErrorKind, Write, Written};
 
 use super::run;
 use crate::fixtures::{
@@ -73,6 +73,14 @@ pub async fn ledger<L: Ledger, R: RawRows>(ledger: &L, rows: &R) -> usize {
         (
             "every field survives",
             every_field_survives(ledger).boxed_local(),
+        ),
+        (
+            "every result survives",
+            every_result_survives(ledger).boxed_local(),
+        ),
+        (
+            "a row beyond the store's limit is refused alone",
+            row_too_large(ledger).boxed_local(),
         ),
         (
             "a take-over holds the rev it read",
@@ -187,6 +195,58 @@ async fn every_field_survives<L: Ledger>(ledger: &L) {
         }
         survives(ledger, &dead).await;
     }
+}
+
+/// An operation's result is read back as the text it was, the longest too; a row without one has
+/// none, also where the row before it had one.
+async fn every_result_survives<L: Ledger>(ledger: &L) {
+    let longest = format!("\"{}\"", "r".repeat(RESULT_MAX - 2));
+    let texts = [
+        "null",
+        "0",
+        "false",
+        "\"\"",
+        "[]",
+        "{}",
+        r#"{"a":[1.50,"naïve 🚚 ' ? {}"]}"#,
+        &longest,
+    ];
+    for (n, text) in texts.into_iter().enumerate() {
+        let mut record = moved(&claimed(&format!("result-{n}"), 1), Status::Completed);
+        record.result = Some(text.to_owned());
+        survives(ledger, &record).await;
+        let without = Record {
+            result: None,
+            ..record.clone()
+        }
+        .written(record.expires_at);
+        let settled = settle(ledger, &record, &without).await;
+        assert_eq!(settled, Ok(Written::Done(None)));
+        assert_eq!(read(ledger, &record.key).await, without);
+    }
+}
+
+/// What is longer than the store takes is refused for good, changes nothing, and harms no other
+/// write of its request.
+async fn row_too_large<L: Ledger>(ledger: &L) {
+    let held = claimed("too-large", 1);
+    assert_eq!(insert(ledger, &held).await, Ok(Written::Done(None)));
+    let mut next = moved(&held, Status::Completed);
+    next.result = Some(format!("\"{}\"", "r".repeat(400 * 1024)));
+    let settle = Write::Settle {
+        held: held.fence(),
+        next,
+    };
+    let fresh = claimed("too-large-beside", 1);
+    let answers = ledger.write(&[settle, Write::Insert(fresh.clone())]).await;
+    let [large, beside] = answers.as_slice() else {
+        unreachable!("two writes have two answers: {answers:?}");
+    };
+    let kind = large.as_ref().map_err(|error| error.kind);
+    assert_eq!(kind, Err(StoreErrorKind::Permanent), "{large:?}");
+    assert_eq!(*beside, Ok(Written::Done(None)));
+    assert_eq!(read(ledger, &held.key).await, held);
+    assert_eq!(read(ledger, &fresh.key).await, fresh);
 }
 
 /// A row is read back as it was inserted, and as it was written over a plain one.

@@ -3,6 +3,7 @@
 use waybill_core::digest::Digest;
 use waybill_core::id::LedgerKey;
 use waybill_core::ledger::{Record, RouteState, Row, Status};
+use waybill_core::limit::RESULT_MAX;
 use waybill_core::outcome::DeadReason;
 use waybill_testkit::fixtures::{NOW, attempt_record, claimed, death, moved, route_record};
 
@@ -59,6 +60,27 @@ fn the_longest_row_is_far_from_the_limit_f50() {
     }
     let size = size(&item(&record));
     assert!(size < 100_000, "{size} bytes");
+}
+
+#[test]
+fn the_longest_result_is_within_what_an_item_may_be_g12() {
+    let mut record = usual();
+    record.attempts = vec![attempt_record("book", 9); 20];
+    for at in &mut record.attempts {
+        at.message = "m".repeat(256);
+        at.code = "c".repeat(64);
+    }
+    record.result = Some("r".repeat(RESULT_MAX));
+    let size = size(&item(&record));
+    assert!(size < 300 * 1024, "{size} bytes; an item may have 400 KB");
+}
+
+#[test]
+fn a_row_has_a_result_only_where_one_is_kept() {
+    let mut record = usual();
+    assert!(!item(&record).contains_key(RESULT));
+    record.result = Some("null".to_owned());
+    assert_eq!(item(&record).get(RESULT), Some(&text("null")));
 }
 
 #[test]
