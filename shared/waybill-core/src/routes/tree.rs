@@ -7,7 +7,11 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
+use super::fields::cut;
 use super::{RoutesError, TEXT_MAX};
+
+/// How much is repeated of what the parser says, in bytes.
+const MESSAGE_MAX: usize = 512;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +109,8 @@ fn syntax_error(text: &str, error: &serde_saphyr::Error) -> RoutesError {
     if let Some(end) = message.rfind(" at line ") {
         message.truncate(end);
     }
+    // They may repeat a key, as long as it is.
+    message.truncate(cut(&message, MESSAGE_MAX).len());
     if text.contains("${") {
         message.push_str("; inside `{ }` and `[ ]`, write variables in quotes: \"${NAME}\"");
     }

@@ -11,6 +11,7 @@ mod consumer;
 mod dead;
 mod delivery;
 mod fifo;
+mod hostile;
 mod leases;
 mod polling;
 mod scene;
