@@ -72,7 +72,9 @@ impl Batch {
             let record: RawRecord = match serde_json::from_str(raw.get()) {
                 Ok(record) => record,
                 Err(error) => {
-                    batch.unread.push((at, short(&error.to_string()).to_owned()));
+                    batch
+                        .unread
+                        .push((at, short(&error.to_string()).to_owned()));
                     continue;
                 }
             };
@@ -104,7 +106,9 @@ impl Batch {
 
 /// As much as is said of a fault: its words may repeat what was sent, as long as that is.
 fn short(fault: &str) -> &str {
-    fault.get(..fault.floor_char_boundary(FAULT_MAX)).unwrap_or(fault)
+    fault
+        .get(..fault.floor_char_boundary(FAULT_MAX))
+        .unwrap_or(fault)
 }
 
 /// Longest text about one fault, in bytes.

@@ -39,8 +39,9 @@ fn function(name: &str, args: &[Ast]) -> u64 {
     if name == "join" && !matches!(args.first(), Some(Ast::Literal { .. })) {
         return u64::MAX;
     }
-    let (asked, given): (Vec<_>, Vec<_>) =
-        args.iter().partition(|arg| matches!(arg, Ast::Expref { .. }));
+    let (asked, given): (Vec<_>, Vec<_>) = args
+        .iter()
+        .partition(|arg| matches!(arg, Ast::Expref { .. }));
     let each = asked.into_iter().map(growth);
     each.fold(sum(given.into_iter()).max(1), u64::saturating_mul)
 }

@@ -34,13 +34,22 @@ pub fn check(input: &[u8]) {
     response_holds(&batch, &handed, &response);
     let failures: BTreeSet<_> = response.failures().iter().collect();
     for (at, _) in &batch.unread {
-        assert!(failures.contains(&batch.ids[*at]), "what was not read stays");
+        assert!(
+            failures.contains(&batch.ids[*at]),
+            "what was not read stays"
+        );
     }
 
     // As nobody should do it: with any number of answers, and for messages that nobody read.
     let answers: Vec<_> = letters
         .chars()
-        .map(|letter| if letter == 'o' { Handed::Over } else { Handed::Back })
+        .map(|letter| {
+            if letter == 'o' {
+                Handed::Over
+            } else {
+                Handed::Back
+            }
+        })
         .collect();
     response_holds(&batch, &answers, &BatchResponse::new(&batch.ids, &answers));
 }
@@ -65,10 +74,17 @@ fn response_holds(batch: &Batch, handed: &[Handed], response: &BatchResponse) {
             failure["itemIdentifier"].as_str().unwrap()
         })
         .collect();
-    assert!(named.iter().all(|id| !id.is_empty()), "an empty id retries the whole batch");
+    assert!(
+        named.iter().all(|id| !id.is_empty()),
+        "an empty id retries the whole batch"
+    );
     assert!(named.iter().copied().eq(back.map(|id| id.as_str())));
     let some_stay = (0..batch.ids.len()).any(|at| handed.get(at) != Some(&Handed::Over));
-    assert_eq!(named.is_empty(), !some_stay, "an empty list deletes the whole batch");
+    assert_eq!(
+        named.is_empty(),
+        !some_stay,
+        "an empty list deletes the whole batch"
+    );
     let ids: usize = batch.ids.iter().map(|id| 6 * id.as_str().len() + 24).sum();
     assert!(printed.len() <= ids + 24);
 }

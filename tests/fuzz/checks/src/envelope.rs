@@ -44,7 +44,9 @@ pub fn check(input: &[u8]) {
             data_type: "String".to_owned(),
             value: AttributeValue::Text(text.to_owned()),
         };
-        message.attributes.insert(KEY_ATTRIBUTE.to_owned(), attribute);
+        message
+            .attributes
+            .insert(KEY_ATTRIBUTE.to_owned(), attribute);
         let key = event_key(&message, None, None);
         let valid = (1..=EVENT_KEY_MAX).contains(&text.len());
         assert_eq!(key.is_ok(), valid, "the attribute is the key, or none is");
@@ -55,7 +57,11 @@ pub fn check(input: &[u8]) {
 /// Checks what becomes of a message of a queue, whose names are SQS's.
 pub(crate) fn message_holds(message: &Message) {
     let read = envelope::parse(message);
-    assert_eq!(read, envelope::parse(message), "reading it again is the same");
+    assert_eq!(
+        read,
+        envelope::parse(message),
+        "reading it again is the same"
+    );
     wrapping_holds(message, &read);
     match read {
         Ok(Envelope::Event(parsed)) => {
@@ -79,7 +85,12 @@ fn parsed_holds(message: &Message, parsed: &Parsed) {
     assert!(!event.id.is_empty() && !event.kind.is_empty());
     assert!(!event.source.is_empty() || message.queue_arn.is_empty());
     assert!(!parsed.natural_key.is_empty());
-    assert!(parsed.natural_key.iter().all(|part| !part.is_empty() && !part.contains('\0')));
+    assert!(
+        parsed
+            .natural_key
+            .iter()
+            .all(|part| !part.is_empty() && !part.contains('\0'))
+    );
     if let Some(time) = &event.time {
         assert!(OffsetDateTime::parse(time, &Rfc3339).is_ok(), "{time}");
     }
@@ -90,11 +101,18 @@ fn parsed_holds(message: &Message, parsed: &Parsed) {
     assert_eq!(hash.len(), 43);
     match &event.data {
         Data::Json(text) => {
-            assert_eq!(algorithm, "json-sha256", "data that is let in has a canonical form");
+            assert_eq!(
+                algorithm, "json-sha256",
+                "data that is let in has a canonical form"
+            );
             let dressed = Data::Json(format!("\r\n {text}\t"));
             assert_eq!(Digest::of(&dressed).0, digest);
             let is_null = text.trim_matches([' ', '\t', '\r', '\n']) == "null";
-            assert_eq!(event.data.to_value().is_null(), is_null, "it can be looked into");
+            assert_eq!(
+                event.data.to_value().is_null(),
+                is_null,
+                "it can be looked into"
+            );
         }
         Data::Text(_) | Data::Bytes(_) | Data::Absent => assert_eq!(algorithm, "raw-sha256"),
     }
@@ -109,8 +127,20 @@ fn printing_holds(parsed: &Parsed) {
         other => panic!("{event:?} as a CloudEvent: {other:?}"),
     };
     assert_eq!(
-        (&again.id, &again.source, &again.kind, &again.subject, &again.time),
-        (&event.id, &event.source, &event.kind, &event.subject, &event.time),
+        (
+            &again.id,
+            &again.source,
+            &again.kind,
+            &again.subject,
+            &again.time
+        ),
+        (
+            &event.id,
+            &event.source,
+            &event.kind,
+            &event.subject,
+            &event.time
+        ),
     );
     assert_eq!(Digest::of(&again.data), Digest::of(&event.data));
     let same = match (&again.data, &event.data) {
@@ -151,7 +181,10 @@ fn key_holds(message: &Message, parsed: &Parsed) {
         return;
     };
     if !message.attributes.contains_key(KEY_ATTRIBUTE) {
-        assert!(KEYS.iter().any(|prefix| key.as_str().starts_with(prefix)), "{key:?}");
+        assert!(
+            KEYS.iter().any(|prefix| key.as_str().starts_with(prefix)),
+            "{key:?}"
+        );
     }
     carried_holds(message, &key);
     let consumer = Consumer::new("orders").unwrap();
@@ -164,11 +197,14 @@ fn carried_holds(message: &Message, key: &EventKey) {
     assert!((1..=EVENT_KEY_MAX).contains(&key.as_str().len()));
     let attribute = key_attribute(key);
     if let AttributeValue::Text(text) = &attribute.value {
-        let refused = |c: char| (c < ' ' && !"\t\n\r".contains(c)) || c >= '\u{fffe}' && c <= '\u{ffff}';
+        let refused =
+            |c: char| (c < ' ' && !"\t\n\r".contains(c)) || c >= '\u{fffe}' && c <= '\u{ffff}';
         assert!(!text.contains(refused), "SQS would refuse {text:?}");
     }
     let mut redriven = message.clone();
-    redriven.attributes.insert(KEY_ATTRIBUTE.to_owned(), attribute);
+    redriven
+        .attributes
+        .insert(KEY_ATTRIBUTE.to_owned(), attribute);
     assert_eq!(event_key(&redriven, None, None).as_ref(), Ok(key));
 }
 
@@ -181,7 +217,9 @@ fn expression_holds(message: &Message, expression: &KeyExpression) {
     assert_eq!(key, event_key(message, Some(&parsed), Some(expression)));
     match key {
         Ok(key) => {
-            let own = ["key:", "sha256:"].iter().any(|p| key.as_str().starts_with(p));
+            let own = ["key:", "sha256:"]
+                .iter()
+                .any(|p| key.as_str().starts_with(p));
             assert!(own, "{key:?}");
             carried_holds(message, &key);
         }

@@ -47,15 +47,27 @@ fn batch_holds(payload: &str, batch: &Batch) {
     assert!(batch.messages.is_sorted_by_key(|(at, _)| at));
     assert!(batch.ids.iter().all(|id| !id.as_str().is_empty()));
     for (_, what) in &batch.unread {
-        assert!(!what.is_empty() && what.len() <= FAULT_MAX, "{} bytes are said", what.len());
+        assert!(
+            !what.is_empty() && what.len() <= FAULT_MAX,
+            "{} bytes are said",
+            what.len()
+        );
     }
     let is_fifo = batch.messages.iter().any(|(_, message)| message.is_fifo());
-    let first_unread = batch.unread.iter().map(|(at, _)| *at).min().unwrap_or(usize::MAX);
+    let first_unread = batch
+        .unread
+        .iter()
+        .map(|(at, _)| *at)
+        .min()
+        .unwrap_or(usize::MAX);
     for (at, message) in &batch.messages {
         assert_eq!(message.message_id, batch.ids[*at]);
         assert!(message.receive_count >= 1);
         assert_eq!(message.queue_arn, batch.messages[0].1.queue_arn);
-        assert!(!is_fifo || message.group_id.is_some() && *at < first_unread, "order is kept");
+        assert!(
+            !is_fifo || message.group_id.is_some() && *at < first_unread,
+            "order is kept"
+        );
         alone_holds(records[*at], message);
         if is_sqs(message) {
             envelope::message_holds(message);
@@ -79,15 +91,23 @@ fn neighbour_holds(records: &[&str], batch: &Batch, is_fifo: bool) {
     let joined = Batch::parse(&printed::payload(records)).unwrap();
     assert_eq!(joined.ids.len(), batch.ids.len() + 1);
     if is_fifo {
-        assert!(joined.messages.is_empty(), "all behind it may be of its group");
+        assert!(
+            joined.messages.is_empty(),
+            "all behind it may be of its group"
+        );
         return;
     }
-    let moved = joined.messages.into_iter().map(|(at, message)| (at - 1, message));
+    let moved = joined
+        .messages
+        .into_iter()
+        .map(|(at, message)| (at - 1, message));
     assert!(moved.eq(batch.messages.iter().cloned()));
 }
 
 /// Whether a message's names can be SQS's.
 fn is_sqs(message: &Message) -> bool {
     let names = [message.message_id.as_str(), &message.queue_arn];
-    names.iter().all(|name| !name.is_empty() && !name.contains('\0'))
+    names
+        .iter()
+        .all(|name| !name.is_empty() && !name.contains('\0'))
 }

@@ -13,9 +13,7 @@ use serde_json::Value;
 use waybill_aws::dynamodb::item::{Item, item, read};
 use waybill_core::digest::Digest;
 use waybill_core::id::{MessageId, OwnerId, RouteName};
-use waybill_core::ledger::{
-    Ask, DeadLetter, Record, Row, Status, TakeOver, Verdict, judge,
-};
+use waybill_core::ledger::{Ask, DeadLetter, Record, Row, Status, TakeOver, Verdict, judge};
 use waybill_core::outcome::DeferCause;
 use waybill_core::time::Timestamp;
 
@@ -24,7 +22,14 @@ const FAULT_MAX: usize = 256;
 
 /// What every row has.
 const NEEDED: [&str; 8] = [
-    "pk", "v", "status", "owner", "rev", "lease_until", "expires_at", "digest",
+    "pk",
+    "v",
+    "status",
+    "owner",
+    "rev",
+    "lease_until",
+    "expires_at",
+    "digest",
 ];
 
 /// Reads an input as an item and checks the row.
@@ -49,15 +54,28 @@ pub fn check(input: &[u8]) {
 fn record_holds(found: &Item, record: &Record) {
     written_holds(record);
     assert!(NEEDED.iter().all(|name| found.contains_key(*name)));
-    assert!(record.status != Status::Dead || record.death.is_some(), "dead of nothing");
+    assert!(
+        record.status != Status::Dead || record.death.is_some(),
+        "dead of nothing"
+    );
     let names: BTreeSet<_> = record.routes.iter().map(|route| &route.name).collect();
-    assert_eq!(names.len(), record.routes.len(), "a route that is there twice is tried twice");
+    assert_eq!(
+        names.len(),
+        record.routes.len(),
+        "a route that is there twice is tried twice"
+    );
     for name in NEEDED {
         let mut damaged = found.clone();
         damaged.remove(name);
-        assert!(matches!(read(&damaged), Row::Unknown { .. }), "without `{name}`");
+        assert!(
+            matches!(read(&damaged), Row::Unknown { .. }),
+            "without `{name}`"
+        );
         damaged.insert(name.to_owned(), AttributeValue::Bool(true));
-        assert!(matches!(read(&damaged), Row::Unknown { .. }), "`{name}` of another type");
+        assert!(
+            matches!(read(&damaged), Row::Unknown { .. }),
+            "`{name}` of another type"
+        );
     }
     let mut more = found.clone();
     more.insert("a later release's".to_owned(), AttributeValue::Null(true));
@@ -74,7 +92,13 @@ fn verdict_holds(row: &Row, ask: &Ask, now: Timestamp) {
     let verdict = judge(row, ask, now);
     assert_eq!(verdict, judge(row, ask, now));
     let Row::Known(record) = row else {
-        let unknown = matches!(verdict, Verdict::Defer { cause: DeferCause::UnknownRow, .. });
+        let unknown = matches!(
+            verdict,
+            Verdict::Defer {
+                cause: DeferCause::UnknownRow,
+                ..
+            }
+        );
         assert!(unknown, "{verdict:?}");
         return;
     };
@@ -89,7 +113,10 @@ fn verdict_holds(row: &Row, ask: &Ask, now: Timestamp) {
             assert!(!held && !mine, "held by another");
             let again = matches!(why, TakeOver::Expired | TakeOver::Redrive);
             let open = matches!(record.status, Status::InProgress | Status::Pending);
-            assert!(again && !lives || same && (again || open), "{why:?} of {record:?}");
+            assert!(
+                again && !lives || same && (again || open),
+                "{why:?} of {record:?}"
+            );
             take_over_holds(record, ask, why, now);
         }
         Verdict::Conflict => assert!(!same && lives),
@@ -128,7 +155,9 @@ fn asks(row: &Row) -> Vec<Ask> {
         key: record.key.clone(),
         owner,
         digest: digest.clone(),
-        message_id: same_message.clone().unwrap_or(MessageId::new("m-1").unwrap()),
+        message_id: same_message
+            .clone()
+            .unwrap_or(MessageId::new("m-1").unwrap()),
         sent: Some(Timestamp::from_millis(u64::MAX)),
         lease_until: Timestamp::from_millis(1_772_359_260_000),
         expires_at: 1_775_000_000,
@@ -180,7 +209,9 @@ fn item_of(input: &[u8]) -> Option<Item> {
     let Value::Object(members) = serde_json::from_slice(input).ok()? else {
         return None;
     };
-    let values = members.into_iter().map(|(name, value)| Some((name, value_of(value)?)));
+    let values = members
+        .into_iter()
+        .map(|(name, value)| Some((name, value_of(value)?)));
     values.collect()
 }
 
@@ -206,7 +237,9 @@ fn value_of(value: Value) -> Option<AttributeValue> {
         ("BS", Value::Array(list)) => AttributeValue::Bs(each(list, bytes)?),
         ("L", Value::Array(list)) => AttributeValue::L(each(list, value_of)?),
         ("M", Value::Object(members)) => {
-            let values = members.into_iter().map(|(name, value)| Some((name, value_of(value)?)));
+            let values = members
+                .into_iter()
+                .map(|(name, value)| Some((name, value_of(value)?)));
             AttributeValue::M(values.collect::<Option<HashMap<_, _>>>()?)
         }
         _ => return None,

@@ -44,7 +44,9 @@ pub(crate) fn cloud_event(event: &Event) -> String {
         Data::Bytes(bytes) => members.push(("data_base64", quoted(&STANDARD.encode(bytes)))),
         Data::Absent => {}
     }
-    let members = members.iter().map(|(name, value)| format!("{name:?}:{value}"));
+    let members = members
+        .iter()
+        .map(|(name, value)| format!("{name:?}:{value}"));
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
@@ -55,7 +57,10 @@ pub(crate) fn record(message: &Message) -> String {
             AttributeValue::Text(text) => ("stringValue", text.clone()),
             AttributeValue::Bytes(bytes) => ("binaryValue", STANDARD.encode(bytes)),
         };
-        (name.clone(), json!({ "dataType": attribute.data_type, value.0: value.1 }))
+        (
+            name.clone(),
+            json!({ "dataType": attribute.data_type, value.0: value.1 }),
+        )
     });
     let sent = message.sent.map(|sent| sent.as_millis().to_string());
     let record = json!({

@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use waybill_core::event::{Data, Event};
 use waybill_core::limit::VISIBILITY_MAX;
-use waybill_core::routes::{
-    ROUTES_MAX, Route, RoutesErrors, RoutesFile, TEXT_MAX, TargetSpec,
-};
+use waybill_core::routes::{ROUTES_MAX, Route, RoutesErrors, RoutesFile, TEXT_MAX, TargetSpec};
 
 /// What a refusal may say in all, in bytes.
 const REFUSAL_MAX: usize = 64 * 1024;
@@ -68,13 +66,26 @@ fn file_holds(file: &RoutesFile) {
     assert_eq!(names.len(), file.routes.len(), "names are distinct");
     for route in &file.routes {
         route_holds(route);
-        assert_eq!(file.route(&route.name).map(|found| &found.name), Some(&route.name));
+        assert_eq!(
+            file.route(&route.name).map(|found| &found.name),
+            Some(&route.name)
+        );
     }
     for event in events() {
         let taken: Vec<_> = file.matching(&event).map(|route| &route.name).collect();
-        let mut asked = file.routes.iter().filter(|route| route.filter.matches(&event));
-        assert!(taken.iter().all(|name| asked.next().map(|r| &r.name) == Some(name)));
-        assert!(asked.next().is_none(), "in the order of the file, all that take it");
+        let mut asked = file
+            .routes
+            .iter()
+            .filter(|route| route.filter.matches(&event));
+        assert!(
+            taken
+                .iter()
+                .all(|name| asked.next().map(|r| &r.name) == Some(name))
+        );
+        assert!(
+            asked.next().is_none(),
+            "in the order of the file, all that take it"
+        );
     }
 }
 
@@ -107,11 +118,17 @@ fn refusal_holds(text: &str, errors: &RoutesErrors) {
     assert!(!said.contains(SECRET) || text.contains("key"), "{said}");
     // A carriage return ends a line of YAML by itself.
     let lines = u64::try_from(text.matches(['\n', '\r']).count()).unwrap() + 1;
-    let places: Vec<_> = errors.iter().map(|error| (error.line, error.column)).collect();
+    let places: Vec<_> = errors
+        .iter()
+        .map(|error| (error.line, error.column))
+        .collect();
     assert!(!places.is_empty());
     assert!(places.is_sorted(), "{said}");
     for (line, column) in places {
-        assert!(line.is_none_or(|line| (1..=lines).contains(&line)), "{said}");
+        assert!(
+            line.is_none_or(|line| (1..=lines).contains(&line)),
+            "{said}"
+        );
         assert!(column.is_none_or(|column| column >= 1), "{said}");
     }
     assert!(errors.iter().all(|error| !error.message.is_empty()));
@@ -147,7 +164,11 @@ fn events() -> [Event; 4] {
         ..Event::default()
     };
     [
-        event("https://shop.acme.com/orders", "com.acme.order.created", Some("orders/1.json")),
+        event(
+            "https://shop.acme.com/orders",
+            "com.acme.order.created",
+            Some("orders/1.json"),
+        ),
         event("set", "set", Some("set")),
         event("", "", None),
         event("\u{fffd}", "com.acme.", Some("")),

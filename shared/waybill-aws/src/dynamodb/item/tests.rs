@@ -103,7 +103,9 @@ fn a_dead_row_that_does_not_say_of_what_is_not_taken_over() {
 #[test]
 fn a_row_with_a_route_twice_is_not_tried_twice() {
     let mut twice = usual();
-    twice.routes.push(route_record("billing-eu", RouteState::Open, 0));
+    twice
+        .routes
+        .push(route_record("billing-eu", RouteState::Open, 0));
     let fault = record(&item(&twice)).expect_err("one route would be tried twice");
     assert_eq!(fault, "the row has the route `billing-eu` twice");
 }
