@@ -38,7 +38,7 @@ fn peak(run: impl FnOnce()) -> usize {
 /// A message with this body.
 fn message(body: String) -> Message {
     Message {
-        message_id: MessageId::new("m-1").unwrap(),
+        message_id: MessageId::new("m-1").expect("an id"),
         receipt_handle: ReceiptHandle("r".to_owned()),
         body,
         receive_count: 1,

@@ -197,8 +197,8 @@ fn carried_holds(message: &Message, key: &EventKey) {
     assert!((1..=EVENT_KEY_MAX).contains(&key.as_str().len()));
     let attribute = key_attribute(key);
     if let AttributeValue::Text(text) = &attribute.value {
-        let refused =
-            |c: char| (c < ' ' && !"\t\n\r".contains(c)) || c >= '\u{fffe}' && c <= '\u{ffff}';
+        let control = |c: char| c < ' ' && !"\t\n\r".contains(c);
+        let refused = |c: char| control(c) || ('\u{fffe}'..='\u{ffff}').contains(&c);
         assert!(!text.contains(refused), "SQS would refuse {text:?}");
     }
     let mut redriven = message.clone();
