@@ -1,8 +1,9 @@
 //! The ledger in a DynamoDB table: conditional writes in one `BatchExecuteStatement`, consistent
 //! reads in one `BatchGetItem`.
 
+pub mod item;
+
 mod error;
-mod item;
 mod statement;
 
 use aws_sdk_dynamodb::Client;

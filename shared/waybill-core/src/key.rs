@@ -18,6 +18,8 @@ use crate::id::{Consumer, EventKey, RouteName};
 use crate::limit::EVENT_KEY_MAX;
 use crate::message::{AttributeValue, Message, MessageAttribute};
 
+mod growth;
+
 /// The message attribute that carries a key.
 pub const KEY_ATTRIBUTE: &str = "waybill-key";
 
@@ -27,6 +29,9 @@ pub const EXPRESSION_MAX: usize = 1024;
 /// Most operators and brackets in a key expression: JMESPath is parsed and asked by recursion
 /// that has no limit of its own, and at some hundreds of levels takes the process down.
 pub const EXPRESSION_STEPS_MAX: usize = 64;
+
+/// How many times an event the result of a key expression may be; see `key/growth.rs`.
+pub const EXPRESSION_GROWTH_MAX: u64 = 64;
 
 /// The configured key is not in this event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,8 +96,8 @@ pub fn idempotency_key(consumer: &Consumer, key: &EventKey, route: &RouteName) -
 pub struct KeyExpression(jmespath::Expression<'static>);
 
 impl KeyExpression {
-    /// Compiles an expression within [`EXPRESSION_MAX`] and [`EXPRESSION_STEPS_MAX`]; the
-    /// error says what is wrong with it.
+    /// Compiles an expression within [`EXPRESSION_MAX`], [`EXPRESSION_STEPS_MAX`] and
+    /// [`EXPRESSION_GROWTH_MAX`]; the error says what is wrong with it.
     pub fn compile(text: &str) -> Result<Self, String> {
         if text.len() > EXPRESSION_MAX {
             return Err(format!(
@@ -106,9 +111,15 @@ impl KeyExpression {
                 "key expression has {steps} operators and brackets: over {EXPRESSION_STEPS_MAX}"
             ));
         }
-        jmespath::compile(text)
-            .map(Self)
-            .map_err(|fault| format!("key expression `{text}`: {}", fault.reason))
+        let compiled = jmespath::compile(text)
+            .map_err(|fault| format!("key expression `{text}`: {}", fault.reason))?;
+        if growth::growth(compiled.as_ast()) > EXPRESSION_GROWTH_MAX {
+            return Err(format!(
+                "key expression `{text}` repeats the event more than {EXPRESSION_GROWTH_MAX} \
+                 times, or joins by what is no literal"
+            ));
+        }
+        Ok(Self(compiled))
     }
 
     /// The expression's text.

@@ -30,6 +30,10 @@ pub use target::{HttpSpec, TargetSpec};
 /// Longest routes file, in bytes.
 pub const TEXT_MAX: usize = 256 * 1024;
 
+/// Longest text of a routes file once its variables are put in, in bytes, and the same for its
+/// values together, where an alias counts each time.
+pub const FILLED_MAX: usize = 1024 * 1024;
+
 /// Most routes of one file.
 pub const ROUTES_MAX: usize = 1000;
 
@@ -89,7 +93,7 @@ pub enum OnConflict {
     Ack,
 }
 
-/// Everything that is wrong with a routes file: at least one fault, in the order of the file.
+/// What is wrong with a routes file: at least one fault, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutesErrors(Vec<RoutesError>);
 
@@ -115,7 +119,8 @@ impl RoutesFile {
     ///
     /// # Errors
     ///
-    /// When the text is no YAML, that alone; otherwise every fault that was found.
+    /// When the text is no YAML, that alone; otherwise the faults that were found, the first
+    /// hundred of them in full.
     pub fn parse(
         text: &str,
         lookup: impl Fn(&str) -> Option<String>,
@@ -123,7 +128,11 @@ impl RoutesFile {
         let mut root = tree::parse(text).map_err(|error| RoutesErrors(vec![error]))?;
         let mut faults = fields::Faults::default();
         substitute::in_tree(&mut root, &lookup, &mut faults);
-        let version = version(&substitute::in_text(text, &lookup));
+        let filled = substitute::in_text(text, &lookup);
+        if filled.is_none() && faults.count() == 0 {
+            faults.add("", tree::Place::default(), substitute::too_long());
+        }
+        let version = version(&filled.unwrap_or_default());
         let file = read::file(&root, version, &mut faults);
         match (file, faults.into_errors()) {
             (Some(file), None) => Ok(file),

@@ -35,7 +35,7 @@ pub enum PayloadError {
         "the payload is not an SQS event ({0}); invoke this function by an SQS event source \
          mapping, or with one of its sample events"
     )]
-    NotSqs(serde_json::Error),
+    NotSqs(String),
     /// A record cannot be named in the answer.
     #[error(
         "record {0} has no `messageId`, so that no answer could name it; invoke this function by \
@@ -58,7 +58,8 @@ impl Batch {
     /// When no answer could be right for every record: then the invocation must fail, so that
     /// every message stays.
     pub fn parse(payload: &str) -> Result<Self, PayloadError> {
-        let event: RawEvent<'_> = serde_json::from_str(payload).map_err(PayloadError::NotSqs)?;
+        let event: RawEvent<'_> = serde_json::from_str(payload)
+            .map_err(|fault| PayloadError::NotSqs(short(&fault.to_string()).to_owned()))?;
         let mut batch = Self::default();
         let mut queue: Option<String> = None;
         for (at, raw) in event.records.iter().enumerate() {
@@ -71,7 +72,9 @@ impl Batch {
             let record: RawRecord = match serde_json::from_str(raw.get()) {
                 Ok(record) => record,
                 Err(error) => {
-                    batch.unread.push((at, error.to_string()));
+                    batch
+                        .unread
+                        .push((at, short(&error.to_string()).to_owned()));
                     continue;
                 }
             };
@@ -79,7 +82,8 @@ impl Batch {
             let is_fifo = arn.ends_with(".fifo");
             match &queue {
                 Some(first) if *first != arn => {
-                    return Err(PayloadError::SeveralQueues(first.clone(), arn));
+                    let [first, other] = [first, &arn].map(|arn| short(arn).to_owned());
+                    return Err(PayloadError::SeveralQueues(first, other));
                 }
                 Some(_) => {}
                 None => queue = Some(arn),
@@ -93,12 +97,22 @@ impl Batch {
                     batch.unread.push((at, NO_GROUP.to_owned()));
                 }
                 Ok(message) => batch.messages.push((at, message)),
-                Err(what) => batch.unread.push((at, what)),
+                Err(what) => batch.unread.push((at, short(&what).to_owned())),
             }
         }
         Ok(batch)
     }
 }
+
+/// As much as is said of a fault: its words may repeat what was sent, as long as that is.
+fn short(fault: &str) -> &str {
+    fault
+        .get(..fault.floor_char_boundary(FAULT_MAX))
+        .unwrap_or(fault)
+}
+
+/// Longest text about one fault, in bytes.
+const FAULT_MAX: usize = 256;
 
 /// Why a record behind an unread one of a FIFO queue is not tried.
 const BEHIND_UNREAD: &str = "an earlier record of the FIFO queue could not be read, and this one \

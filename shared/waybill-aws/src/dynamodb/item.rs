@@ -4,7 +4,7 @@
 //! inside lists are one letter long. An item that this release cannot read in full is a
 //! [`Row::Unknown`], never half a record: acting on half of what is known could do a thing twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -17,7 +17,7 @@ use waybill_core::outcome::DeadReason;
 use waybill_core::time::Timestamp;
 
 /// An item, or a map inside one.
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
 /// The partition key's name.
 pub(super) const PK: &str = "pk";
@@ -113,8 +113,15 @@ pub(super) fn has_key(item: &Item, key: &LedgerKey) -> bool {
     matches!(item.get(PK), Some(AttributeValue::S(pk)) if pk == key.as_str())
 }
 
-/// Reads an item.
-pub(super) fn read(item: &Item) -> Row {
+/// The whole item of a row, as its insert writes it.
+pub fn item(record: &Record) -> Item {
+    let attributes = attributes(record).into_iter();
+    let some = attributes.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    some.chain([(PK.to_owned(), pk(record))]).collect()
+}
+
+/// Reads an item: a record in full, or what is not understood of it.
+pub fn read(item: &Item) -> Row {
     match record(item) {
         Ok(record) => Row::Known(Box::new(record)),
         Err(what) => Row::Unknown { what },
@@ -129,9 +136,18 @@ fn record(item: &Item) -> Result<Record, String> {
             "the row has version {version}, this release reads {SCHEMA_VERSION}"
         ));
     }
+    let status = word_of(item, STATUS, Status::parse)?;
+    let death = death(item)?;
+    if status == Status::Dead && death.is_none() {
+        return Err("the row is dead and does not say of what".to_owned());
+    }
+    let routes = list_of(item, ROUTES, route_record)?;
+    if let Some(name) = twice(&routes) {
+        return Err(format!("the row has the route `{}` twice", name.as_str()));
+    }
     Ok(Record {
         key: LedgerKey::from_stored(need(PK, text_of(item, PK)?)?),
-        status: word_of(item, STATUS, Status::parse)?,
+        status,
         owner: word_of(item, OWNER, OwnerId::parse)?,
         rev: need(REV, u64_of(item, REV)?)?,
         lease_until: need(LEASE_UNTIL, time_of(item, LEASE_UNTIL)?)?,
@@ -141,13 +157,20 @@ fn record(item: &Item) -> Result<Record, String> {
         routes_version: text_of(item, ROUTES_VERSION)?
             .unwrap_or_default()
             .to_owned(),
-        routes: list_of(item, ROUTES, route_record)?,
+        routes,
         attempts: list_of(item, ATTEMPTS, attempt_record)?,
         crashes: u32_of(item, CRASHES)?.unwrap_or_default(),
-        death: death(item)?,
+        death,
         redrive_n: u32_of(item, REDRIVE_N)?.unwrap_or_default(),
         result: text_of(item, RESULT)?.map(str::to_owned),
     })
+}
+
+/// A name that several routes have: each of them would be tried, though it is one route.
+fn twice(routes: &[RouteRecord]) -> Option<&RouteName> {
+    let mut seen = HashSet::new();
+    let names = routes.iter().map(|route| &route.name);
+    names.into_iter().find(|name| !seen.insert(*name))
 }
 
 /// What the row died of; a death is told in full or not at all.

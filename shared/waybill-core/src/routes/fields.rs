@@ -134,6 +134,7 @@ fn unknown(name: &str, known: &[&str]) -> String {
 
 /// The path of a key below another.
 pub(super) fn join(path: &str, name: &str) -> String {
+    let name = short(name);
     if path.is_empty() {
         name.to_owned()
     } else {
@@ -141,26 +142,54 @@ pub(super) fn join(path: &str, name: &str) -> String {
     }
 }
 
+/// As much of a file's own words as a fault repeats.
+pub(super) fn short(words: &str) -> &str {
+    cut(words, WORDS_MAX)
+}
+
+/// At most `max` bytes of a text, cut between characters.
+pub(super) fn cut(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+}
+
+/// Longest piece of a file that a fault repeats, in bytes: longer than any name that is valid.
+const WORDS_MAX: usize = 80;
+
+/// Longest path that a fault names, in bytes.
+const PATH_MAX: usize = 512;
+
+/// Most faults that are told; a file of mere faults would have as many as it has values.
+const FAULTS_MAX: usize = 100;
+
 /// The faults told so far.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<(Place, RoutesError)>);
+pub(super) struct Faults {
+    /// The first of them.
+    told: Vec<(Place, RoutesError)>,
+    /// How many came after those.
+    more: usize,
+}
 
 impl Faults {
     /// Tells a fault.
     pub(super) fn add(&mut self, path: &str, at: Place, message: impl Into<String>) {
+        if self.told.len() >= FAULTS_MAX {
+            self.more += 1;
+            return;
+        }
         let known = at.line > 0;
         let error = RoutesError {
             line: known.then_some(at.line),
             column: known.then_some(at.column),
-            path: path.to_owned(),
+            path: cut(path, PATH_MAX).to_owned(),
             message: message.into(),
         };
-        self.0.push((at, error));
+        self.told.push((at, error));
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.0.len()
+        self.told.len() + self.more
     }
 
     /// Tells what is wrong with a value, unless a variable of it is not set, which is told
@@ -196,10 +225,20 @@ impl Faults {
         }
     }
 
-    /// All of them in the order of the file; `None` when there are none.
+    /// Those that were told, in the order of the file, and how many more there are; `None` when
+    /// there are none.
     pub(super) fn into_errors(mut self) -> Option<RoutesErrors> {
-        self.0.sort_by_key(|(at, _)| *at);
-        let errors: Vec<_> = self.0.into_iter().map(|(_, error)| error).collect();
+        self.told.sort_by_key(|(at, _)| *at);
+        let mut errors: Vec<_> = self.told.into_iter().map(|(_, error)| error).collect();
+        if let Some(last) = errors.last()
+            && self.more > 0
+        {
+            errors.push(RoutesError {
+                path: String::new(),
+                message: format!("{} faults more; mend these first", self.more),
+                ..last.clone()
+            });
+        }
         (!errors.is_empty()).then_some(RoutesErrors(errors))
     }
 }

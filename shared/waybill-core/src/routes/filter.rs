@@ -3,7 +3,7 @@
 //! Keys are ANDed, the entries of a key's list ORed. So far it can ask for exact values, prefixes
 //! and suffixes of `source`, `type` and `subject`; the rest of the language is refused by name.
 
-use super::fields::{Faults, join};
+use super::fields::{Faults, join, short};
 use super::tree::{Node, Place, Value};
 use crate::event::Event;
 
@@ -140,7 +140,10 @@ fn read_entry(node: &Node, path: &str, faults: &mut Faults) -> Option<Matcher> {
             None
         }
         unknown => {
-            let message = format!("operator `{unknown}` is not known; use `prefix` or `suffix`");
+            let message = format!(
+                "operator `{}` is not known; use `prefix` or `suffix`",
+                short(unknown)
+            );
             faults.add(&path, operator.at, message);
             None
         }

@@ -2,33 +2,42 @@
 //!
 //! It is put in after parsing, so that a variable's text stays one value whatever it holds.
 
-use super::fields::Faults;
+use super::FILLED_MAX;
+use super::fields::{Faults, join, short};
 use super::tree::{Node, Value};
 
 /// Where variables come from.
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Puts variables into every text value below `node`; tells those that are not set.
+/// Puts variables into every text value below `node`; tells those that are not set, and the first
+/// that makes the values longer than [`FILLED_MAX`] together.
 pub(super) fn in_tree(node: &mut Node, lookup: Lookup<'_>, faults: &mut Faults) {
-    in_node(node, "", lookup, faults);
+    in_node(node, "", lookup, &mut Some(FILLED_MAX), faults);
 }
 
-/// The same for one node, at its path.
-fn in_node(node: &mut Node, path: &str, lookup: Lookup<'_>, faults: &mut Faults) {
+/// The same for one node, at its path; `room` is none once there was too little of it.
+fn in_node(
+    node: &mut Node,
+    path: &str,
+    lookup: Lookup<'_>,
+    room: &mut Option<usize>,
+    faults: &mut Faults,
+) {
     match &mut node.value {
         Value::Text(text) => {
-            if let Some(value) = fill(text, lookup, &mut |fault| faults.add(path, node.at, fault)) {
+            let tell = &mut |fault| faults.add(path, node.at, fault);
+            if let Some(value) = fill(text, lookup, room, tell) {
                 node.value = value;
             }
         }
         Value::List(entries) => {
             for (index, entry) in entries.iter_mut().enumerate() {
-                in_node(entry, &format!("{path}[{index}]"), lookup, faults);
+                in_node(entry, &format!("{path}[{index}]"), lookup, room, faults);
             }
         }
         Value::Map(entries) => {
             for (key, entry) in entries {
-                in_node(entry, &super::fields::join(path, &key.name), lookup, faults);
+                in_node(entry, &join(path, &key.name), lookup, room, faults);
             }
         }
         Value::Null
@@ -41,13 +50,22 @@ fn in_node(node: &mut Node, path: &str, lookup: Lookup<'_>, faults: &mut Faults)
 }
 
 /// What a text with `${` in it comes to; `None` when it has none.
-fn fill(text: &str, lookup: Lookup<'_>, tell: &mut dyn FnMut(String)) -> Option<Value> {
+fn fill(
+    text: &str,
+    lookup: Lookup<'_>,
+    room: &mut Option<usize>,
+    tell: &mut dyn FnMut(String),
+) -> Option<Value> {
     if !text.contains("${") {
         return None;
     }
     let mut filled = String::new();
     let mut whole = true;
     for part in Parts(text) {
+        let Some(left) = *room else {
+            return Some(Value::Unset);
+        };
+        let before = filled.len();
         match part {
             Part::Literal(literal) => filled.push_str(literal),
             Part::Variable { name, .. } => match lookup(name) {
@@ -55,7 +73,8 @@ fn fill(text: &str, lookup: Lookup<'_>, tell: &mut dyn FnMut(String)) -> Option<
                 None => {
                     whole = false;
                     tell(format!(
-                        "variable `{name}` is not set; set it, or write `$${{` for a literal `${{`"
+                        "variable `{}` is not set; set it, or write `$${{` for a literal `${{`",
+                        short(name)
                     ));
                 }
             },
@@ -68,18 +87,31 @@ fn fill(text: &str, lookup: Lookup<'_>, tell: &mut dyn FnMut(String)) -> Option<
                 );
             }
         }
+        *room = left.checked_sub(filled.len().saturating_sub(before));
+        if room.is_none() {
+            tell(too_long());
+        }
     }
-    Some(if whole {
+    Some(if whole && room.is_some() {
         Value::Filled(filled)
     } else {
         Value::Unset
     })
 }
 
+/// What is said of variables that make a file too long.
+pub(super) fn too_long() -> String {
+    format!("with its variables put in, the file is longer than {FILLED_MAX} bytes; shorten them")
+}
+
 /// The whole text with its variables put in, to name its version by; what is not set stays.
-pub(super) fn in_text(text: &str, lookup: Lookup<'_>) -> String {
+/// `None` when that is longer than [`FILLED_MAX`].
+pub(super) fn in_text(text: &str, lookup: Lookup<'_>) -> Option<String> {
     let mut filled = String::new();
     for part in Parts(text) {
+        if filled.len() > FILLED_MAX {
+            return None;
+        }
         match part {
             Part::Literal(literal) => filled.push_str(literal),
             Part::Variable { name, whole } => match lookup(name) {
@@ -89,7 +121,7 @@ pub(super) fn in_text(text: &str, lookup: Lookup<'_>) -> String {
             Part::Broken => filled.push_str("${"),
         }
     }
-    filled
+    (filled.len() <= FILLED_MAX).then_some(filled)
 }
 
 /// A text cut at its variables.
@@ -123,10 +155,12 @@ impl<'a> Iterator for Parts<'a> {
             return Some(Part::Literal("${"));
         }
         if let Some(rest) = text.strip_prefix("${") {
-            return Some(match rest.split_once('}') {
-                Some((name, rest)) if is_name(name) => {
-                    self.0 = rest;
-                    let whole = text.strip_suffix(rest).unwrap_or(text);
+            // Looks no further than a name goes: the text may hold many that are not closed.
+            let (name, after) = rest.split_at(name_end(rest));
+            return Some(match after.strip_prefix('}') {
+                Some(after) if is_name(name) => {
+                    self.0 = after;
+                    let whole = text.strip_suffix(after).unwrap_or(text);
                     Part::Variable { name, whole }
                 }
                 Some(_) | None => {
@@ -135,10 +169,10 @@ impl<'a> Iterator for Parts<'a> {
                 }
             });
         }
-        let end = match (text.find("$${"), text.find("${")) {
-            (Some(escape), Some(variable)) => escape.min(variable),
-            (Some(end), None) | (None, Some(end)) => end,
-            (None, None) => text.len(),
+        let end = match text.find("${") {
+            Some(end) if text.get(..end).is_some_and(|before| before.ends_with('$')) => end - 1,
+            Some(end) => end,
+            None => text.len(),
         };
         let (literal, rest) = text.split_at(end);
         self.0 = rest;
@@ -146,8 +180,18 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
-/// Whether a variable may be called so.
+/// Where the letters end that a name may have.
+fn name_end(text: &str) -> usize {
+    let letters = text.bytes().take_while(|b| is_letter(*b));
+    letters.count()
+}
+
+/// Whether a name may have it.
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Whether a variable may be called so, its letters apart.
 fn is_name(name: &str) -> bool {
-    let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    letters && name.bytes().next().is_some_and(|b| !b.is_ascii_digit())
+    name.bytes().next().is_some_and(|b| !b.is_ascii_digit())
 }

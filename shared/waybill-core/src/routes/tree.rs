@@ -7,7 +7,11 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
-use super::{RoutesError, TEXT_MAX};
+use super::fields::cut;
+use super::{FILLED_MAX, RoutesError, TEXT_MAX};
+
+/// How much is repeated of what the parser says, in bytes.
+const MESSAGE_MAX: usize = 512;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +83,10 @@ pub(super) fn parse(text: &str) -> Result<Node, RoutesError> {
             max_documents: 2,
             max_aliases: 1_000,
             max_anchors: 1_000,
+            max_total_scalar_bytes: FILLED_MAX,
+            max_recorded_anchor_bytes: FILLED_MAX,
+            // One policy may be an alias in hundreds of routes: what all come to is bounded above.
+            enforce_alias_anchor_ratio: false,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: 100_000,
@@ -105,6 +113,8 @@ fn syntax_error(text: &str, error: &serde_saphyr::Error) -> RoutesError {
     if let Some(end) = message.rfind(" at line ") {
         message.truncate(end);
     }
+    // They may repeat a key, as long as it is.
+    message.truncate(cut(&message, MESSAGE_MAX).len());
     if text.contains("${") {
         message.push_str("; inside `{ }` and `[ ]`, write variables in quotes: \"${NAME}\"");
     }

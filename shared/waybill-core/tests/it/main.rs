@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod polls;
 #[cfg(test)]
 mod properties;

@@ -65,7 +65,7 @@ fn consumer(
     })
 }
 
-fn record(id: &str, body: &serde_json::Value) -> serde_json::Value {
+pub(crate) fn record(id: &str, body: &serde_json::Value) -> serde_json::Value {
     json!({
         "messageId": id,
         "receiptHandle": "r",
@@ -75,7 +75,7 @@ fn record(id: &str, body: &serde_json::Value) -> serde_json::Value {
     })
 }
 
-async fn handle(records: &[serde_json::Value]) -> Result<serde_json::Value, Refused> {
+pub(crate) async fn handle(records: &[serde_json::Value]) -> Result<serde_json::Value, Refused> {
     let ambient = Arc::new(TestAmbient::default());
     let deadline = ambient.now().after(Duration::from_secs(60));
     let payload = json!({ "Records": records }).to_string();

@@ -13,6 +13,7 @@ mod dead;
 mod delivery;
 mod fifo;
 mod gaps;
+mod hostile;
 mod leases;
 mod once;
 mod polling;

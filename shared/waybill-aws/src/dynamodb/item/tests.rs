@@ -9,14 +9,6 @@ use waybill_testkit::fixtures::{NOW, attempt_record, claimed, death, moved, rout
 
 use super::*;
 
-/// The item of a record, as an insert writes it.
-fn item(record: &Record) -> Item {
-    let some = |(name, value): (&str, Option<_>)| value.map(|value| (name.to_owned(), value));
-    let mut item: Item = attributes(record).into_iter().filter_map(some).collect();
-    item.insert(PK.to_owned(), pk(record));
-    item
-}
-
 /// A row as it usually is: names of some length, a real digest, three routes with a retry behind
 /// one of them.
 fn usual() -> Record {
@@ -120,6 +112,24 @@ fn a_death_is_told_in_full_or_not_understood() {
         damaged.remove(name);
         assert!(record(&damaged).is_err(), "{name}");
     }
+}
+
+#[test]
+fn a_dead_row_that_does_not_say_of_what_is_not_taken_over() {
+    let mut dead = usual();
+    dead.status = Status::Dead;
+    let fault = record(&item(&dead)).expect_err("it would be tried again");
+    assert_eq!(fault, "the row is dead and does not say of what");
+}
+
+#[test]
+fn a_row_with_a_route_twice_is_not_tried_twice() {
+    let mut twice = usual();
+    twice
+        .routes
+        .push(route_record("billing-eu", RouteState::Open, 0));
+    let fault = record(&item(&twice)).expect_err("one route would be tried twice");
+    assert_eq!(fault, "the row has the route `billing-eu` twice");
 }
 
 #[test]
