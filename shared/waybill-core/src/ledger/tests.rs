@@ -180,6 +180,54 @@ fn only_a_different_and_later_message_brings_the_dead_back() {
 }
 
 #[test]
+fn a_message_sent_in_the_moment_of_the_death_is_no_redrive() {
+    let row = Row::Known(Box::new(other(Status::Dead)));
+    let ask = Ask {
+        message_id: MessageId::new("m-2").unwrap(),
+        sent: Some(NOW),
+        ..ask()
+    };
+    let dead = Verdict::Dead(DeadReason::Rejected);
+    assert_eq!(judge(&row, &ask, NOW), dead, "later means later");
+}
+
+#[test]
+fn an_event_of_which_nothing_is_to_be_done_is_done_at_once() {
+    let done = ask().done();
+    assert_eq!((done.status, done.rev), (Status::Completed, 1));
+    assert!(done.routes.is_empty());
+}
+
+#[test]
+fn a_take_over_asks_for_a_lease_and_a_life_of_its_own() {
+    let seen = Record {
+        lease_until: ended(),
+        due: Some(NOW),
+        expires_at: 4_000,
+        ..other(Status::Pending)
+    };
+    let next = ask().take_over(&seen, TakeOver::Retry, &seen, NOW);
+    assert_eq!((next.lease_until, next.due), (ask().lease_until, None));
+    assert_eq!(next.expires_at, 5_000, "refreshed");
+    let seen = Record {
+        expires_at: 6_000,
+        ..seen
+    };
+    let next = ask().take_over(&seen, TakeOver::Retry, &seen, NOW);
+    assert_eq!(next.expires_at, 6_000, "never cut short");
+}
+
+#[test]
+fn as_many_redrives_as_allowed_are_no_loop_f70() {
+    let seen = Record {
+        redrive_n: 2,
+        ..other(Status::Dead)
+    };
+    let next = ask().take_over(&seen, TakeOver::Redrive, &seen, NOW);
+    assert_eq!((next.redrive_n, next.status), (3, Status::InProgress));
+}
+
+#[test]
 fn a_death_that_was_not_sent_is_sent_f36() {
     let mut row = other(Status::Dead);
     let ask = Ask {

@@ -114,6 +114,52 @@ async fn an_unconfirmed_settle_is_never_followed_by_a_release_g11() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_may_be_done_is_not_released_by_a_ledger_that_comes_back_g11() {
+    let down_for = |writes: usize| {
+        let scene = Scene::new(&["crm"]);
+        scene.ledger.next(Call::Write, Fault::Pass);
+        for _ in 0..writes {
+            scene.ledger.next(Call::Write, Fault::refused());
+        }
+        scene.send("e");
+        scene
+    };
+    let always = down_for(1000);
+    assert_eq!(always.turn().await, [Handed::Back]);
+    let settles = always.ledger.calls(Call::Write) - 1;
+    // The ledger is back when the last settle that there was time for has been refused.
+    let scene = down_for(settles);
+    assert_eq!(scene.turn().await, [Handed::Back]);
+    assert_eq!(scene.ledger.pending(Call::Write), 0);
+    let row = scene.row("e");
+    assert_eq!((row.status, row.rev), (Status::InProgress, 1));
+    assert_eq!(scene.ledger.calls(Call::Write), 1 + settles);
+}
+
+#[tokio::test(start_paused = true)]
+async fn receives_without_a_try_use_up_no_retry_f43_f46() {
+    let mut scene = Scene::new(&["crm"]);
+    scene.script.policy.retry.steps = 1;
+    scene.ledger.always(Call::Write, Fault::refused());
+    scene.send("e");
+    for _ in 0..5 {
+        scene.wait_for_next().await;
+        assert_eq!(scene.turn().await, [Handed::Back]);
+    }
+    scene.ledger.always(Call::Write, Fault::Pass);
+    let busy = Attempt::transient("http_503", "", None);
+    scene.answer("e", "crm", Answer::Give(busy));
+    scene.wait_for_next().await;
+    assert_eq!(scene.turn().await, [Handed::Back]);
+    let row = scene.row("e");
+    assert_eq!((row.status, row.routes[0].attempts), (Status::Pending, 1));
+    scene.drain(2).await;
+    assert_eq!(scene.row("e").status, Status::Completed);
+    let attempts: Vec<_> = scene.tries().iter().map(|t| t.attempt).collect();
+    assert_eq!(attempts, [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_take_over_whose_reply_was_lost_goes_on_from_the_row_f40() {
     let scene = Scene::new(&["crm", "audit"]);
     scene.answer(
