@@ -28,7 +28,9 @@ fn every_named_mutation_names_a_test_that_is_there() {
         let file = root().join(test.file());
         let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let function = format!("fn {}(", test.function());
-        let (before, _) = text.split_once(&function).unwrap_or_else(|| panic!("no {test}"));
+        let (before, _) = text
+            .split_once(&function)
+            .unwrap_or_else(|| panic!("no {test}"));
         let attributes = before.rsplit("\n\n").next().unwrap();
         let marked = attributes.contains("test]") || attributes.contains("test(");
         assert!(marked, "{test} is no test");

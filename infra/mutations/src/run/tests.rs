@@ -16,10 +16,7 @@ fn output(line: &str, result: &str) -> String {
 fn only_the_failure_of_the_named_test_catches() {
     let failed = output("test a::tests::t ... FAILED", "FAILED. 0 passed; 1 failed");
     assert_eq!(verdict(&test(), &failed, End::Failed), Verdict::Caught);
-    let other = output(
-        "test a::tests::t2 ... FAILED",
-        "FAILED. 0 passed; 1 failed",
-    );
+    let other = output("test a::tests::t2 ... FAILED", "FAILED. 0 passed; 1 failed");
     for (output, end) in [
         (other.as_str(), End::Failed),
         ("memory allocation failed", End::Failed),
