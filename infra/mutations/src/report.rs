@@ -62,6 +62,7 @@ struct Counts {
     unclear: usize,
 }
 
+/// Counts findings by their verdict.
 fn count(findings: &[Finding]) -> Counts {
     let mut counts = Counts {
         caught: 0,
@@ -78,6 +79,7 @@ fn count(findings: &[Finding]) -> Counts {
     counts
 }
 
+/// The object of `--json`.
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(flatten)]
@@ -85,6 +87,7 @@ struct Report<'a> {
     mutations: Vec<Entry<'a>>,
 }
 
+/// One finding in it.
 #[derive(Serialize)]
 struct Entry<'a> {
     name: &'a str,
@@ -97,6 +100,7 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// A finding as it is written.
     fn of(finding: &'a Finding) -> Self {
         let (verdict, why) = match &finding.verdict {
             Verdict::Caught => ("caught", None),
