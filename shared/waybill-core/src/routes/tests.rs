@@ -453,6 +453,31 @@ fn keys_of_a_filter_are_anded_and_its_entries_ored() {
 }
 
 #[test]
+fn every_route_that_takes_an_event_is_named_in_the_order_of_the_file() {
+    let target = "target: { http: { url: \"https://x\" } }";
+    let file = parse(&format!(
+        "routes:\n  - name: orders\n    {target}\n    filter: {{ type: [order] }}\n  \
+         - name: bills\n    {target}\n    filter: {{ type: [bill] }}\n  \
+         - name: all\n    {target}\n"
+    ))
+    .unwrap();
+    let taken = |kind| {
+        let event = event("s", kind, None);
+        let names = file.matching(&event).map(|route| route.name.to_string());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(taken("order"), ["orders", "all"]);
+    assert_eq!(taken("bill"), ["bills", "all"]);
+    assert_eq!(taken("else"), ["all"]);
+    let found = |name| file.route(&RouteName::new(name).unwrap());
+    assert_eq!(
+        found("bills").map(|route| route.name.as_str()),
+        Some("bills")
+    );
+    assert!(found("none").is_none());
+}
+
+#[test]
 fn a_filter_on_the_subject_takes_no_event_without_one() {
     for entry in ["{ prefix: \"\" }", "{ suffix: \"\" }", "\"\""] {
         let file = parse(&with(&format!("filter: {{ subject: [{entry}] }}"))).unwrap();
