@@ -152,6 +152,13 @@ fn an_expression_that_does_not_compile_says_why() {
 }
 
 #[test]
+fn the_longest_expression_is_one_and_a_longer_is_none() {
+    let compiles = |length| KeyExpression::compile(&"a".repeat(length)).is_ok();
+    assert!(compiles(EXPRESSION_MAX));
+    assert!(!compiles(EXPRESSION_MAX + 1));
+}
+
+#[test]
 fn no_expression_overflows_the_stack() {
     for step in [
         "(", "[", "!", "&", "{a:", "a[?", "f(", "a.", "a[].", "a|", "a||", "a&&", "a==",
