@@ -669,6 +669,35 @@ fn secrets_are_in_no_debug_output_and_in_no_fault_f66() {
 }
 
 #[test]
+fn of_a_url_its_origin_alone_is_shown_and_of_a_secret_nothing_f66() {
+    for (url, origin) in [
+        ("https://crm.example/in?t=1", "https://crm.example"),
+        ("https://x/in/secret", "https://x"),
+        ("http://x/in/secret", "http://x"),
+        ("http://127.0.0.1:8080?secret", "http://127.0.0.1:8080"),
+        ("https://x", "https://x"),
+    ] {
+        let url = TargetUrl::new(url).unwrap();
+        assert_eq!(url.origin(), origin);
+        assert_eq!(format!("{url:?}"), format!("{origin}/[redacted]"));
+    }
+    assert_eq!(format!("{:?}", Secret::new("hunter2")), "[redacted]");
+}
+
+#[test]
+fn a_url_has_eight_kibibytes_at_most() {
+    let url = |length: usize| format!("https://x/{}", "a".repeat(length - 10));
+    assert!(TargetUrl::new(url(8192)).is_ok());
+    assert!(TargetUrl::new(url(8193)).is_err());
+}
+
+#[test]
+fn what_only_follows_from_a_fault_is_not_told() {
+    let errors = parse(&with("retry: { duration: 20m, cap: soon }")).unwrap_err();
+    assert_eq!(errors.iter().count(), 1, "{errors}");
+}
+
+#[test]
 fn time_outs_are_bounded_and_the_connection_is_part_of_the_try() {
     let refused = [
         "timeout: 0s",
