@@ -81,3 +81,6 @@ impl Event {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

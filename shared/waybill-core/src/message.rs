@@ -66,3 +66,6 @@ impl Message {
 pub fn is_fifo(queue: &str) -> bool {
     queue.ends_with(".fifo")
 }
+
+#[cfg(test)]
+mod tests;

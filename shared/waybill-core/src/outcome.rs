@@ -242,3 +242,6 @@ impl fmt::Display for DeferCause {
         f.write_str(self.word())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -354,3 +354,6 @@ const ROUNDS: u32 = 4;
 
 /// The first wait after store trouble.
 const BACKOFF: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests;

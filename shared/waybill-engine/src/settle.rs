@@ -203,3 +203,6 @@ const BACKOFF: Duration = Duration::from_millis(50);
 
 /// The wait after trouble that only a person can mend: they may be mending it.
 const BACKOFF_PERMANENT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

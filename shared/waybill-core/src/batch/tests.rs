@@ -22,6 +22,13 @@ fn a_message_without_an_answer_is_handed_back_f12() {
     assert_eq!(response.failures(), ids(&["b"]));
 }
 
+#[test]
+fn every_message_that_stays_is_named_not_the_first_alone_f24() {
+    let handed = [Handed::Over, Handed::Back, Handed::Back, Handed::Back];
+    let response = BatchResponse::new(&ids(&["a", "b", "c", "d"]), &handed);
+    assert_eq!(response.failures(), ids(&["b", "c", "d"]));
+}
+
 proptest! {
     #[test]
     fn no_answer_names_a_foreign_or_empty_id_f12(

@@ -54,3 +54,29 @@ proptest! {
         prop_assert!(budget.stop_at() <= budget.deadline);
     }
 }
+
+#[test]
+fn a_tenth_is_kept_for_writing_down_from_300_ms_to_2_s() {
+    let ms = Duration::from_millis;
+    for (seconds, margin) in [(1, 300), (3, 300), (10, 1000), (20, 2000), (900, 2000)] {
+        assert_eq!(budget(seconds).margin(), ms(margin), "{seconds} s");
+    }
+}
+
+#[test]
+fn work_then_writes_then_the_answer_must_have_ended() {
+    let ten = budget(10);
+    let before_the_end = |ms: u64| Timestamp::from_millis(10_000 - ms);
+    assert_eq!(ten.work_until(), before_the_end(1_000));
+    assert_eq!(ten.settle_until(), before_the_end(500));
+    assert_eq!(ten.stop_at(), Timestamp::from_millis(10_000 - 166));
+}
+
+#[test]
+fn a_try_that_takes_no_time_needs_some_time_left() {
+    let ten = budget(10);
+    let last = Timestamp::from_millis(8_999);
+    let start = |now| ten.start(now, Duration::ZERO);
+    assert!(matches!(start(last), Start::Now { .. }));
+    assert_eq!(start(ten.work_until()), Start::TooLate);
+}

@@ -368,3 +368,19 @@ fn an_s3_key_is_decoded_as_far_as_it_can_be_f79() {
         assert_eq!(subject(key), expected, "{key}");
     }
 }
+
+#[test]
+fn what_is_of_no_form_is_dated_and_placed_by_sqs() {
+    let mut message = message(r#"{"a":1}"#);
+    message.sent = Some(crate::time::Timestamp::from_millis(1_700_000_000_123));
+    let Ok(Envelope::Event(parsed)) = parse(&message) else {
+        panic!("no event");
+    };
+    let event = parsed.event;
+    assert_eq!(event.time.as_deref(), Some("2023-11-14T22:13:20.123Z"));
+    assert_eq!(event.source, message.queue_arn);
+    assert_eq!(
+        (event.kind.as_str(), event.id.as_str()),
+        (PLAIN_TYPE, "m-1")
+    );
+}

@@ -161,6 +161,16 @@ fn an_expression_that_does_not_compile_says_why() {
 }
 
 #[test]
+fn the_longest_expression_is_one_and_a_longer_is_none() {
+    let compiles = |length| KeyExpression::compile(&"a".repeat(length)).is_ok();
+    assert!(compiles(EXPRESSION_MAX));
+    assert!(!compiles(EXPRESSION_MAX + 1));
+    let steps = |steps| KeyExpression::compile(&format!("a{}", ".a".repeat(steps))).is_ok();
+    assert!(steps(EXPRESSION_STEPS_MAX));
+    assert!(!steps(EXPRESSION_STEPS_MAX + 1));
+}
+
+#[test]
 fn no_expression_overflows_the_stack() {
     for step in [
         "(", "[", "!", "&", "{a:", "a[?", "f(", "a.", "a[].", "a|", "a||", "a&&", "a==",
@@ -213,6 +223,7 @@ fn a_carried_key_that_is_none_is_missing_f48() {
 fn a_key_travels_unharmed_in_an_attribute_f75() {
     let table = [
         ("eb:1", "String"),
+        ("with a space", "String"),
         ("tab\tand\u{10ffff}", "String"),
         ("ce:s\0a", "Binary"),
         ("bell\u{7}", "Binary"),

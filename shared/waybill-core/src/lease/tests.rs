@@ -106,3 +106,29 @@ fn a_failed_renewal_has_several_more_tries_before_the_end() {
     let tries = PERIOD / 2;
     assert!(terms.again(due).since(due) * 5 < tries);
 }
+
+#[test]
+fn a_renewal_must_win_more_than_a_second() {
+    let holding = held_to(START.after(PERIOD));
+    let won = |ms: u64| {
+        let terms = terms(PERIOD + Duration::from_millis(ms));
+        terms.extended(holding, START.after(secs(20))).is_some()
+    };
+    assert!(!won(1_000));
+    assert!(won(1_001));
+}
+
+#[test]
+fn a_renewal_must_win_more_than_a_quarter_of_a_short_period() {
+    let short = Terms {
+        period: secs(2),
+        until: START.after(secs(900)),
+    };
+    let now = START.after(secs(10));
+    let won = |ms: u64| {
+        let visible_at = now.after(short.period - Duration::from_millis(ms));
+        short.extended(held_to(visible_at), now).is_some()
+    };
+    assert!(!won(500));
+    assert!(won(501));
+}

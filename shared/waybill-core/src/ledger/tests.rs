@@ -180,6 +180,54 @@ fn only_a_different_and_later_message_brings_the_dead_back() {
 }
 
 #[test]
+fn a_message_sent_in_the_moment_of_the_death_is_no_redrive() {
+    let row = Row::Known(Box::new(other(Status::Dead)));
+    let ask = Ask {
+        message_id: MessageId::new("m-2").unwrap(),
+        sent: Some(NOW),
+        ..ask()
+    };
+    let dead = Verdict::Dead(DeadReason::Rejected);
+    assert_eq!(judge(&row, &ask, NOW), dead, "later means later");
+}
+
+#[test]
+fn an_event_of_which_nothing_is_to_be_done_is_done_at_once() {
+    let done = ask().done();
+    assert_eq!((done.status, done.rev), (Status::Completed, 1));
+    assert!(done.routes.is_empty());
+}
+
+#[test]
+fn a_take_over_asks_for_a_lease_and_a_life_of_its_own() {
+    let seen = Record {
+        lease_until: ended(),
+        due: Some(NOW),
+        expires_at: 4_000,
+        ..other(Status::Pending)
+    };
+    let next = ask().take_over(&seen, TakeOver::Retry, &seen, NOW);
+    assert_eq!((next.lease_until, next.due), (ask().lease_until, None));
+    assert_eq!(next.expires_at, 5_000, "refreshed");
+    let seen = Record {
+        expires_at: 6_000,
+        ..seen
+    };
+    let next = ask().take_over(&seen, TakeOver::Retry, &seen, NOW);
+    assert_eq!(next.expires_at, 6_000, "never cut short");
+}
+
+#[test]
+fn as_many_redrives_as_allowed_are_no_loop_f70() {
+    let seen = Record {
+        redrive_n: 2,
+        ..other(Status::Dead)
+    };
+    let next = ask().take_over(&seen, TakeOver::Redrive, &seen, NOW);
+    assert_eq!((next.redrive_n, next.status), (3, Status::InProgress));
+}
+
+#[test]
 fn a_death_that_was_not_sent_is_sent_f36() {
     let mut row = other(Status::Dead);
     let ask = Ask {
@@ -413,6 +461,141 @@ fn a_row_remembers_the_last_twenty_attempts_cut_to_size_f50() {
     }
     assert_eq!((row.attempts.len(), row.routes[0].attempts), (20, 30));
     assert!(row.attempts.iter().all(|a| a.message.len() == 256));
+}
+
+#[test]
+fn a_row_shows_my_write_by_owner_rev_and_status_together_f40() {
+    let mine = Record {
+        rev: 4,
+        ..other(Status::Completed)
+    };
+    assert!(mine.clone().shows(&mine));
+    let others = Record {
+        owner: OwnerId(9),
+        ..mine.clone()
+    };
+    let earlier = Record {
+        rev: 3,
+        ..mine.clone()
+    };
+    let dead = Record {
+        status: Status::Dead,
+        ..mine.clone()
+    };
+    for row in [others, earlier, dead] {
+        assert!(!row.shows(&mine), "{row:?}");
+    }
+}
+
+#[test]
+fn a_fence_names_owner_status_and_rev_of_the_row_f39() {
+    let row = Record {
+        rev: 4,
+        ..other(Status::Dead)
+    };
+    let fence = Fence {
+        owner: OwnerId(2),
+        status: Status::Dead,
+        rev: 4,
+    };
+    assert_eq!(row.fence(), fence);
+}
+
+#[test]
+fn every_write_counts_one_and_never_shortens_a_rows_life() {
+    let row = Record {
+        rev: 4,
+        ..other(Status::Pending)
+    };
+    let written = row.clone().written(6_000);
+    assert_eq!((written.rev, written.expires_at), (5, 6_000));
+    assert_eq!(row.written(1).expires_at, 5_000);
+}
+
+#[test]
+fn the_ledgers_words_are_what_they_were() {
+    use RouteState::{Delivered, LetGo, Open, Rejected, Spent};
+    let statuses = [
+        (Status::InProgress, "IN_PROGRESS"),
+        (Status::Pending, "PENDING"),
+        (Status::Completed, "COMPLETED"),
+        (Status::Dead, "DEAD"),
+    ];
+    for (status, word) in statuses {
+        assert_eq!(status.word(), word);
+    }
+    let states = [
+        (Open, "open"),
+        (Delivered, "delivered"),
+        (Rejected, "rejected"),
+        (LetGo, "let_go"),
+        (Spent, "spent"),
+    ];
+    for (state, word) in states {
+        assert_eq!(state.word(), word);
+        assert_eq!(RouteState::parse(word), Some(state));
+    }
+    assert_eq!(RouteState::parse("Open"), None);
+}
+
+#[test]
+fn a_refusal_ends_its_route_as_the_route_says() {
+    let note = |on_rejected| {
+        let mut row = other(Status::InProgress);
+        let refused = Attempt::rejected("http_400", "no");
+        let policy = RetryPolicy::default();
+        let jitter = Jitter::from_bits(0);
+        row.note(&route("a"), &refused, &policy, on_rejected, NOW, jitter);
+        row
+    };
+    let row = note(OnRejected::Dead);
+    assert_eq!(row.routes[0].state, RouteState::Rejected);
+    assert_eq!(row.routes[0].last, "http_400");
+    assert_eq!(note(OnRejected::Ack).routes[0].state, RouteState::LetGo);
+    let told = &row.attempts[0];
+    assert_eq!((told.at, &told.route), (NOW, &route("a")));
+    assert_eq!(
+        (told.outcome.as_str(), told.code.as_str()),
+        ("rejected", "http_400")
+    );
+    assert_eq!(told.message, "no");
+}
+
+#[test]
+fn an_attempt_at_a_route_that_the_row_does_not_have_is_no_attempt() {
+    let mut row = other(Status::InProgress);
+    let before = row.clone();
+    let policy = RetryPolicy::default();
+    let done = Attempt::delivered("ok");
+    let jitter = Jitter::from_bits(0);
+    row.note(&route("new"), &done, &policy, OnRejected::Dead, NOW, jitter);
+    assert_eq!(row, before);
+}
+
+#[test]
+fn what_ends_well_forgets_its_attempts_and_what_is_dead_keeps_them() {
+    let end = |state| {
+        let mut row = other(Status::InProgress);
+        row.due = Some(NOW);
+        row.routes.truncate(1);
+        let busy = Attempt::transient("http_503", "busy", None);
+        let policy = RetryPolicy::default();
+        let jitter = Jitter::from_bits(0);
+        row.note(&route("a"), &busy, &policy, OnRejected::Dead, NOW, jitter);
+        row.routes[0].state = state;
+        row.close(&MessageId::new("m-9").unwrap(), NOW, Duration::ZERO);
+        row
+    };
+    assert!(end(RouteState::Delivered).attempts.is_empty());
+    let dead = end(RouteState::Spent);
+    assert_eq!((dead.attempts.len(), dead.due), (1, None));
+    let death = Death {
+        at: NOW,
+        reason: DeadReason::AttemptsSpent,
+        message_id: MessageId::new("m-9").unwrap(),
+        dlq_sent: false,
+    };
+    assert_eq!(dead.death, Some(death));
 }
 
 #[test]

@@ -268,3 +268,135 @@ fn nothing_is_received_beside_what_runs_alone() {
         Next::Wait(_)
     ));
 }
+
+#[test]
+fn a_stop_says_why_in_the_words_of_the_report() {
+    let words = [Stop::Deadline, Stop::Empty, Stop::Enough, Stop::Refused].map(Stop::word);
+    assert_eq!(words, ["deadline", "empty", "max_messages", "refused"]);
+}
+
+#[test]
+fn a_pause_ends_in_its_moment() {
+    let pace = after(&[Answer::Failed]);
+    let next = |now| rules().next(&pace, Moment { now, ..moment() });
+    let end = START.after(PAUSE);
+    assert_eq!(next(end.before(Duration::from_millis(1))), Next::Wait(end));
+    assert!(matches!(next(end), Next::Receive { .. }));
+}
+
+#[test]
+fn a_pause_is_never_waited_out_past_the_last_receive() {
+    let mut pace = Pace::default();
+    let now = START.after(secs(46));
+    (0..10).for_each(|_| pace.learn(Answer::Failed, now));
+    let next = rules().next(&pace, Moment { now, ..moment() });
+    assert_eq!(next, Next::Wait(START.after(secs(48))));
+}
+
+#[test]
+fn the_last_receive_begins_a_second_before_the_reserve() {
+    let next = |ms| {
+        let now = START.after(Duration::from_millis(ms));
+        rules().next(&Pace::default(), Moment { now, ..moment() })
+    };
+    let wait = secs(1);
+    assert_eq!(next(47_000), Next::Receive { max: 10, wait });
+    assert_eq!(next(47_001), Next::Drain(Stop::Deadline));
+}
+
+#[test]
+fn half_of_a_short_poll_is_for_receiving() {
+    let rules = Rules {
+        reserve: secs(300),
+        ..rules()
+    };
+    let next = |s| {
+        let now = START.after(secs(s));
+        rules.next(&Pace::default(), Moment { now, ..moment() })
+    };
+    // 58 s of work.
+    assert!(matches!(next(28), Next::Receive { .. }));
+    assert_eq!(next(29), Next::Drain(Stop::Deadline));
+}
+
+#[test]
+fn a_queue_is_not_empty_while_an_answer_is_out() {
+    let rules = Rules {
+        stop_when_empty: true,
+        ..rules()
+    };
+    let pace = after(&[empty()]);
+    let out = Moment {
+        receiving: 1,
+        expected: 10,
+        ..moment()
+    };
+    assert!(matches!(rules.next(&pace, out), Next::Wait(_)));
+    let patient = Rules {
+        stop_when_empty: false,
+        ..rules
+    };
+    assert!(matches!(
+        patient.next(&pace, moment()),
+        Next::Receive { .. }
+    ));
+}
+
+#[test]
+fn who_stops_when_empty_asks_with_a_short_wait() {
+    let rules = Rules {
+        stop_when_empty: true,
+        ..rules()
+    };
+    let wait = secs(1);
+    assert_eq!(
+        rules.next(&Pace::default(), moment()),
+        Next::Receive { max: 10, wait }
+    );
+}
+
+#[test]
+fn places_are_waited_for_a_second_and_then_used() {
+    let next = |ms| {
+        let now = START.after(Duration::from_millis(ms));
+        let slow = Moment {
+            now,
+            held: 93,
+            ..moment()
+        };
+        rules().next(&Pace::default(), slow)
+    };
+    assert_eq!(next(999), Next::Wait(START.after(secs(1))));
+    assert!(matches!(next(1_000), Next::Receive { max: 7, .. }));
+}
+
+#[test]
+fn a_receive_more_than_half_full_keeps_the_pace_and_a_poor_one_slows_it() {
+    let got = |got| Answer::Messages { asked: 4, got };
+    let wanted = |got| after(&[full(), full(), got]).wanted();
+    assert_eq!(wanted(got(4)), 8, "as many as asked for");
+    assert_eq!(wanted(got(3)), 4);
+    assert_eq!(wanted(got(2)), 4, "half is not poor");
+    assert_eq!(wanted(got(1)), 3);
+    assert_eq!(after(&[got(1)]).wanted(), 1, "one is always out");
+}
+
+#[test]
+fn what_is_expected_counts_against_what_was_asked_for() {
+    let rules = Rules {
+        max_messages: Some(20),
+        ..rules()
+    };
+    let next = |received, expected| {
+        let out = Moment {
+            received,
+            receiving: 1,
+            expected,
+            ..moment()
+        };
+        rules.next(&after(&[full(); 2]), out)
+    };
+    assert!(matches!(next(8, 10), Next::Receive { max: 2, .. }));
+    assert!(matches!(next(10, 10), Next::Wait(_)));
+    assert_eq!(next(20, 0), Next::Drain(Stop::Enough));
+}

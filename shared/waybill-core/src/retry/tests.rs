@@ -71,3 +71,48 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn chance_makes_a_wait_longer_by_its_part_at_most() {
+    let policy = RetryPolicy {
+        jitter: 0.5,
+        ..RetryPolicy::default()
+    };
+    let wait = |bits| policy.decide(FAILED, 1, Jitter::from_bits(bits));
+    let after = |ms| RetryDecision::RetryAfter(Duration::from_millis(ms));
+    assert_eq!(wait(0), after(10_000));
+    assert_eq!(wait(1 << 63), after(12_500), "half of the most");
+    assert_eq!(
+        wait(u64::from(u32::MAX)),
+        after(10_000),
+        "low bits are left"
+    );
+    let RetryDecision::RetryAfter(longest) = wait(u64::MAX) else {
+        panic!("no wait");
+    };
+    assert!(longest > Duration::from_millis(14_999) && longest < Duration::from_secs(15));
+}
+
+#[test]
+fn a_wait_stops_at_its_cap_before_chance() {
+    let policy = RetryPolicy {
+        steps: 50,
+        cap: Duration::from_secs(60),
+        ..RetryPolicy::default()
+    };
+    let wait = |attempts| policy.decide(FAILED, attempts, none());
+    let after = |s| RetryDecision::RetryAfter(Duration::from_secs(s));
+    assert_eq!(wait(3), after(40));
+    assert_eq!([wait(4), wait(50)], [after(60), after(60)]);
+}
+
+#[test]
+fn what_may_have_happened_is_tried_again_with_its_own_wait() {
+    let policy = RetryPolicy::default();
+    let after = |s| RetryDecision::RetryAfter(Duration::from_secs(s));
+    assert_eq!(policy.decide(Outcome::Unknown, 2, none()), after(20));
+    assert_eq!(
+        policy.decide(Outcome::Delivered, 1, none()),
+        RetryDecision::Spent
+    );
+}

@@ -453,6 +453,31 @@ fn keys_of_a_filter_are_anded_and_its_entries_ored() {
 }
 
 #[test]
+fn every_route_that_takes_an_event_is_named_in_the_order_of_the_file() {
+    let target = "target: { http: { url: \"https://x\" } }";
+    let file = parse(&format!(
+        "routes:\n  - name: orders\n    {target}\n    filter: {{ type: [order] }}\n  \
+         - name: bills\n    {target}\n    filter: {{ type: [bill] }}\n  \
+         - name: all\n    {target}\n"
+    ))
+    .unwrap();
+    let taken = |kind| {
+        let event = event("s", kind, None);
+        let names = file.matching(&event).map(|route| route.name.to_string());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(taken("order"), ["orders", "all"]);
+    assert_eq!(taken("bill"), ["bills", "all"]);
+    assert_eq!(taken("else"), ["all"]);
+    let found = |name| file.route(&RouteName::new(name).unwrap());
+    assert_eq!(
+        found("bills").map(|route| route.name.as_str()),
+        Some("bills")
+    );
+    assert!(found("none").is_none());
+}
+
+#[test]
 fn a_filter_on_the_subject_takes_no_event_without_one() {
     for entry in ["{ prefix: \"\" }", "{ suffix: \"\" }", "\"\""] {
         let file = parse(&with(&format!("filter: {{ subject: [{entry}] }}"))).unwrap();
@@ -641,6 +666,35 @@ fn secrets_are_in_no_debug_output_and_in_no_fault_f66() {
     let text = "routes:\n  - name: a\n    target: { http: { url: \"https://u:${TOKEN}@x/\" } }\n";
     let told = RoutesFile::parse(text, secret).unwrap_err().to_string();
     assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn of_a_url_its_origin_alone_is_shown_and_of_a_secret_nothing_f66() {
+    for (url, origin) in [
+        ("https://crm.example/in?t=1", "https://crm.example"),
+        ("https://x/in/secret", "https://x"),
+        ("http://x/in/secret", "http://x"),
+        ("http://127.0.0.1:8080?secret", "http://127.0.0.1:8080"),
+        ("https://x", "https://x"),
+    ] {
+        let url = TargetUrl::new(url).unwrap();
+        assert_eq!(url.origin(), origin);
+        assert_eq!(format!("{url:?}"), format!("{origin}/[redacted]"));
+    }
+    assert_eq!(format!("{:?}", Secret::new("hunter2")), "[redacted]");
+}
+
+#[test]
+fn a_url_has_eight_kibibytes_at_most() {
+    let url = |length: usize| format!("https://x/{}", "a".repeat(length - 10));
+    assert!(TargetUrl::new(url(8192)).is_ok());
+    assert!(TargetUrl::new(url(8193)).is_err());
+}
+
+#[test]
+fn what_only_follows_from_a_fault_is_not_told() {
+    let errors = parse(&with("retry: { duration: 20m, cap: soon }")).unwrap_err();
+    assert_eq!(errors.iter().count(), 1, "{errors}");
 }
 
 #[test]

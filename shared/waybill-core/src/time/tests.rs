@@ -26,3 +26,17 @@ fn times_are_written_as_cloudevents_writes_them() {
     );
     assert_eq!(Timestamp::from_millis(u64::MAX).to_rfc3339(), None);
 }
+
+#[test]
+fn seconds_and_milliseconds_are_told_apart_f10() {
+    let two = Timestamp::from_secs(2);
+    assert_eq!(two.as_millis(), 2_000);
+    assert_eq!(two, Timestamp::from_millis(2_000));
+    let later = two.after(Duration::from_millis(500));
+    assert_eq!(later.as_millis(), 2_500);
+    assert_eq!(later.since(two), Duration::from_millis(500));
+    assert_eq!(
+        later.before(Duration::from_millis(1_500)).as_millis(),
+        1_000
+    );
+}

@@ -19,6 +19,8 @@ enum Reply {
     /// With this many answers only.
     Short(usize),
     After(Duration),
+    /// Refused for now, so late.
+    Fails(Duration),
     Never,
 }
 
@@ -112,6 +114,10 @@ impl Queue for Renewals {
             }
             Some(Reply::Short(count)) => answers.truncate(count),
             Some(Reply::After(wait)) => sleep(wait).await,
+            Some(Reply::Fails(wait)) => {
+                sleep(wait).await;
+                answers.fill(Err(error(QueueErrorKind::Transient)));
+            }
             Some(Reply::Never) => std::future::pending().await,
         }
         answers
@@ -317,4 +323,49 @@ async fn trouble_that_lasts_past_the_end_loses_the_message() {
     assert_eq!(held.until(), Timestamp::default());
     assert_eq!(keeper.counts(), (0, 1));
     assert!(queue.sizes().len() <= tries + 2, "and is asked for no more");
+}
+
+#[test]
+fn nothing_begins_on_a_lease_that_ends_within_half_a_second_f04() {
+    let end = Timestamp::from_secs(100);
+    let hold = Hold::Fixed(end);
+    let before = |ms| end.before(Duration::from_millis(ms));
+    assert!(hold.may_begin(before(501)));
+    assert!(!hold.may_begin(before(500)));
+    assert!(!hold.may_begin(end));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_the_keeper_holds_is_cut_off_at_its_leases_end_f04() {
+    let queue = Renewals::new();
+    let keeper = queue.keeper();
+    let lease_until = Timestamp::from_secs(100);
+    let margin = Duration::from_millis(500);
+    let kept = hold(&keeper, 0).cut_at(lease_until);
+    assert_eq!(kept, Some(lease_until.before(margin)));
+    assert_eq!(Hold::Fixed(lease_until).cut_at(lease_until), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_keeper_holds_what_was_neither_lost_nor_let_go() {
+    let lost = Reply::Each(vec![Ok(()), Err(QueueErrorKind::LeaseLost)]);
+    let queue = Renewals::new().reply(lost);
+    let keeper = queue.keeper();
+    let _holds: Vec<_> = (0..3).map(|place| hold(&keeper, place)).collect();
+    assert!(keeper.holds(0) && keeper.holds(1) && !keeper.holds(7));
+    keep(&keeper, secs(16)).await;
+    assert!(keeper.holds(0) && !keeper.holds(1));
+    keeper.let_go(&[0]).await;
+    assert!(!keeper.holds(0) && keeper.holds(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_fails_in_the_moment_of_the_end_loses_the_message() {
+    // Asked for half a period before the end, and answered in the moment of it.
+    let queue = Renewals::new().reply(Reply::Fails(PERIOD / 2));
+    let keeper = queue.keeper();
+    let held = hold(&keeper, 0);
+    keep(&keeper, secs(31)).await;
+    assert_eq!(held.until(), Timestamp::default());
+    assert_eq!(keeper.counts(), (0, 1));
 }

@@ -7,7 +7,7 @@ use waybill_core::ledger::{OnRejected, RouteState, Status};
 use waybill_core::outcome::{Attempt, DeadReason};
 use waybill_engine::handler::Plan;
 use waybill_engine::ports::Queue;
-use waybill_testkit::Call;
+use waybill_testkit::{Call, Fault};
 
 use crate::scene::{Answer, Scene};
 
@@ -24,6 +24,7 @@ async fn a_batch_of_ten_costs_two_ledger_requests_and_none_to_the_queue() {
     assert_eq!(scene.turn().await, [Handed::Over; 10]);
     assert_eq!(scene.ledger.inner().counts().requests(), 2);
     assert_eq!(scene.queue.calls(Call::ChangeVisibility), 0);
+    assert_eq!(scene.queue.calls(Call::HasRedrivePolicy), 0);
     assert!(scene.queue.inner().is_empty());
     assert_eq!(scene.tried().len(), 10);
     assert_eq!(scene.row("e-3").status, Status::Completed);
@@ -108,7 +109,8 @@ async fn no_wait_is_longer_than_sqs_takes_f05() {
     scene.answer("e", "crm", busy());
     scene.send("e");
     scene.turn().await;
-    assert!(scene.visible_in() < long);
+    let twenty_minutes = Duration::from_secs(20 * 60);
+    assert_eq!(scene.visible_in(), long - twenty_minutes);
     scene.drain(3).await;
     assert_eq!(scene.tried().len(), 2, "early is not due, and not charged");
     assert!(scene.tries()[1].at.since(scene.tries()[0].at) >= long);
@@ -356,4 +358,27 @@ async fn an_engine_without_a_place_works_on_one_at_a_time() {
     scene.send("a");
     scene.send("b");
     assert_eq!(scene.turn().await, [Handed::Over; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_counts_from_the_decision_and_not_from_its_late_write_f06() {
+    let scene = Scene::new(&["crm"]);
+    scene.answer("e", "crm", busy());
+    scene.send("e");
+    let late = Fault::slow(Duration::from_secs(3));
+    scene
+        .ledger
+        .next(Call::Write, Fault::Pass)
+        .next(Call::Write, late);
+    assert_eq!(scene.turn().await, [Handed::Back]);
+    assert_eq!(scene.visible_in(), Duration::from_secs(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_asks_for_a_redrive_policy_while_nothing_is_dead() {
+    let scene = Scene::new(&["crm"]);
+    scene.answer("e", "crm", busy());
+    scene.send("e");
+    assert_eq!(scene.turn().await, [Handed::Back]);
+    assert_eq!(scene.queue.calls(Call::HasRedrivePolicy), 0);
 }

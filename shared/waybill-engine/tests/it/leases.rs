@@ -76,6 +76,31 @@ async fn an_expired_row_that_still_stands_is_as_if_it_did_not_f41() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_row_that_moves_between_read_and_take_over_is_judged_anew() {
+    let scene = Scene::new(&["crm"]);
+    let crashed = others(&scene, "e", fixtures::NOW);
+    scene.send("e");
+    tokio::time::advance(Duration::from_secs(5)).await;
+    // A third one takes it over and ends it, after we have read it as free.
+    let (ledger, rev) = (scene.ledger.clone(), crashed.rev + 2);
+    scene.ledger.next(Call::Write, Fault::Pass).next(
+        Call::Write,
+        Fault::meanwhile(move || {
+            ledger.inner().put(Record {
+                owner: fixtures::owner(8),
+                status: Status::Completed,
+                rev,
+                ..crashed.clone()
+            });
+        }),
+    );
+    assert_eq!(scene.turn().await, [Handed::Over]);
+    assert_eq!(scene.ledger.pending(Call::Write), 0);
+    assert!(scene.tried().is_empty(), "it was done meanwhile");
+    assert_eq!(scene.row("e").owner, fixtures::owner(8));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_zombie_neither_completes_nor_deletes_f39() {
     let scene = Scene::new(&["crm"]);
     scene.send("e");

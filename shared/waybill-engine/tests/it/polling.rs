@@ -326,6 +326,27 @@ async fn a_renewal_on_its_way_never_undoes_a_hand_back_f03_f06() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_deleted_before_the_ledger_says_so_f34() {
+    let scene = Scene::new(&["crm"]);
+    scene.send("e");
+    // The write of the end arrives late.
+    let late = Fault::DelayBefore(secs(5), Box::new(Fault::Pass));
+    scene
+        .ledger
+        .next(Call::Write, Fault::Pass)
+        .next(Call::Write, late);
+    let looking = async {
+        sleep(secs(4)).await;
+        (scene.tried().len(), scene.row("e").status, deletes(&scene))
+    };
+    let (report, seen) = join(scene.poll_until_empty(), looking).await;
+    assert_eq!(seen, (1, Status::InProgress, Vec::new()));
+    assert_eq!((report.delivered, report.deleted), (1, 1));
+    assert_eq!(scene.row("e").status, Status::Completed);
+    assert_eq!(deletes(&scene), [1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn entries_that_were_not_deleted_are_tried_again_f31() {
     let scene = Scene::new(&["crm"]);
     (0..10).for_each(|n| drop(scene.send(&format!("e{n}"))));

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::future::join;
+use tokio::time::sleep;
+
 use waybill_core::batch::Handed;
 use waybill_core::ledger::Status;
 use waybill_core::outcome::Attempt;
@@ -111,6 +114,52 @@ async fn an_unconfirmed_settle_is_never_followed_by_a_release_g11() {
     let tries = scene.tries();
     assert_eq!(tries.len(), 2, "the second of the open doors, once");
     assert_eq!(tries[0].idempotency_key, tries[1].idempotency_key);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_done_is_not_released_by_a_ledger_that_comes_back_g11() {
+    let scene = Scene::new(&["crm"]);
+    scene
+        .ledger
+        .next(Call::Write, Fault::Pass)
+        .always(Call::Write, Fault::refused());
+    scene.send("e");
+    // It comes back when there is no time for another settle, and would be for a release: of a
+    // minute the last second is left for handing back, and settles are 1.6 s apart by then.
+    let coming_back = async {
+        sleep(Duration::from_secs(58)).await;
+        scene.ledger.always(Call::Write, Fault::Pass);
+        scene.ledger.calls(Call::Write)
+    };
+    let process = scene.process();
+    let (handed, writes) = join(process.turn(), coming_back).await;
+    assert_eq!(handed, [Handed::Back]);
+    assert_eq!(scene.ledger.calls(Call::Write), writes);
+    let row = scene.row("e");
+    assert_eq!((row.status, row.rev), (Status::InProgress, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn receives_without_a_try_use_up_no_retry_f43_f46() {
+    let mut scene = Scene::new(&["crm"]);
+    scene.script.policy.retry.steps = 1;
+    scene.ledger.always(Call::Write, Fault::refused());
+    scene.send("e");
+    for _ in 0..5 {
+        scene.wait_for_next().await;
+        assert_eq!(scene.turn().await, [Handed::Back]);
+    }
+    scene.ledger.always(Call::Write, Fault::Pass);
+    let busy = Attempt::transient("http_503", "", None);
+    scene.answer("e", "crm", Answer::Give(busy));
+    scene.wait_for_next().await;
+    assert_eq!(scene.turn().await, [Handed::Back]);
+    let row = scene.row("e");
+    assert_eq!((row.status, row.routes[0].attempts), (Status::Pending, 1));
+    scene.drain(2).await;
+    assert_eq!(scene.row("e").status, Status::Completed);
+    let attempts: Vec<_> = scene.tries().iter().map(|t| t.attempt).collect();
+    assert_eq!(attempts, [1, 2]);
 }
 
 #[tokio::test(start_paused = true)]
