@@ -182,7 +182,7 @@ fn build(place: &Place, test: &NamedTest) -> Result<Result<PathBuf, String>, Mut
 fn executable(messages: &str) -> Option<PathBuf> {
     let messages = messages.lines();
     let built = messages.filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
-    built.filter_map(|artifact| artifact.executable).last()
+    built.filter_map(|artifact| artifact.executable).next_back()
 }
 
 /// What we read of a message of cargo's.

@@ -145,33 +145,42 @@ impl<S> Link<S> {
             }
             return Some("outage".to_owned());
         }
-        let strikes = |fault| world.strikes(fault, COMMON).then_some(fault);
-        let fault = strikes(Fault::LostRequest)
-            .or_else(|| strikes(Fault::LostReply))
-            .or_else(|| strikes(Fault::RepeatedRequest))
-            .or_else(|| strikes(Fault::LateRequest))
-            .or_else(|| strikes(Fault::SlowReply))
-            .or_else(|| strikes(Fault::Throttle))
-            .or_else(|| strikes(Fault::PartialFailure))
-            .or_else(|| world.strikes(Fault::Denied, RARE).then_some(Fault::Denied))?;
-        match fault {
-            Fault::LostRequest => {
-                trip.arrives = Arrives::Never;
-                lossy(trip);
-            }
-            Fault::LostReply => lossy(trip),
-            Fault::RepeatedRequest => trip.arrives = Arrives::Twice,
-            Fault::LateRequest => trip.there += chance.time(LATE),
-            Fault::SlowReply => trip.back += chance.time(LATE),
-            Fault::Throttle => trip.answered = Answered::Refusal(Trouble::Throttled),
-            Fault::PartialFailure => {
-                trip.undone.insert(chance.place(positions));
-                trip.unsaid.insert(chance.place(positions));
-                trip.undone.insert(chance.place(positions));
-            }
-            _ => trip.answered = Answered::Refusal(Trouble::Denied),
+        let strikes = |fault| world.strikes(fault, COMMON).then(|| fault.to_string());
+        if let Some(what) = strikes(Fault::LostRequest) {
+            trip.arrives = Arrives::Never;
+            lossy(trip);
+            return Some(what);
         }
-        Some(fault.to_string())
+        if let Some(what) = strikes(Fault::LostReply) {
+            lossy(trip);
+            return Some(what);
+        }
+        if let Some(what) = strikes(Fault::RepeatedRequest) {
+            trip.arrives = Arrives::Twice;
+            return Some(what);
+        }
+        if let Some(what) = strikes(Fault::LateRequest) {
+            trip.there += chance.time(LATE);
+            return Some(what);
+        }
+        if let Some(what) = strikes(Fault::SlowReply) {
+            trip.back += chance.time(LATE);
+            return Some(what);
+        }
+        if let Some(what) = strikes(Fault::PartialFailure) {
+            trip.undone.insert(chance.place(positions));
+            trip.unsaid.insert(chance.place(positions));
+            trip.undone.insert(chance.place(positions));
+            return Some(what);
+        }
+        if let Some(what) = strikes(Fault::Throttle) {
+            trip.answered = Answered::Refusal(Trouble::Throttled);
+            return Some(what);
+        }
+        world.strikes(Fault::Denied, RARE).then(|| {
+            trip.answered = Answered::Refusal(Trouble::Denied);
+            Fault::Denied.to_string()
+        })
     }
 
     /// Carries a request there and its answer back. Answers by position.

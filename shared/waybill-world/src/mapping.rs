@@ -236,20 +236,17 @@ impl Mapping {
 /// The ids that an answer hands back; `None` when all of the batch is.
 fn failures(said: &str) -> Option<Vec<String>> {
     let said: Value = serde_json::from_str(said).ok()?;
-    let said = match said {
-        Value::Null => return Some(Vec::new()),
-        Value::Object(said) => said,
-        _ => return None,
-    };
+    if said.is_null() {
+        return Some(Vec::new());
+    }
+    let said = said.as_object()?;
     let Some(failures) = said.get("batchItemFailures") else {
         return said.is_empty().then(Vec::new);
     };
-    let failures = match failures {
-        Value::Null => return Some(Vec::new()),
-        Value::Array(failures) => failures,
-        _ => return None,
-    };
-    let ids = failures.iter().map(|failure| {
+    if failures.is_null() {
+        return Some(Vec::new());
+    }
+    let ids = failures.as_array()?.iter().map(|failure| {
         let id = failure.get("itemIdentifier")?.as_str()?;
         (!id.is_empty()).then(|| id.to_owned())
     });

@@ -434,9 +434,9 @@ impl Trial {
         let weathers = [Weather::Refuses, Weather::Silent, Weather::Mute];
         let weather = || chance.pick(&weathers).unwrap_or(Weather::Refuses);
         if let Some(fault) = self.plan.long_outage {
-            let of = match fault {
-                Fault::LongStoreOutage => Outage::Store,
-                _ => Outage::Target,
+            let of = match fault == Fault::LongStoreOutage {
+                true => Outage::Store,
+                false => Outage::Target,
             };
             sleep(chance.time(Duration::from_secs(20))).await;
             self.world.outage(of, weather(), SIX_HOURS).await;

@@ -18,5 +18,4 @@ mod leases;
 mod once;
 mod polling;
 mod scene;
-mod simulation;
 mod store_trouble;

@@ -30,7 +30,7 @@ pub(crate) fn progress(account: &Account, points: u64, took: Duration, terminal:
     };
     if terminal {
         eprint!("\r\x1b[2K{line}");
-    } else if seconds % 15 == 0 && took.subsec_millis() < 500 {
+    } else if seconds.is_multiple_of(15) && took.subsec_millis() < 500 {
         eprintln!("{line}");
     }
 }
