@@ -226,8 +226,10 @@ fn what_is_no_file_of_routes_is_refused() {
             "{text:?}: {}",
             faults(text)
         );
+        assert!(!faults(text).contains("line 0"), "{}", faults(text));
     }
     let long = "#".repeat(TEXT_MAX + 1);
+    assert!(!faults(&long).contains("line 0"), "{}", faults(&long));
     assert!(faults(&long).contains("longer than 262144 bytes"));
 }
 
