@@ -505,6 +505,9 @@ fn what_a_filter_cannot_do_yet_is_refused_by_name() {
         let expected = format!("operator `{operator}` is not supported yet");
         assert!(faults(&text).contains(&expected), "{}", faults(&text));
     }
+    let unknown = faults(&with("filter: { type: [{ begins: x }] }"));
+    let expected = "operator `begins` is not known; use `prefix` or `suffix`";
+    assert!(unknown.contains(expected), "{unknown}");
     let nested = with("filter: { type: [{ prefix: { equals-ignore-case: x } }] }");
     assert!(faults(&nested).contains("operator `equals-ignore-case` is not supported yet"));
     let either = with("filter: { $or: [{ type: [a] }] }");
