@@ -226,8 +226,10 @@ fn what_is_no_file_of_routes_is_refused() {
             "{text:?}: {}",
             faults(text)
         );
+        assert!(!faults(text).contains("line 0"), "{}", faults(text));
     }
     let long = "#".repeat(TEXT_MAX + 1);
+    assert!(!faults(&long).contains("line 0"), "{}", faults(&long));
     assert!(faults(&long).contains("longer than 262144 bytes"));
 }
 
@@ -503,6 +505,9 @@ fn what_a_filter_cannot_do_yet_is_refused_by_name() {
         let expected = format!("operator `{operator}` is not supported yet");
         assert!(faults(&text).contains(&expected), "{}", faults(&text));
     }
+    let unknown = faults(&with("filter: { type: [{ begins: x }] }"));
+    let expected = "operator `begins` is not known; use `prefix` or `suffix`";
+    assert!(unknown.contains(expected), "{unknown}");
     let nested = with("filter: { type: [{ prefix: { equals-ignore-case: x } }] }");
     assert!(faults(&nested).contains("operator `equals-ignore-case` is not supported yet"));
     let either = with("filter: { $or: [{ type: [a] }] }");
