@@ -11,10 +11,13 @@ use waybill_testkit::fixtures::{NOW, ask, claimed, moved};
 
 use super::*;
 
+/// How one key was read.
+type Read = Result<Option<Row>, StoreError>;
+
 /// A ledger whose answers a test scripts, and what was asked of it.
 struct Ledgers {
     began: Instant,
-    reads: Mutex<VecDeque<Vec<Result<Option<Row>, StoreError>>>>,
+    reads: Mutex<VecDeque<Vec<Read>>>,
     writes: Mutex<VecDeque<Vec<Result<Written, StoreError>>>>,
     asked: Mutex<Vec<(&'static str, u128, usize)>>,
 }
@@ -213,12 +216,16 @@ fn a_claim_tells_what_the_log_must_say() {
         error: wrong(),
         written: None,
     };
-    let defer = |cause| Claim::Defer { until: NOW, cause };
+    let defer = |cause| Claim::Defer {
+        until: NOW,
+        cause,
+        row: None,
+    };
     assert_eq!(failed.failure(), Some(&wrong()));
     assert!(!failed.is_unknown());
     assert!(defer(DeferCause::UnknownRow).is_unknown());
     assert!(!defer(DeferCause::LeaseBusy).is_unknown());
-    for claim in [defer(DeferCause::LeaseBusy), Claim::Completed, Claim::Alone] {
+    for claim in [defer(DeferCause::LeaseBusy), Claim::Alone] {
         assert_eq!(claim.failure(), None);
     }
 }
