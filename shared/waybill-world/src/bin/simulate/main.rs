@@ -197,7 +197,7 @@ fn play(options: &Options, faults: Faults) -> ExitCode {
     let Some(broken) = &ran.broken else {
         return ExitCode::SUCCESS;
     };
-    show::broken(broken, options.sweep, &again(options, broken.seed));
+    show::broken(broken, faults, options.sweep, &again(options, broken.seed));
     ExitCode::from(1)
 }
 

@@ -129,10 +129,10 @@ pub(crate) fn json(ran: &Ran) -> Value {
 }
 
 /// A broken promise: what was seen, what came before it, and how to see it again.
-pub(crate) fn broken(broken: &Broken, sweeps: bool, again: &str) {
+pub(crate) fn broken(broken: &Broken, faults: Faults, sweeps: bool, again: &str) {
     eprintln!("\nseed {} broke a promise: {}", broken.seed, broken.what);
     if !sweeps {
-        let (_, history) = tell_seed(broken.seed, Faults::all());
+        let (_, history) = tell_seed(broken.seed, faults);
         let seen = history.iter().position(|line| line.contains("BROKEN"));
         if let Some(seen) = seen {
             eprintln!("\nbefore it:");
