@@ -197,6 +197,9 @@ impl<S> Link<S> {
         E: Clone + Send + 'static,
         F: Fn(Vec<A>) -> BoxFuture<'static, Vec<Result<T, E>>> + Send + 'static,
     {
+        if self.sandbox.is_dead() {
+            return std::future::pending().await;
+        }
         let world = self.sandbox.world();
         let positions = asked.len();
         let trip = self.trip(positions);

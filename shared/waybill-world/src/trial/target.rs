@@ -159,6 +159,9 @@ impl Handler for Worker {
 
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {
         let world = self.sandbox.world();
+        if self.sandbox.is_dead() {
+            return std::future::pending().await;
+        }
         let owner = self.watch.begins(&self.sandbox, &delivery);
         let entry = Entry::begin(self, delivery, owner);
         if self.watch.aborts(delivery.message) && world.strikes(Fault::Abort, 700) {
@@ -167,6 +170,7 @@ impl Handler for Worker {
             return std::future::pending().await;
         }
         if world.strikes(Fault::Panic, 10) {
+            world.tell(|| format!("{:?} panics in try {}", self.sandbox, entry.1));
             resume_unwind(Box::new("before the request"));
         }
         let mood = self.mood();
@@ -194,6 +198,7 @@ impl Handler for Worker {
         });
         let said = heard.await.unwrap_or(Says::Nothing);
         if world.strikes(Fault::Panic, 10) {
+            world.tell(|| format!("{:?} panics in try {}", self.sandbox, entry.1));
             resume_unwind(Box::new("after the answer"));
         }
         match said {
