@@ -99,7 +99,7 @@ pub fn store_trouble_wait(receive_count: u32) -> Duration {
 /// the waits of the receives that `max_receive_count` leaves beside those of `steps` retries. Work
 /// in between makes it longer, other trouble shorter.
 pub fn outage_survived(max_receive_count: u32, steps: u32) -> Duration {
-    let needed = 2 * steps.saturating_add(1) + 3;
+    let needed = steps.saturating_add(1).saturating_mul(2).saturating_add(3);
     let spare = max_receive_count.saturating_sub(needed);
     (1..=spare).map(store_trouble_wait).sum()
 }

@@ -116,3 +116,14 @@ fn what_may_have_happened_is_tried_again_with_its_own_wait() {
         RetryDecision::Spent
     );
 }
+
+#[test]
+fn an_outage_is_survived_by_the_waits_of_the_receives_that_are_left() {
+    // 25 receives, of which four tries and their ends need eleven.
+    let waits: Duration = (1..=14).map(store_trouble_wait).sum();
+    assert_eq!(outage_survived(25, 3), waits);
+    let hours = |receives, steps| outage_survived(receives, steps).as_secs() / 3600;
+    assert_eq!([hours(25, 3), hours(100, 3)], [1, 20]);
+    assert_eq!(outage_survived(11, 3), Duration::ZERO);
+    assert_eq!(outage_survived(3, u32::MAX), Duration::ZERO);
+}

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should stop, and says what it saw"
 )]
 
+mod command;
 mod functions;
 mod mapping;
 mod network;
