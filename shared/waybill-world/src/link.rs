@@ -218,12 +218,17 @@ impl<S> Link<S> {
             .filter(|(position, _)| !undone.contains(position))
             .map(|(_, one)| one)
             .collect();
+        let late = self.sandbox.clone();
         tokio::spawn(async move {
             sleep(trip.there).await;
             let refused = matches!(trip.answered, Answered::Refusal(_));
             let mut answers = Vec::new();
             if trip.arrives != Arrives::Never && !refused && !reached.is_empty() {
                 answers = serve(reached.clone()).await;
+                // Whoever asked has given up, and may be busy with something else by now.
+                if trip.there > GIVES_UP {
+                    late.trouble();
+                }
                 if trip.arrives == Arrives::Twice {
                     sleep(trip.back).await;
                     answers = serve(reached).await;
