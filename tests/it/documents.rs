@@ -278,20 +278,50 @@ fn the_page_of_operations_tells_every_effect_and_every_knob() {
     }
 }
 
+/// The names of tests among what a text has between backticks.
+fn tests_named_in(text: &str) -> BTreeSet<String> {
+    let is_name = |word: &String| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        word.chars().all(plain) && word.matches('_').count() > 3
+    };
+    quoted(text).into_iter().filter(is_name).collect()
+}
+
+#[test]
+fn the_pages_of_the_proof_name_tests_that_are_there() {
+    let tests = tests();
+    for page in ["SEMANTICS", "PROTOCOL", "TESTING"] {
+        let said = tests_named_in(&yaml::text(&format!("docs/{page}.md")));
+        assert!(said.len() > 10, "{page}: {said:?}");
+        let gone: Vec<_> = said.difference(&tests).collect();
+        assert!(gone.is_empty(), "{page}: no such tests: {gone:?}");
+    }
+}
+
 #[test]
 fn the_promises_name_their_tests() {
-    let said = quoted(&yaml::text("docs/SEMANTICS.md"));
-    let said: BTreeSet<_> = said
-        .into_iter()
-        .filter(|w| w.matches('_').count() > 3)
-        .collect();
-    let tests = tests();
-    let gone: Vec<_> = said.difference(&tests).collect();
-    assert!(gone.is_empty(), "no such tests: {gone:?}");
+    let said = tests_named_in(&yaml::text("docs/SEMANTICS.md"));
     for promise in 1..=7 {
         let own = format!("promise_{promise}_");
         let named = said.iter().any(|test| test.starts_with(&own));
         assert!(named, "promise {promise} names no test of its own");
+    }
+}
+
+#[test]
+fn the_page_of_the_protocol_shows_the_statements_that_are_sent() {
+    let page = yaml::text("docs/PROTOCOL.md");
+    let facts = yaml::text("shared/waybill-aws/src/dynamodb/statement/tests.rs");
+    let plain = |text: &str| {
+        let text = text.replace("\\\n", "").replace('\\', "");
+        text.split_whitespace().collect::<String>()
+    };
+    let facts = plain(&facts);
+    let shown: Vec<_> = page.split("```sql\n").skip(1).collect();
+    assert_eq!(shown.len(), 2);
+    for after in shown {
+        let statement = after.split_once("```").expect("its end").0;
+        assert!(facts.contains(&plain(statement)), "{statement}");
     }
 }
 
