@@ -577,6 +577,15 @@ fn other_targets_are_refused_by_name() {
         let text = format!("routes:\n  - name: a\n    target: {target}\n");
         assert!(faults(&text).contains("target"), "{target}");
     }
+    let unknown = "routes:\n  - name: a\n    target: { https: {} }\n";
+    assert!(faults(unknown).contains("target is not known; known here: `http`"));
+}
+
+#[test]
+fn a_header_has_eight_kibibytes_at_most() {
+    let file = |length| with_http(&format!("headers: {{ x-a: \"{}\" }}", "v".repeat(length)));
+    assert!(parse(&file(8192)).is_ok());
+    assert!(faults(&file(8193)).contains("value is longer than 8 KiB"));
 }
 
 #[test]
