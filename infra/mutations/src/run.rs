@@ -180,9 +180,11 @@ fn build(place: &Place, test: &NamedTest) -> Result<Result<PathBuf, String>, Mut
 
 /// The test binary among cargo's messages.
 fn executable(messages: &str) -> Option<PathBuf> {
-    let messages = messages.lines();
-    let built = messages.filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
-    built.filter_map(|artifact| artifact.executable).next_back()
+    let artifact = |line| serde_json::from_str::<Artifact>(line).ok();
+    messages
+        .lines()
+        .rev()
+        .find_map(|line| artifact(line)?.executable)
 }
 
 /// What we read of a message of cargo's.

@@ -138,6 +138,17 @@ fn a_configured_key_that_is_not_there_is_missing_f48() {
 }
 
 #[test]
+fn a_number_is_a_part_while_no_other_number_is_written_so() {
+    let found = |number: &str| key(&format!(r#"{{"n":{number}}}"#), Some("data.n"));
+    for whole in ["-9007199254740993", "9223372036854775808", "0"] {
+        assert_eq!(found(whole), Ok(format!("key:{whole}")), "to the digit");
+    }
+    assert!(found("9007199254740991.0").is_ok());
+    assert!(found("9007199254740992.0").is_err());
+    assert!(found("-9007199254740992.0").is_err());
+}
+
+#[test]
 fn the_deepest_data_can_be_a_key() {
     let body = format!("{}1{}", "[".repeat(127), "]".repeat(127));
     for expression in ["data", "@", "to_string(@)", "data[]"] {

@@ -269,8 +269,10 @@ fn an_alias_bomb_is_refused() {
         text.push_str(&format!("a{n}: &a{n} [{aliases}]\n"));
     }
     assert_eq!(parse(&text).unwrap_err().iter().count(), 1);
-    assert!(parse(&"[".repeat(100_000)).is_err());
-    assert!(parse(&"- ".repeat(100_000)).is_err());
+    for text in [text, "[".repeat(100_000), "- ".repeat(100_000)] {
+        let told = faults(&text);
+        assert!(!told.contains("line 0"), "{told}");
+    }
 }
 
 #[test]
@@ -577,6 +579,43 @@ fn other_targets_are_refused_by_name() {
         let text = format!("routes:\n  - name: a\n    target: {target}\n");
         assert!(faults(&text).contains("target"), "{target}");
     }
+    let unknown = "routes:\n  - name: a\n    target: { https: {} }\n";
+    assert!(faults(unknown).contains("target is not known; known here: `http`"));
+}
+
+#[test]
+fn a_route_has_fifty_headers_at_most() {
+    let file = |count: usize| {
+        let headers: Vec<_> = (0..count).map(|n| format!("x-{n}: v")).collect();
+        with_http(&format!("headers: {{ {} }}", headers.join(", ")))
+    };
+    assert!(parse(&file(50)).is_ok());
+    assert!(parse(&file(51)).is_err());
+}
+
+#[test]
+fn a_file_has_as_many_bytes_as_are_read() {
+    let file = |length: usize| {
+        let file = with("on_rejected: ack");
+        let comment = "#".repeat(length - file.len());
+        format!("{file}{comment}")
+    };
+    assert!(parse(&file(TEXT_MAX)).is_ok());
+    assert!(parse(&file(TEXT_MAX + 1)).is_err());
+}
+
+#[test]
+fn a_fault_of_the_syntax_stands_at_a_line_and_a_column() {
+    let told = faults("routes:\n  - name: [\n");
+    assert!(told.contains("line "), "{told}");
+    assert!(told.contains(", column "), "{told}");
+}
+
+#[test]
+fn a_header_has_eight_kibibytes_at_most() {
+    let file = |length| with_http(&format!("headers: {{ x-a: \"{}\" }}", "v".repeat(length)));
+    assert!(parse(&file(8192)).is_ok());
+    assert!(faults(&file(8193)).contains("value is longer than 8 KiB"));
 }
 
 #[test]
@@ -715,6 +754,8 @@ fn time_outs_are_bounded_and_the_connection_is_part_of_the_try() {
     for timeouts in refused {
         assert!(parse(&with_http(timeouts)).is_err(), "{timeouts}");
     }
+    let longest = parse(&with_http("timeout: 15m")).unwrap();
+    assert_eq!(http(&longest).timeout, Duration::from_secs(900));
     let file = parse(&with_http("timeout: 1s")).unwrap();
     assert_eq!(http(&file).connect_timeout, Duration::from_secs(1));
 }

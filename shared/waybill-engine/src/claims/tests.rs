@@ -1,7 +1,8 @@
 //! Claims one by one: what is asked of a scripted ledger, and when.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::io;
+use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
@@ -11,15 +12,19 @@ use waybill_testkit::fixtures::{NOW, ask, claimed, moved};
 
 use super::*;
 
-/// How one key was read.
-type Read = Result<Option<Row>, StoreError>;
+/// The answers to one read, and to one write.
+type Reads = Vec<Result<Option<Row>, StoreError>>;
+type Answers = Vec<Result<Written, StoreError>>;
+
+/// What was asked, after how many milliseconds, and of how many keys.
+type Asked = (&'static str, u128, usize);
 
 /// A ledger whose answers a test scripts, and what was asked of it.
 struct Ledgers {
     began: Instant,
-    reads: Mutex<VecDeque<Vec<Read>>>,
-    writes: Mutex<VecDeque<Vec<Result<Written, StoreError>>>>,
-    asked: Mutex<Vec<(&'static str, u128, usize)>>,
+    reads: Mutex<VecDeque<Reads>>,
+    writes: Mutex<VecDeque<Answers>>,
+    asked: Mutex<Vec<Asked>>,
 }
 
 impl Ledgers {
@@ -32,12 +37,12 @@ impl Ledgers {
         }
     }
 
-    fn reads(self, answers: Vec<Result<Option<Row>, StoreError>>) -> Self {
+    fn reads(self, answers: Reads) -> Self {
         self.reads.lock().unwrap().push_back(answers);
         self
     }
 
-    fn writes(self, answers: Vec<Result<Written, StoreError>>) -> Self {
+    fn writes(self, answers: Answers) -> Self {
         self.writes.lock().unwrap().push_back(answers);
         self
     }
@@ -48,7 +53,7 @@ impl Ledgers {
     }
 
     /// Claims one event for ten seconds at most; what came of it, and what was asked when.
-    async fn claim_one(self, repeat: bool) -> (Claim, Vec<(&'static str, u128, usize)>) {
+    async fn claim_one(self, repeat: bool) -> (Claim, Vec<Asked>) {
         let ask = ask("e", 1);
         let first = claimed("e", 1);
         let request = Request {
@@ -208,6 +213,44 @@ async fn a_row_that_changes_between_every_read_and_write_is_left_for_now() {
     let (claim, asked) = ledger.claim_one(true).await;
     assert_eq!(claim.failure().map(|e| e.code.as_str()), Some("raced"));
     assert_eq!(asked.len(), 8, "four rounds");
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is logged when one event is claimed whose row stands so.
+async fn logged(row: Record) -> String {
+    let log = Log::default();
+    let to = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || to.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let ledger = Ledgers::new().reads(vec![Ok(Some(known(row)))]);
+    ledger.claim_one(true).await;
+    let log = log.0.lock().unwrap();
+    String::from_utf8_lossy(&log).into_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_ended_without_a_word_is_told_and_a_release_is_not() {
+    let ended = Record {
+        lease_until: NOW.before(Duration::from_secs(60)),
+        ..claimed("e", 7)
+    };
+    let line = "a lease ended without a word";
+    assert!(logged(ended).await.contains(line));
+    assert!(!logged(released()).await.contains(line));
 }
 
 #[test]

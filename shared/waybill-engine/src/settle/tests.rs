@@ -232,6 +232,21 @@ async fn trouble_is_waited_out_longer_each_time_to_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_that_would_begin_at_the_deadline_is_too_late() {
+    let mut ledger = Writes::new();
+    for _ in 0..100 {
+        ledger = ledger.answer(vec![for_now()]);
+    }
+    let (desk, jobs) = Desk::new();
+    let driving = drive(&ledger, &ledger, &desk, jobs, NOW.after(ms(150)));
+    tokio::select! {
+        () = driving => {}
+        end = settle(&desk, 0) => assert!(matches!(end, Settled::Unconfirmed(_))),
+    }
+    assert_eq!(ledger.groups(), [(0, 1), (50, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_person_must_mend_is_tried_once_a_second() {
     let ledger = Writes::new().answer(vec![wrong()]).answer(vec![wrong()]);
     ledger
