@@ -180,13 +180,14 @@ fn the_core_reads_no_clock_no_environment_and_no_file() {
 }
 
 #[test]
-fn the_testkit_is_for_tests_only() {
+fn the_testkit_and_the_world_are_for_tests_only() {
     for (path, manifest) in files("Cargo.toml") {
         for (section, names) in dependencies(&manifest) {
             let allowed = section == "dev-dependencies" || section == "workspace.dependencies";
             // The world is a tool for tests too.
-            let allowed = allowed || path.starts_with("shared/waybill-world/");
-            let named = names.contains("waybill-testkit");
+            let of_world = path.starts_with("shared/waybill-world/");
+            let kit = names.contains("waybill-testkit") && !of_world;
+            let named = kit || names.contains("waybill-world");
             assert!(allowed || !named, "{path} names it in [{section}]");
         }
     }
