@@ -212,7 +212,7 @@ impl Trial {
             _ if overtaken.is_some_and(|at| Some(at) <= this.ended) => Ok(Door::LeaseEnded),
             Heard::Otherwise | Heard::Nothing => Ok(Door::AnswerLost),
             Heard::Death => Ok(Door::Killed),
-            Heard::Delivered => unwritten(&log, this),
+            Heard::Delivered => unwritten(&log, this, self.plan.wild),
         }
     }
 
@@ -297,7 +297,7 @@ impl Trial {
 }
 
 /// Why what the engine knew was delivered is not in the ledger by its claim.
-fn unwritten(log: &Log, this: &Try) -> Result<Door, ()> {
+fn unwritten(log: &Log, this: &Try, wild: bool) -> Result<Door, ()> {
     let claim = this.owner.and_then(|owner| log.claims.get(&owner));
     let seen = log.sandboxes.get(&this.by);
     match (claim, seen) {
@@ -305,6 +305,8 @@ fn unwritten(log: &Log, this: &Try) -> Result<Door, ()> {
         (Some(claim), Some(seen)) if seen.sandbox.troubles() > claim.troubles => {
             Ok(Door::Unwritable)
         }
+        // Between the answer and the write, by one whose clock is ahead.
+        (Some(claim), _) if wild && claim.overtaken.is_some() => Ok(Door::LeaseEnded),
         _ => Err(()),
     }
 }
