@@ -12,7 +12,6 @@ use tokio::time::{Instant, Sleep};
 
 use waybill_core::time::Timestamp;
 use waybill_engine::ports::Ambient;
-use waybill_testkit::{FakeLedger, FakeQueue};
 
 use crate::fault::Fault;
 use crate::link::{Link, Service};
@@ -96,15 +95,6 @@ impl Sandbox {
         Link::new(self.clone(), ledger, Service::Store)
     }
 
-    /// Its connections to a plain queue and a plain table.
-    pub fn links(
-        &self,
-        queue: &FakeQueue,
-        ledger: &FakeLedger,
-    ) -> (Link<FakeQueue>, Link<FakeLedger>) {
-        (self.queue(queue.clone()), self.ledger(ledger.clone()))
-    }
-
     /// Lets it die now: nothing of it runs any more.
     pub fn kill(&self) {
         if !self.process.dead.swap(true, Ordering::Relaxed) {
@@ -129,11 +119,6 @@ impl Sandbox {
     pub fn die_at_request(&self, more: u64) {
         let at = self.process.requests.load(Ordering::Relaxed) + more;
         self.process.dies_at_request.store(at, Ordering::Relaxed);
-    }
-
-    /// How often what runs in it has been polled.
-    pub fn polls(&self) -> u64 {
-        self.process.polls.load(Ordering::Relaxed)
     }
 
     /// Lets it stand still for some time.

@@ -628,7 +628,7 @@ impl Ports {
 /// How long a queue keeps a message.
 const RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
 
-/// Longer than what any configuration here is made for.
+/// How long a long outage lasts: longer than what some configurations survive.
 const SIX_HOURS: Duration = Duration::from_secs(6 * 3600);
 
 /// How soon a queue is empty when trouble has ended: many waits of fifteen minutes.
