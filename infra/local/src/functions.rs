@@ -1,8 +1,7 @@
 //! The functions' binaries, built by a cargo inside cargo.
 //!
-//! The nested cargo has a target folder of its own (`functions` under the outer one), because the
-//! outer cargo holds the lock of its own folder while it runs tests, and is started without the
-//! variables that the outer cargo set for us, because they would make it build everything anew.
+//! The nested cargo is started without the variables that the outer cargo set for us, because they
+//! would make it build everything anew.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -31,7 +30,8 @@ pub enum Profile {
     /// As they are deployed.
     #[default]
     Release,
-    /// Quickly, for a look at one thing.
+    /// As the tests are built, from the libraries that were built for them: no library is built
+    /// twice, and none of them waits for an optimiser.
     Dev,
 }
 
@@ -85,9 +85,9 @@ impl BuiltFunctions {
 
 /// Zips files under the names given, all executable, in that order.
 pub(crate) fn zip_files(files: &[(String, PathBuf)]) -> Result<Vec<u8>, LocalError> {
+    // It goes no further than this machine: packing it would take longer than the copy.
     let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(1))
+        .compression_method(CompressionMethod::Stored)
         .unix_permissions(0o755);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, path) in files {
@@ -107,7 +107,6 @@ pub(crate) fn zip_files(files: &[(String, PathBuf)]) -> Result<Vec<u8>, LocalErr
 
 /// Runs the nested cargo and reads from its messages where the binaries are.
 fn run_cargo(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, LocalError> {
-    let target = workspace.target().join("functions");
     let _lock = Lock::take(
         &workspace.home()?.join("functions.lock"),
         "building the functions",
@@ -118,16 +117,18 @@ fn run_cargo(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, 
     });
     let mut command = Group::command(cargo());
     command
-        .arg("build")
-        .args(FUNCTIONS.iter().flat_map(|function| ["-p", function]))
-        .arg("--message-format=json-render-diagnostics")
+        .args(["build", "--message-format=json-render-diagnostics"])
         .arg("--target-dir")
-        .arg(&target)
+        .arg(workspace.target())
         .current_dir(workspace.root())
         .stdout(Stdio::piped());
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
+    match profile {
+        Profile::Release => command
+            .arg("--release")
+            .args(FUNCTIONS.iter().flat_map(|function| ["-p", function])),
+        // The whole workspace, for its union of features is what the tests are built with.
+        Profile::Dev => command.args(["--workspace", "--bins"]),
+    };
     for name in std::env::vars_os().map(|(name, _)| name) {
         if is_set_by_cargo(&name) {
             command.env_remove(name);

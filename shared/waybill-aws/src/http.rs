@@ -141,8 +141,9 @@ impl HttpTarget {
     fn request(&self, request: TargetRequest<'_>) -> reqwest::Request {
         let mut post = reqwest::Request::new(Method::POST, self.url.0.clone());
         let event = request.event;
-        *post.headers_mut() = request::headers(event, request.idempotency_key, &self.headers);
-        *post.body_mut() = Some(event.data.as_bytes().to_vec().into());
+        *post.headers_mut() =
+            request::headers(event, request.data, request.idempotency_key, &self.headers);
+        *post.body_mut() = Some(request.data.as_bytes().to_vec().into());
         post
     }
 

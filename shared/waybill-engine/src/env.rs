@@ -13,7 +13,7 @@ use std::time::Duration;
 use waybill_core::id::Consumer;
 use waybill_core::ledger::DeadLetter;
 use waybill_core::limit::VISIBILITY_MAX;
-use waybill_core::routes::{OnConflict, RoutesFile, TargetSpec};
+use waybill_core::routes::{OnConflict, RoutesFile};
 
 use crate::engine::Config;
 
@@ -139,9 +139,7 @@ impl RouteSettings {
 
     /// How long one try may take at most: the longest `timeout` of any route's target.
     pub fn longest_try(&self) -> Duration {
-        let times = self.routes.routes.iter().map(|route| match &route.target {
-            TargetSpec::Http(http) => http.timeout,
-        });
+        let times = self.routes.routes.iter().map(|r| r.target.timeout());
         times.max().unwrap_or_default()
     }
 }

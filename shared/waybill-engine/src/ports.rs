@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use waybill_core::event::Event;
+use waybill_core::event::{Data, Event};
 use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle};
 use waybill_core::ledger::{Fence, Record, Row};
 use waybill_core::message::{Message, MessageAttribute};
@@ -202,6 +202,10 @@ pub trait Target: Send + Sync {
 pub struct TargetRequest<'a> {
     /// The event.
     pub event: &'a Event,
+    /// What is delivered of it: its data, or what the route makes of it.
+    pub data: &'a Data,
+    /// The message that carries it.
+    pub message: &'a Message,
     /// Hex SHA-256 of consumer, event key and route: the same on every try.
     pub idempotency_key: &'a str,
     /// How long this try may take at most.

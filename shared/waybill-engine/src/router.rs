@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use waybill_core::event::{Data, Event};
 use waybill_core::id::RouteName;
 use waybill_core::outcome::{Attempt, DeadReason};
-use waybill_core::routes::{Route, RoutesFile, TargetSpec, Unrouted};
+use waybill_core::routes::{Route, RoutesFile, Unrouted};
 
 use crate::handler::{Delivery, Handler, Plan, Policy};
 use crate::ports::{Target, TargetRequest};
@@ -58,13 +58,10 @@ impl Handler for Router {
 
     fn policy(&self, route: &RouteName) -> Option<Policy> {
         let route = self.file.route(route)?;
-        let time = match &route.target {
-            TargetSpec::Http(http) => http.timeout,
-        };
         Some(Policy {
             retry: route.retry,
             on_rejected: route.on_rejected,
-            time,
+            time: route.target.timeout(),
         })
     }
 
@@ -74,6 +71,8 @@ impl Handler for Router {
         };
         let request = TargetRequest {
             event: delivery.event,
+            data: &delivery.event.data,
+            message: delivery.message,
             idempotency_key: delivery.idempotency_key,
             limit: delivery.limit,
         };

@@ -328,7 +328,5 @@ pub(crate) fn workspace() -> Workspace {
 /// The functions, built once for all tests.
 pub(crate) fn built() -> &'static BuiltFunctions {
     static BUILT: OnceLock<BuiltFunctions> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        functions::build(&workspace(), Profile::Release).expect("the functions build")
-    })
+    BUILT.get_or_init(|| functions::build(&workspace(), Profile::Dev).expect("the functions build"))
 }

@@ -37,14 +37,19 @@ pub(super) fn route_headers(
 }
 
 /// All headers of one try: the route's own, and over them those of the event.
-pub(super) fn headers(event: &Event, idempotency_key: &str, route: &HeaderMap) -> HeaderMap {
+pub(super) fn headers(
+    event: &Event,
+    data: &Data,
+    idempotency_key: &str,
+    route: &HeaderMap,
+) -> HeaderMap {
     let mut map = HeaderMap::new();
     map.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     for (name, value) in route {
         map.insert(name, value.clone());
     }
-    map.insert(CONTENT_TYPE, content_type(event));
-    if event.data.as_bytes().is_empty() {
+    map.insert(CONTENT_TYPE, content_type(event, data));
+    if data.as_bytes().is_empty() {
         // The client leaves it out of a request without a body, and some servers refuse that.
         map.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
@@ -71,10 +76,10 @@ pub(super) fn headers(event: &Event, idempotency_key: &str, route: &HeaderMap) -
 }
 
 /// The media type of the data: the producer's word, where it can be sent, else what it is.
-fn content_type(event: &Event) -> HeaderValue {
+fn content_type(event: &Event, data: &Data) -> HeaderValue {
     let said = event.content_type.as_deref();
     let said = said.filter(|text| text.is_ascii() && !text.trim().is_empty());
-    let usual = match &event.data {
+    let usual = match data {
         Data::Json(_) => "application/json",
         Data::Text(_) => "text/plain; charset=utf-8",
         Data::Bytes(_) | Data::Absent => "application/octet-stream",

@@ -12,6 +12,7 @@ use waybill_core::event::{Data, Event};
 use waybill_core::http::StatusClass;
 use waybill_core::outcome::Outcome;
 use waybill_core::routes::{Secret, TargetUrl};
+use waybill_testkit::fixtures;
 
 use super::guard::{Lookup, ResolveError, Resolver};
 use super::*;
@@ -188,6 +189,8 @@ async fn send_event(target: &HttpTarget, event: &Event, limit: Duration) -> Atte
     target
         .send(TargetRequest {
             event,
+            data: &event.data,
+            message: &fixtures::message("m-1", ""),
             idempotency_key,
             limit,
         })
