@@ -126,8 +126,10 @@ fn run_cargo(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, 
         Profile::Release => command
             .arg("--release")
             .args(FUNCTIONS.iter().flat_map(|function| ["-p", function])),
-        // The whole workspace, for its union of features is what the tests are built with.
-        Profile::Dev => command.args(["--workspace", "--bins"]),
+        // Of the whole workspace, for its union of features is what the tests are built with.
+        Profile::Dev => command
+            .arg("--workspace")
+            .args(FUNCTIONS.iter().flat_map(|function| ["--bin", function])),
     };
     for name in std::env::vars_os().map(|(name, _)| name) {
         if is_set_by_cargo(&name) {
