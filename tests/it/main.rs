@@ -10,8 +10,10 @@
 mod conformance;
 mod consumer;
 mod documents;
+mod fan_out;
 mod fifo;
 mod poller;
+mod reference;
 mod startup;
 mod support;
 mod template;

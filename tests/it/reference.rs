@@ -1,0 +1,235 @@
+//! The reference of the routes file: written from the schema, each example of it loaded, and the
+//! schema's keys compared with those that the reader knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+
+use serde_json::{Map, Value, json};
+
+use waybill_core::routes::{RoutesErrors, RoutesFile};
+
+use crate::support::stage::workspace;
+use crate::yaml;
+
+/// The page that is written from the schema.
+const PAGE: &str = "docs/ROUTES.md";
+
+/// What stands above the tables.
+const HEAD: &str = "# The routes file, key by key
+
+This page is written from [the schema](../infra/routes/routes.schema.json); a test compares the two
+and loads every example. [The sample](../infra/routes/routes.yaml) shows a whole file. Unknown keys
+are refused, and a fault names its line and what to do. `${NAME}` in a value is replaced from the
+environment; an unset name is an error.
+";
+
+/// The schema, and a walk over its mappings.
+struct Schema(Value);
+
+/// A mapping of the file: where it stands, and what it is.
+struct Mapping<'a> {
+    /// Every place of it, as `routes[].retry`.
+    paths: Vec<String>,
+    /// Its part of the schema.
+    node: &'a Value,
+}
+
+impl Schema {
+    fn read() -> Self {
+        let text = yaml::text("infra/routes/routes.schema.json");
+        Self(serde_json::from_str(&text).expect("the schema is JSON"))
+    }
+
+    /// The schema of a value, behind its reference.
+    fn resolved<'a>(&'a self, node: &'a Value) -> &'a Value {
+        match node["$ref"].as_str() {
+            Some(to) => self.0.pointer(&to[1..]).expect(to),
+            None => node,
+        }
+    }
+
+    /// Every mapping with keys of its own, in the order of a walk from the top; one that stands in
+    /// several places is told once.
+    fn mappings(&self) -> Vec<Mapping<'_>> {
+        let mut found: Vec<Mapping<'_>> = Vec::new();
+        let mut open = vec![(String::new(), &self.0)];
+        while let Some((path, node)) = open.pop() {
+            let node = self.resolved(node);
+            if let Some(known) = found.iter_mut().find(|at| std::ptr::eq(at.node, node)) {
+                known.paths.push(path);
+                continue;
+            }
+            if let Some(items) = node.get("items") {
+                open.push((format!("{path}[]"), items));
+            }
+            let Some(properties) = node["properties"].as_object() else {
+                continue;
+            };
+            let paths = vec![path.clone()];
+            found.push(Mapping { paths, node });
+            let below = properties.iter().rev().map(|(key, node)| {
+                let dot = if path.is_empty() { "" } else { "." };
+                (format!("{path}{dot}{key}"), node)
+            });
+            open.extend(below);
+        }
+        found
+    }
+
+    /// The example of a value: its own, else the least that is valid.
+    fn least(&self, node: &Value) -> Value {
+        if let Some(example) = node["examples"].get(0) {
+            return example.clone();
+        }
+        let node = self.resolved(node);
+        if let Some(example) = node["examples"].get(0) {
+            return example.clone();
+        }
+        if let Some(items) = node.get("items") {
+            return json!([self.least(items)]);
+        }
+        let required = node["required"].as_array().into_iter().flatten();
+        let keys = required.filter_map(Value::as_str).map(|key| {
+            let value = self.least(&node["properties"][key]);
+            (key.to_owned(), value)
+        });
+        Value::Object(keys.collect())
+    }
+
+    /// The least file that has `value` under `key` in the mapping at `path`.
+    fn file_with(&self, path: &str, key: &str, value: &Value) -> Value {
+        let mut steps: Vec<&str> = path.split('.').filter(|step| !step.is_empty()).collect();
+        steps.push(key);
+        self.with(&self.0, &steps, value)
+    }
+
+    fn with(&self, node: &Value, steps: &[&str], value: &Value) -> Value {
+        let Some((step, rest)) = steps.split_first() else {
+            return value.clone();
+        };
+        let node = self.resolved(node);
+        let key = step.trim_end_matches("[]");
+        let below = &node["properties"][key];
+        let inner = match step.ends_with("[]") {
+            true => json!([self.with(&self.resolved(below)["items"], rest, value)]),
+            false => self.with(below, rest, value),
+        };
+        // A mapping that takes one key of several has no least.
+        let mut whole = match node["maxProperties"] == 1 {
+            true => Map::new(),
+            false => self.least_mapping(node),
+        };
+        whole.insert(key.to_owned(), inner);
+        Value::Object(whole)
+    }
+
+    /// The keys that a mapping must have, whatever examples it has.
+    fn least_mapping(&self, node: &Value) -> Map<String, Value> {
+        let required = node["required"].as_array().into_iter().flatten();
+        let keys = required.filter_map(Value::as_str).map(|key| {
+            let value = self.least(&node["properties"][key]);
+            (key.to_owned(), value)
+        });
+        keys.collect()
+    }
+}
+
+/// Reads a file; every variable is set.
+fn load(file: &Value) -> Result<RoutesFile, RoutesErrors> {
+    RoutesFile::parse(&file.to_string(), |_| Some("set".to_owned()))
+}
+
+/// The keys of a mapping, in the order of the schema.
+fn keys(node: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    node["properties"].as_object().into_iter().flatten()
+}
+
+/// The page.
+fn page(schema: &Schema) -> String {
+    let mut page = HEAD.to_owned();
+    for Mapping { paths, node } in schema.mappings() {
+        let heading = match paths[0].as_str() {
+            "" => "The file".to_owned(),
+            _ => {
+                let paths: Vec<_> = paths.iter().map(|path| format!("`{path}`")).collect();
+                paths.join(", ")
+            }
+        };
+        let required = node["required"].as_array();
+        write!(
+            page,
+            "\n## {heading}\n\n| key | meaning | example |\n|---|---|---|\n"
+        )
+        .unwrap();
+        for (key, value) in keys(node) {
+            let said = value["description"].as_str();
+            let said = said.or_else(|| schema.resolved(value)["description"].as_str());
+            let must = required.is_some_and(|keys| keys.iter().any(|name| name == key));
+            let must = if must { "Required. " } else { "" };
+            let example = schema.least(value).to_string();
+            let example = format!("`{}`", example.replace('|', "\\|"));
+            let said = said.expect(key).replace('|', "\\|");
+            writeln!(page, "| `{key}` | {must}{said} | {example} |").unwrap();
+        }
+    }
+    page
+}
+
+#[test]
+fn the_reference_of_the_routes_file_is_what_the_schema_says() {
+    let page = page(&Schema::read());
+    if page != yaml::text(PAGE) {
+        let made = workspace().target().join("ROUTES.md");
+        fs::write(&made, page).expect("the page is written");
+        panic!(
+            "{PAGE} is not what the schema says: copy {} over it",
+            made.display()
+        );
+    }
+}
+
+#[test]
+fn every_example_of_the_schema_is_loaded() {
+    let schema = Schema::read();
+    let mut loaded = 0;
+    for Mapping { paths, node } in schema.mappings() {
+        for (key, value) in keys(node) {
+            let own = value["examples"].as_array();
+            let examples = own.or_else(|| schema.resolved(value)["examples"].as_array());
+            let least = vec![schema.least(value)];
+            for (path, example) in paths
+                .iter()
+                .flat_map(|path| examples.unwrap_or(&least).iter().map(move |e| (path, e)))
+            {
+                let file = schema.file_with(path, key, example);
+                let read = load(&file);
+                assert!(read.is_ok(), "{path}.{key}: {file}: {}", read.unwrap_err());
+                loaded += 1;
+            }
+        }
+    }
+    assert!(loaded > 30, "{loaded}");
+}
+
+#[test]
+fn the_schema_has_the_keys_that_the_reader_knows() {
+    let schema = Schema::read();
+    for Mapping { paths, node } in schema.mappings() {
+        for path in paths {
+            let file = schema.file_with(&path, "no-such-key", &json!(1));
+            let errors = load(&file).expect_err("an unknown key is refused");
+            let known: BTreeMap<_, _> = errors
+                .iter()
+                .filter_map(|error| {
+                    let (_, known) = error.message.split_once("known here: ")?;
+                    Some((error.path.clone(), known.to_owned()))
+                })
+                .collect();
+            let known = known.values().next().expect("the known keys are told");
+            let known: BTreeSet<_> = known.split('`').skip(1).step_by(2).collect();
+            let told: BTreeSet<_> = keys(node).map(|(key, _)| key.as_str()).collect();
+            assert_eq!(told, known, "{path}");
+        }
+    }
+}
