@@ -32,9 +32,9 @@ pub(super) enum Matcher {
     /// The same text, whatever the case.
     Folded(String),
     /// Text of this form.
-    Wildcard(Wildcard),
+    Wildcard(Box<Wildcard>),
     /// A number within bounds.
-    Numeric(Bound<Number>, Bound<Number>),
+    Numeric(Box<(Bound<Number>, Bound<Number>)>),
     /// The text of an address of this network.
     Cidr(Network),
     /// Any value that none of these takes.
@@ -79,8 +79,8 @@ impl Matcher {
             (Self::Number(wanted), Leaf::Number(number)) => {
                 Number::of_event(number).is_some_and(|number| number.order(*wanted).is_eq())
             }
-            (Self::Numeric(low, high), Leaf::Number(number)) => {
-                Number::of_event(number).is_some_and(|number| number.is_within(*low, *high))
+            (Self::Numeric(bounds), Leaf::Number(number)) => {
+                Number::of_event(number).is_some_and(|number| number.is_within(bounds.0, bounds.1))
             }
             (Self::Bool(wanted), Leaf::Bool(value)) => value == *wanted,
             (Self::Null, Leaf::Null) => true,
@@ -95,7 +95,7 @@ impl Matcher {
                 | Self::SuffixFolded(_)
                 | Self::Folded(_)
                 | Self::Wildcard(_)
-                | Self::Numeric(..)
+                | Self::Numeric(_)
                 | Self::Cidr(_)
                 | Self::Missing,
                 _,
@@ -117,7 +117,7 @@ impl Matcher {
             | Self::SuffixFolded(_)
             | Self::Folded(_)
             | Self::Wildcard(_)
-            | Self::Numeric(..)
+            | Self::Numeric(_)
             | Self::Cidr(_)
             | Self::Present
             | Self::Missing => 1,
@@ -280,7 +280,8 @@ fn read_folded(node: &Node, path: &str, faults: &mut Faults) -> Option<Matcher> 
 fn read_wildcard(node: &Node, path: &str, faults: &mut Faults) -> Option<Matcher> {
     let text = faults.text(node, path)?;
     let read = Wildcard::parse(text).map_err(|fault| faults.add(path, node.at, fault));
-    read.ok().map(Matcher::Wildcard)
+    read.ok()
+        .map(|wildcard| Matcher::Wildcard(Box::new(wildcard)))
 }
 
 /// Reads `cidr`.
@@ -350,7 +351,7 @@ fn read_numeric(node: &Node, path: &str, faults: &mut Faults) -> Option<Matcher>
         }
         _ => return faults.refuse(path, node, SHAPE),
     };
-    Some(Matcher::Numeric(low, high))
+    Some(Matcher::Numeric(Box::new((low, high))))
 }
 
 /// Reads `anything-but`: a value, a list of values of one kind, or an operator of text with one

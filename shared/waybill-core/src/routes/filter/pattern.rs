@@ -5,8 +5,6 @@
 //! one array must be found in the same element of it. So the alternatives cannot be judged one by
 //! one where they stand: each combination of them is judged as a whole.
 
-use std::collections::BTreeMap;
-
 use super::matcher::{self, Matcher, Values};
 use super::view::{Place, View};
 use super::{CHOICES_MAX, VALUES_MAX, too_many_values};
@@ -18,10 +16,10 @@ use crate::routes::tree::{Key, Node, Value};
 pub(super) struct Pattern(Object);
 
 /// What is asked of an object.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 struct Object {
-    /// What is asked under each key.
-    fields: BTreeMap<String, Field>,
+    /// What is asked under each key, in the order of the keys.
+    fields: Vec<(String, Field)>,
     /// One of these is asked besides, where there are any: `$or`.
     either: Vec<Self>,
     /// How many combinations its alternatives make, those below included.
@@ -85,7 +83,7 @@ fn ask(parts: &[Part<'_>], place: Place<'_>) -> Answer {
         for (key, matchers) in part.lists() {
             match ask_list(matchers, place.member(key)) {
                 Answer::No => return Answer::No,
-                found => answer = answer.max(found),
+                found @ (Answer::ByAbsence | Answer::Found) => answer = answer.max(found),
             }
         }
     }
@@ -110,7 +108,7 @@ fn ask(parts: &[Part<'_>], place: Place<'_>) -> Answer {
             };
             match found {
                 Answer::No => return Answer::No,
-                found => answer = answer.max(found),
+                found @ (Answer::ByAbsence | Answer::Found) => answer = answer.max(found),
             }
         }
     }
@@ -139,7 +137,7 @@ fn among<'a>(elements: &'a [serde_json::Value], ask: impl Fn(Place<'a>) -> Answe
     for element in elements {
         match ask(Place::Json(element)) {
             Answer::Found => return Answer::Found,
-            other => answer = answer.min(other),
+            other @ (Answer::No | Answer::ByAbsence) => answer = answer.min(other),
         }
     }
     answer
@@ -197,7 +195,8 @@ fn with_alternatives<'a>(parts: &[Part<'a>]) -> Vec<Part<'a>> {
 
 impl Object {
     /// Puts an object together.
-    fn of(fields: BTreeMap<String, Field>, either: Vec<Self>) -> Self {
+    fn of(mut fields: Vec<(String, Field)>, either: Vec<Self>) -> Self {
+        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut object = Self {
             fields,
             either,
@@ -211,7 +210,7 @@ impl Object {
 
     /// How many combinations there are below its keys.
     fn choices_below(&self) -> usize {
-        let below = self.fields.values().map(|field| match field {
+        let below = self.fields.iter().map(|(_, field)| match field {
             Field::List(_) => 1,
             Field::Object(object) => object.choices,
         });
@@ -220,12 +219,13 @@ impl Object {
 
     /// Whether it asks for an object under this key.
     fn asks_object(&self, key: &str) -> bool {
-        matches!(self.fields.get(key), Some(Field::Object(_)))
+        let mut fields = self.fields.iter();
+        fields.any(|(name, field)| name == key && matches!(field, Field::Object(_)))
     }
 
     /// How many values it compares with.
     fn count(&self) -> usize {
-        let fields = self.fields.values().map(|field| match field {
+        let fields = self.fields.iter().map(|(_, field)| match field {
             Field::List(matchers) => matchers.iter().map(Matcher::count).sum(),
             Field::Object(object) => object.count(),
         });
@@ -277,14 +277,14 @@ fn read_object(node: &Node, path: &str, level: Level, faults: &mut Faults) -> Op
         return faults.refuse(path, node, message);
     }
     let before = faults.count();
-    let mut fields = BTreeMap::new();
+    let mut fields = Vec::new();
     let mut either = Vec::new();
     for (key, value) in entries {
         let path = join(path, &key.name);
         if key.name == "$or" {
             either = read_either(value, &path, level, faults).unwrap_or_default();
         } else if let Some(field) = read_field(key, value, &path, level, faults) {
-            fields.insert(key.name.clone(), field);
+            fields.push((key.name.clone(), field));
         }
     }
     // Half of what is asked would take more than the whole.

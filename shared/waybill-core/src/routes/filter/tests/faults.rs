@@ -16,7 +16,7 @@ fn of_pattern(pattern: &str) -> String {
 }
 
 #[test]
-fn a_pattern_that_is_not_understood_is_refused_with_its_place_and_remedy_f55() {
+fn a_pattern_that_is_not_understood_is_refused_with_its_place_and_remedy() {
     let cases = [
         (
             r#"{"detail": {"a": [1]}}"#,
@@ -463,5 +463,27 @@ fn a_variable_is_a_number_where_a_number_is_wanted_and_text_elsewhere() {
             told.to_string().contains("must be a number"),
             "{value}: {told}"
         );
+    }
+}
+
+#[test]
+fn a_value_that_a_variable_put_in_is_in_no_fault_f66() {
+    for pattern in [
+        r#"{"data": {"a": [{"wildcard": "**${S}"}]}}"#,
+        r#"{"data": {"a": [{"cidr": "${S}"}]}}"#,
+        r#"{"data": {"a": [{"exists": "${S}"}]}}"#,
+        r#"{"data": {"a": [{"numeric": [">", "${S}"]}]}}"#,
+        r#"{"data": {"a": [{"numeric": ["${S}", 1]}]}}"#,
+        r#"{"data": {"a": [{"anything-but": [1, "${S}"]}]}}"#,
+        r#"{"data": "${S}"}"#,
+        r#"{"$or": "${S}"}"#,
+    ] {
+        let text = format!(
+            "{{\"routes\": [{{\"name\": \"a\", \"target\": {{\"http\": {{\"url\": \"https://x\"}}}}, \
+             \"filter\": {pattern}, \"filters\": [\"${{S}}\"]}}]}}"
+        );
+        let told = RoutesFile::parse(&text, |_| Some("hunter2".to_owned())).unwrap_err();
+        assert_eq!(told.iter().count(), 2, "{told}");
+        assert!(!told.to_string().contains("hunter2"), "{told}");
     }
 }
