@@ -474,3 +474,67 @@ fn together(one: &Value, other: &Value) -> Option<Value> {
     }
     Some(Value::Object(all))
 }
+
+/// The page that tells the languages.
+const PAGE: &str = include_str!("../../../../../docs/FILTERS.md");
+
+/// The cells of the rows under a heading of the page that begin with a quoted cell.
+fn rows_of_the_page(heading: &str) -> Vec<Vec<&'static str>> {
+    let section = PAGE.split("\n## ").find(|text| text.starts_with(heading));
+    let rows = section
+        .unwrap()
+        .lines()
+        .filter(|line| line.starts_with("| `"));
+    let cells = |row: &'static str| row.trim_matches('|').split(" | ");
+    let cells = |row| {
+        cells(row)
+            .map(|cell| cell.trim_matches([' ', '`']))
+            .collect()
+    };
+    rows.map(cells).collect()
+}
+
+#[test]
+fn every_operator_on_the_page_takes_what_it_is_said_to_take() {
+    let rows = rows_of_the_page("Operators");
+    assert!(rows.len() > 20);
+    for row in rows {
+        let [entry, taken, not_taken] = row[..] else {
+            panic!("{row:?}");
+        };
+        let read = of_data(&format!("{{\"x\": [{entry}]}}"));
+        let takes = |value| read.matches(&with_json(&format!("{{\"x\": {value}}}")));
+        assert!(takes(taken), "{entry} takes {taken}");
+        assert!(!takes(not_taken), "{entry} does not take {not_taken}");
+    }
+}
+
+#[test]
+fn what_the_page_shows_is_read() {
+    let rows = rows_of_the_page("CloudEvents dialects");
+    assert_eq!(rows.len(), 6);
+    for row in rows {
+        assert!(
+            parse(&format!("\"filters\": [{}]", row[0])).is_ok(),
+            "{row:?}"
+        );
+    }
+    let sample = PAGE.split("```yaml\n").nth(1).unwrap();
+    let file = RoutesFile::parse(sample.split("```").next().unwrap(), |_| None).unwrap();
+    let event = Event {
+        kind: "com.acme.order.paid".to_owned(),
+        attributes: [("tenant".to_owned(), "acme".to_owned())].into(),
+        ..with_json(r#"{"order": {"total": 1000, "country": "AT"}, "customer": {"vip": true}}"#)
+    };
+    assert!(file.routes[0].filter.matches(&event));
+    let test = Event {
+        attributes: [("tenant".to_owned(), "test".to_owned())].into(),
+        ..event.clone()
+    };
+    assert!(!file.routes[0].filter.matches(&test));
+    let temporary = Event {
+        subject: Some("a.tmp".to_owned()),
+        ..event
+    };
+    assert!(!file.routes[0].filter.matches(&temporary));
+}

@@ -859,6 +859,8 @@ pub(super) const DIFFERENT: &[Case] = &[
         r#"{"ip": "10.0.0.2"}"#,
         false,
     ),
+    // What has more than 64 bits is a float.
+    (r#"{"n": [-99999999999999999999]}"#, r#"{"n": -1e20}"#, true),
     // Numbers that differ beyond the digits of a float.
     (
         r#"{"n": [9007199254740993]}"#,
@@ -899,8 +901,8 @@ pub(super) const DIFFERENT: &[Case] = &[
         true,
     ),
     (
-        r#"{"n": [123456789.123456789]}"#,
-        r#"{"n": 123456789.123456789}"#,
+        r#"{"n": [123456.123456789]}"#,
+        r#"{"n": 123456.1234567890}"#,
         true,
     ),
 ];
