@@ -26,6 +26,8 @@ mod raw;
 mod s3;
 mod sns;
 
+use std::collections::BTreeMap;
+
 use crate::event::{Data, Event};
 use crate::message::Message;
 use raw::Body;
@@ -90,7 +92,16 @@ pub fn parse(message: &Message) -> Result<Envelope, Malformed> {
     if parsed.event.traceparent.is_none() {
         parsed.event.traceparent = message.text_attribute("traceparent").map(str::to_owned);
     }
+    parsed.event.attributes = text_attributes(message);
     Ok(Envelope::Event(Box::new(parsed)))
+}
+
+/// The message attributes that are text.
+fn text_attributes(message: &Message) -> BTreeMap<String, String> {
+    let names = message.attributes.keys();
+    names
+        .filter_map(|name| Some((name.clone(), message.text_attribute(name)?.to_owned())))
+        .collect()
 }
 
 /// The natural key of a message that has no better name than SQS's.

@@ -1,5 +1,7 @@
 //! What a body means: one message is one event.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::digest;
@@ -24,6 +26,8 @@ pub struct Event {
     pub traceparent: Option<String>,
     /// What there is to say about it, kept to the byte.
     pub data: Data,
+    /// The attributes of the message that brought it, those that are text.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// An event's data, kept as it came: JSON is delivered as the text it was, so that no number
@@ -68,8 +72,7 @@ impl Data {
 }
 
 impl Event {
-    /// The event as filters and key expressions see it:
-    /// `{id, source, type, subject, time, data}`.
+    /// The event as key expressions see it: `{id, source, type, subject, time, data}`.
     pub fn to_value(&self) -> Value {
         serde_json::json!({
             "id": self.id,

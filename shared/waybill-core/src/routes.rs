@@ -23,7 +23,7 @@ use crate::key::KeyExpression;
 use crate::ledger::{DeadLetter, OnRejected};
 use crate::retry::RetryPolicy;
 
-pub use filter::Filter;
+pub use filter::{CHOICES_MAX, Filter, VALUES_MAX};
 pub use hidden::{Secret, TargetUrl};
 pub use target::{HttpSpec, TargetSpec};
 
@@ -153,7 +153,9 @@ impl RoutesFile {
 
     /// The routes that take this event, in the order of the file.
     pub fn matching<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = &'a Route> {
-        self.routes.iter().filter(|r| r.filter.matches(event))
+        let view = filter::View::of(event);
+        let routes = self.routes.iter();
+        routes.filter(move |route| route.filter.takes(&view))
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
         traceparent: optional(fields.traceparent, "traceparent")?,
         data: data(fields, content_type.as_deref())?,
         content_type,
+        ..Event::default()
     };
     Ok(Some(Parsed {
         event,

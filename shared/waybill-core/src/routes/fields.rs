@@ -28,7 +28,7 @@ impl<'a> Fields<'a> {
         };
         for (key, _) in entries {
             if !known.contains(&key.name.as_str()) {
-                faults.add(&join(path, &key.name), key.at, unknown(&key.name, known));
+                faults.add(&join(path, &key.name), key.at, unknown(known));
             }
         }
         let at = node.at;
@@ -124,10 +124,7 @@ impl<'a> Fields<'a> {
 }
 
 /// What to say of a key that is not known.
-fn unknown(name: &str, known: &[&str]) -> String {
-    if name == "filters" {
-        return "the CloudEvents dialect `filters` is not supported yet; use `filter`".to_owned();
-    }
+fn unknown(known: &[&str]) -> String {
     let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
     format!("key is not known; known here: {}", known.join(", "))
 }

@@ -118,6 +118,7 @@ fn route(
     let known = [
         "name",
         "filter",
+        "filters",
         "require",
         "on_rejected",
         "target",
@@ -125,10 +126,12 @@ fn route(
     ];
     let fields = Fields::open(node, path, &known, faults)?;
     let name = name(&fields, names, faults);
-    let filter = match fields.get("filter") {
-        Some(node) => Filter::read(node, &join(path, "filter"), faults),
-        None => Some(Filter::default()),
-    };
+    let paths = (join(path, "filter"), join(path, "filters"));
+    let filter = Filter::read(
+        fields.get("filter").map(|node| (node, paths.0.as_str())),
+        fields.get("filters").map(|node| (node, paths.1.as_str())),
+        faults,
+    );
     let require_json = fields.word("require", &[("json", ())], faults).is_some();
     let on_rejected = fields.word(
         "on_rejected",

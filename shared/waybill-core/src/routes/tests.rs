@@ -183,7 +183,7 @@ fn a_fault_names_its_line_and_column_and_the_remedy() {
             "routes:\n  - name: a\n    colour: red\n    target: { http: { url: \"https://x\" } }\n"
         ),
         "routes file is refused: line 3, column 5: `routes[0].colour`: key is not known; known \
-         here: `name`, `filter`, `require`, `on_rejected`, `target`, `retry`"
+         here: `name`, `filter`, `filters`, `require`, `on_rejected`, `target`, `retry`"
     );
 }
 
@@ -489,38 +489,6 @@ fn a_filter_on_the_subject_takes_no_event_without_one() {
         assert!(!filter.matches(&event("a", "b", None)), "{entry}");
         assert!(filter.matches(&event("a", "b", Some(""))), "{entry}");
     }
-}
-
-#[test]
-fn what_a_filter_cannot_do_yet_is_refused_by_name() {
-    let operators = [
-        "anything-but",
-        "equals-ignore-case",
-        "wildcard",
-        "numeric",
-        "exists",
-        "cidr",
-        "$or",
-    ];
-    for operator in operators {
-        let text = with(&format!("filter: {{ type: [{{ {operator}: x }}] }}"));
-        let expected = format!("operator `{operator}` is not supported yet");
-        assert!(faults(&text).contains(&expected), "{}", faults(&text));
-    }
-    let unknown = faults(&with("filter: { type: [{ begins: x }] }"));
-    let expected = "operator `begins` is not known; use `prefix` or `suffix`";
-    assert!(unknown.contains(expected), "{unknown}");
-    let nested = with("filter: { type: [{ prefix: { equals-ignore-case: x } }] }");
-    assert!(faults(&nested).contains("operator `equals-ignore-case` is not supported yet"));
-    let either = with("filter: { $or: [{ type: [a] }] }");
-    assert!(faults(&either).contains("operator `$or` is not supported yet"));
-    for key in ["data", "id", "time", "attributes"] {
-        let text = with(&format!("filter: {{ {key}: [x] }}"));
-        let expected = format!("filters on `{key}` are not supported yet");
-        assert!(faults(&text).contains(&expected), "{}", faults(&text));
-    }
-    let dialect = with("filters: [{ exact: { type: a } }]");
-    assert!(faults(&dialect).contains("`filters` is not supported yet; use `filter`"));
 }
 
 #[test]

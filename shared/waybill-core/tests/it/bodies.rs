@@ -44,6 +44,7 @@ fn a_cloudevent_speaks_for_itself() {
         content_type: owned("application/vnd.acme.order+json; charset=utf-8"),
         traceparent: owned("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
         data: Data::Json(data.to_owned()),
+        ..Event::default()
     };
     assert_eq!(read.event, expected);
     let key = ["ce:https://shop.example/orders", "A234-1234-1234"];

@@ -97,6 +97,12 @@ fn take_apart(message: &Message, expression: Option<&KeyExpression>) {
     }
 }
 
+/// Copies of a piece, in which `#` is the number of the copy.
+fn filled(piece: &str, copies: usize) -> String {
+    let copies = (0..copies).map(|n| piece.replace('#', &n.to_string()));
+    copies.collect()
+}
+
 /// A file with this list of types in its filter.
 fn routes_file(list: &str) -> String {
     let target = "target: { http: { url: \"https://a.example/\" } }";
@@ -163,8 +169,22 @@ fn hostile_input_takes_a_small_multiple_of_its_own_size() {
         let aliases = vec![format!("*{from}"); 9].join(", ");
         writeln!(bomb, "{to}: &{to} [{aliases}]").unwrap();
     }
+    let deep = format!("{}[x]{}", "{ a: ".repeat(20), " }".repeat(20));
+    let either = "{ $or: [{ a: [1] }, { b: [2] }] }";
     for text in [
         bomb,
+        routes_file(&format!(
+            "x], data: {{ {} }}, id: [x",
+            filled("k#: { a: { b: [1] } }, ", 6_000)
+        )),
+        routes_file(&format!(
+            "x], data: {{ {} }}, id: [x",
+            filled(&format!("k#: {deep}, "), 700)
+        )),
+        routes_file(&format!(
+            "x], data: {{ {} }}, id: [x",
+            filled(&format!("k#: {either}, "), 3_000)
+        )),
         format!("[{}]", "0,".repeat(TEXT_MAX / 2 - 2)),
         format!("[{}]", "a: ,".repeat(TEXT_MAX / 4 - 2)),
         routes_file(&"\"x\",".repeat(60_000)),
