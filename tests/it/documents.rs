@@ -331,7 +331,8 @@ fn the_readme_shows_routes_that_are_read() {
     let file = RoutesFile::parse(block(&readme, "yaml"), |_| None);
     let file = file.unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(file.routes[0].retry.steps, 5);
-    assert_eq!(file.routes[0].retry.factor, 2.0, "over the defaults");
+    let waits = [1, 2, 3].map(|n| file.routes[0].retry.backoff.wait(n).as_secs());
+    assert_eq!(waits, [10, 20, 40], "over the defaults");
 }
 
 #[test]

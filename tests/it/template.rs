@@ -379,6 +379,7 @@ fn the_function_is_told_where_everything_is() {
         "WAYBILL_DEAD_LETTER": "redrive",
         "WAYBILL_LEDGER_TABLE": { "Ref": "LedgerTable" },
         "WAYBILL_LEDGER_TTL_DAYS": "25",
+        "WAYBILL_QUEUE_RETENTION_SECONDS": "345600",
         "WAYBILL_ALLOW_PRIVATE_TARGETS": "false",
         "RUST_LOG": "info",
     });
