@@ -137,7 +137,11 @@ fn the_dead_letter_queue_keeps_fourteen_days_and_longer_than_any_source_f68() {
         let dead = number(&template.property("DeadLetterQueue", "MessageRetentionPeriod"));
         assert_eq!(source, number(&json!(days)) * DAY_SECONDS);
         let said = &template.variables("ConsumerFunction")["WAYBILL_QUEUE_RETENTION_SECONDS"];
-        assert_eq!(*said, json!(source.to_string()), "the function knows it too");
+        assert_eq!(
+            *said,
+            json!(source.to_string()),
+            "the function knows it too"
+        );
         assert_eq!(dead, 14 * DAY_SECONDS);
         assert!(dead > source);
     }

@@ -31,7 +31,6 @@ impl Delivery {
             "deadLetterSink",
         ];
         let fields = Fields::open(node, path, &known, faults)?;
-        let before = faults.count();
         if let Some(sink) = fields.get("deadLetterSink") {
             let message = "a route has no dead-letter target of its own yet: what is dead goes to \
                  the queue's dead-letter queue; leave it out";
@@ -50,7 +49,9 @@ impl Delivery {
         ];
         let form = fields.word("backoffPolicy", &forms, faults);
         let timeout = span_of(&fields, "timeout", faults).zip(fields.get("timeout").cloned());
-        if faults.count() == before && steps != Some(0) && (delay.is_none() || form.is_none()) {
+        let growth = ["backoffDelay", "backoffPolicy"];
+        let unsaid = growth.iter().any(|name| fields.get(name).is_none());
+        if unsaid && steps.is_some_and(|steps| steps > 0) {
             let message = "`backoffDelay` and `backoffPolicy` are needed where there are retries; \
                  say both, like `backoffDelay: PT5S` and `backoffPolicy: exponential`";
             faults.add(path, node.at, message);

@@ -14,6 +14,7 @@ use waybill_testkit::fixtures;
 use crate::chance::Chance;
 use crate::fault::Fault;
 use crate::mapping::{Mapping, Schedule};
+use crate::trial::RETENTION;
 use crate::world::World;
 
 /// What one world is like.
@@ -91,7 +92,7 @@ impl Plan {
                     false => OnConflict::Ack,
                 },
                 time_to_live: Duration::from_secs(35 * 24 * 3600),
-                retention: None,
+                retention: Some(RETENTION),
                 redrive_limit: 3,
                 concurrency: chance.pick(&[1, 2, 3, 25, 100]).unwrap_or(25),
             },

@@ -101,7 +101,11 @@ fn route_holds(route: &Route) {
         assert!(!code.is_empty() && on.cap <= VISIBILITY_MAX);
         waits_hold(&on.backoff);
     }
-    assert!(retry.max_event_age.is_none_or(|age| !age.is_zero() && age <= RETENTION_MAX));
+    assert!(
+        retry
+            .max_event_age
+            .is_none_or(|age| !age.is_zero() && age <= RETENTION_MAX)
+    );
     let TargetSpec::Http(http) = &route.target;
     assert!(http.connect_timeout > Duration::ZERO && http.connect_timeout <= http.timeout);
     assert!(http.timeout <= TIMEOUT_MAX);

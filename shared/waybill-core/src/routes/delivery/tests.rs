@@ -84,6 +84,14 @@ fn a_delivery_is_whole_and_says_what_it_can_not_do() {
 }
 
 #[test]
+fn what_only_follows_from_a_variable_that_is_not_set_is_not_told() {
+    let unset = "retry: 3, backoffDelay: \"${DELAY}\", backoffPolicy: linear";
+    let errors = parse(unset, "", "").unwrap_err();
+    assert_eq!(errors.iter().count(), 1, "{errors}");
+    assert!(errors.to_string().contains("DELAY"), "{errors}");
+}
+
+#[test]
 fn a_delivery_stands_for_retry() {
     let both = parse("retry: 0", ", retry: { steps: 1 }", "").unwrap_err();
     assert!(both.to_string().contains("say one of the two"), "{both}");
