@@ -129,6 +129,23 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
 }
 
 #[test]
+fn every_code_that_a_try_fails_with_may_have_waits_of_its_own() {
+    for code in failures("Attempts") {
+        // The first stands for every status, a delivery is no failure, and a route that is not
+        // known has no policy.
+        if ["http_NNN", "done", "route_unknown"].contains(&code.as_str()) {
+            continue;
+        }
+        let text = format!(
+            "defaults: {{ retry: {{ on: {{ {code}: {{ duration: 1s }} }} }} }}\n\
+             routes: [{{ name: a, target: {{ http: {{ url: \"https://a.example\" }} }} }}]\n"
+        );
+        let read = RoutesFile::parse(&text, |_| None);
+        read.unwrap_or_else(|errors| panic!("{errors}"));
+    }
+}
+
+#[test]
 fn every_reason_of_death_is_explained_and_none_that_is_not() {
     let words: Vec<_> = DeadReason::ALL.iter().map(|reason| reason.word()).collect();
     assert_eq!(failures("Reasons"), set(&words));
@@ -331,7 +348,8 @@ fn the_readme_shows_routes_that_are_read() {
     let file = RoutesFile::parse(block(&readme, "yaml"), |_| None);
     let file = file.unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(file.routes[0].retry.steps, 5);
-    assert_eq!(file.routes[0].retry.factor, 2.0, "over the defaults");
+    let waits = [1, 2, 3].map(|n| file.routes[0].retry.backoff.wait(n).as_secs());
+    assert_eq!(waits, [10, 20, 40], "over the defaults");
 }
 
 #[test]

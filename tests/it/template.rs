@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use waybill_core::limit::SQS_BATCH_MAX;
 use waybill_core::retry::RetryPolicy;
@@ -32,37 +32,14 @@ fn set(words: &[&str]) -> BTreeSet<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// The retry policies of the sample's routes, each merged over the defaults, and the built-in one.
+/// The retry policies of the sample's routes, and the built-in one.
 fn sample_policies() -> Vec<RetryPolicy> {
-    let sample = yaml::read("infra/routes/routes.yaml");
-    let merge = |over: &Value, base: RetryPolicy| RetryPolicy {
-        steps: over["steps"]
-            .as_u64()
-            .map_or(base.steps, |steps| steps.try_into().unwrap()),
-        duration: seconds(&over["duration"]).unwrap_or(base.duration),
-        factor: over["factor"].as_f64().unwrap_or(base.factor),
-        jitter: over["jitter"].as_f64().unwrap_or(base.jitter),
-        cap: seconds(&over["cap"]).unwrap_or(base.cap),
-    };
-    let defaults = merge(&sample["defaults"]["retry"], RetryPolicy::default());
-    let routes = sample["routes"].as_array().unwrap().iter();
-    let merged = routes.map(|route| merge(&route["retry"], defaults));
-    [RetryPolicy::default(), defaults]
-        .into_iter()
-        .chain(merged)
-        .collect()
-}
-
-fn seconds(value: &Value) -> Option<Duration> {
-    let text = value.as_str()?;
-    let (number, unit) = text.split_at(text.len() - 1);
-    let unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        other => panic!("unit `{other}`"),
-    };
-    Some(Duration::from_secs(number.parse::<u64>().unwrap() * unit))
+    let text = yaml::text("infra/routes/routes.yaml");
+    let file = waybill_core::routes::RoutesFile::parse(&text, |_| None);
+    let routes = file.unwrap_or_else(|errors| panic!("{errors}")).routes;
+    let mut policies: Vec<_> = routes.into_iter().map(|route| route.retry).collect();
+    policies.push(RetryPolicy::default());
+    policies
 }
 
 #[test]
@@ -159,6 +136,12 @@ fn the_dead_letter_queue_keeps_fourteen_days_and_longer_than_any_source_f68() {
         let source = number(&template.property("SourceQueue", "MessageRetentionPeriod"));
         let dead = number(&template.property("DeadLetterQueue", "MessageRetentionPeriod"));
         assert_eq!(source, number(&json!(days)) * DAY_SECONDS);
+        let said = &template.variables("ConsumerFunction")["WAYBILL_QUEUE_RETENTION_SECONDS"];
+        assert_eq!(
+            *said,
+            json!(source.to_string()),
+            "the function knows it too"
+        );
         assert_eq!(dead, 14 * DAY_SECONDS);
         assert!(dead > source);
     }
@@ -379,6 +362,7 @@ fn the_function_is_told_where_everything_is() {
         "WAYBILL_DEAD_LETTER": "redrive",
         "WAYBILL_LEDGER_TABLE": { "Ref": "LedgerTable" },
         "WAYBILL_LEDGER_TTL_DAYS": "25",
+        "WAYBILL_QUEUE_RETENTION_SECONDS": "345600",
         "WAYBILL_ALLOW_PRIVATE_TARGETS": "false",
         "RUST_LOG": "info",
     });

@@ -386,6 +386,8 @@ fn the_lifecycle_of_a_route_is_drawn_in_the_words_of_the_code() {
         RouteState::Rejected,
         RouteState::LetGo,
         RouteState::Spent,
+        RouteState::Expired,
+        RouteState::WouldExpire,
     ];
     for state in all {
         match state {
@@ -393,7 +395,9 @@ fn the_lifecycle_of_a_route_is_drawn_in_the_words_of_the_code() {
             | RouteState::Delivered
             | RouteState::Rejected
             | RouteState::LetGo
-            | RouteState::Spent => {}
+            | RouteState::Spent
+            | RouteState::Expired
+            | RouteState::WouldExpire => {}
         }
     }
     let expected = all.iter().map(|state| state.word().to_owned()).collect();

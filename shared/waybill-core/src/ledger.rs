@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::id::{LedgerKey, MessageId, OwnerId, RouteName};
 use crate::limit::{ATTEMPT_MESSAGE_MAX, ATTEMPTS_KEPT, CRASHES_DEAD, LEASE_SKEW};
 use crate::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
-use crate::retry::{Jitter, RetryDecision, RetryPolicy};
+use crate::retry::{Life, Moment, RetryDecision, RetryPolicy};
 use crate::time::Timestamp;
 
 /// The schema version that this release writes and reads.
@@ -120,6 +120,10 @@ pub enum RouteState {
     LetGo,
     /// Out of tries.
     Spent,
+    /// Too old for another try (F11).
+    Expired,
+    /// The message would have left its queue by age before another try (F08).
+    WouldExpire,
 }
 
 /// One remembered attempt.
@@ -377,7 +381,11 @@ impl RouteRecord {
     fn reopen(&mut self) {
         match self.state {
             RouteState::Delivered | RouteState::LetGo => {}
-            RouteState::Open | RouteState::Rejected | RouteState::Spent => {
+            RouteState::Open
+            | RouteState::Rejected
+            | RouteState::Spent
+            | RouteState::Expired
+            | RouteState::WouldExpire => {
                 self.state = RouteState::Open;
                 self.attempts = 0;
                 self.due = None;
@@ -414,8 +422,7 @@ impl Record {
         attempt: &Attempt,
         policy: &RetryPolicy,
         on_rejected: OnRejected,
-        now: Timestamp,
-        jitter: Jitter,
+        moment: Moment,
     ) {
         let Some(at) = self.routes.iter_mut().find(|r| r.name == *route) else {
             return;
@@ -429,17 +436,36 @@ impl Record {
                 OnRejected::Dead => RouteState::Rejected,
                 OnRejected::Ack => RouteState::LetGo,
             },
-            outcome @ (Outcome::Transient { .. } | Outcome::Unknown) => {
-                match policy.decide(outcome, at.attempts, jitter) {
+            Outcome::Transient { .. } | Outcome::Unknown => {
+                match policy.decide(attempt, at.attempts, moment) {
                     RetryDecision::RetryAfter(wait) => {
-                        at.due = Some(now.after(wait));
+                        at.due = Some(moment.now.after(wait));
                         RouteState::Open
                     }
                     RetryDecision::Spent => RouteState::Spent,
+                    RetryDecision::Expired => RouteState::Expired,
+                    RetryDecision::WouldExpire => RouteState::WouldExpire,
                 }
             }
         };
-        self.remember(route, attempt, now);
+        self.remember(route, attempt, moment.now);
+    }
+
+    /// Ends each open route whose events may not be as old as this one is now (F11). To be asked
+    /// before tries begin, never while one is under way: what is being tried may be delivered.
+    pub fn expire(
+        &mut self,
+        life: Life,
+        now: Timestamp,
+        max_event_age: impl Fn(&RouteName) -> Option<Duration>,
+    ) {
+        let open = self.routes.iter_mut();
+        for at in open.filter(|at| at.state == RouteState::Open) {
+            if life.is_older(max_event_age(&at.name), now) {
+                at.state = RouteState::Expired;
+                at.due = None;
+            }
+        }
     }
 
     /// Keeps the last attempts, each cut to what a row may hold (F50).
@@ -491,15 +517,16 @@ impl Record {
                 },
             };
         }
-        let reason = if self.routes.iter().any(|r| r.state == RouteState::Rejected) {
-            Some(DeadReason::Rejected)
-        } else if self.routes.iter().any(|r| r.state == RouteState::Spent) {
-            Some(DeadReason::AttemptsSpent)
-        } else {
-            None
-        };
-        match reason {
-            Some(reason) => {
+        // Where routes died of several things, the first of these is the message's.
+        let reasons = [
+            (RouteState::Rejected, DeadReason::Rejected),
+            (RouteState::Spent, DeadReason::AttemptsSpent),
+            (RouteState::Expired, DeadReason::Expired),
+            (RouteState::WouldExpire, DeadReason::WouldExpire),
+        ];
+        let mut reasons = reasons.into_iter();
+        match reasons.find(|(state, _)| self.routes.iter().any(|r| r.state == *state)) {
+            Some((_, reason)) => {
                 self.die(reason, message_id, now);
                 Disposition::Dead { reason }
             }
@@ -572,6 +599,8 @@ impl RouteState {
             Self::Rejected => "rejected",
             Self::LetGo => "let_go",
             Self::Spent => "spent",
+            Self::Expired => "expired",
+            Self::WouldExpire => "would_expire",
         }
     }
 
@@ -583,6 +612,8 @@ impl RouteState {
             Self::Rejected,
             Self::LetGo,
             Self::Spent,
+            Self::Expired,
+            Self::WouldExpire,
         ]
         .into_iter()
         .find(|state| state.word() == word)

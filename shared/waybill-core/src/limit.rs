@@ -6,6 +6,12 @@ use std::time::Duration;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
+/// Shortest and longest retention of a queue.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+pub const RETENTION_MIN: Duration = Duration::from_secs(60);
+/// See [`RETENTION_MIN`].
+pub const RETENTION_MAX: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
 /// Longest wait of one receive.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
 pub const LONG_POLL_MAX: Duration = Duration::from_secs(20);

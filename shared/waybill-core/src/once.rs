@@ -19,7 +19,7 @@ use crate::lease;
 use crate::ledger::{OnRejected, Record};
 use crate::limit::{LEASE_OVER_DEADLINE, LEASE_SKEW, RESULT_MAX};
 use crate::outcome::Attempt;
-use crate::retry::{Jitter, RetryPolicy};
+use crate::retry::{Backoff, Jitter, Life, Moment, RetryPolicy};
 use crate::time::Timestamp;
 
 /// What becomes of a call whose payload has no key.
@@ -227,16 +227,13 @@ pub fn ended(
     now: Timestamp,
 ) -> Record {
     let note = |record: &mut Record, attempt| {
-        let policy = FOR_EVER;
-        let jitter = Jitter::from_bits(0);
-        record.note(
-            operation.route(),
-            attempt,
-            &policy,
-            OnRejected::Dead,
+        let moment = Moment {
             now,
-            jitter,
-        );
+            jitter: Jitter::from_bits(0),
+            life: Life::default(),
+        };
+        let route = operation.route();
+        record.note(route, attempt, &FOR_EVER, OnRejected::Dead, moment);
     };
     match end {
         End::Done { result } => {
@@ -253,10 +250,14 @@ pub fn ended(
 /// Tries are not counted against an operation: whoever calls it decides when to stop.
 const FOR_EVER: RetryPolicy = RetryPolicy {
     steps: u32::MAX,
-    duration: Duration::ZERO,
-    factor: 1.0,
+    backoff: Backoff::Linear {
+        duration: Duration::ZERO,
+    },
     jitter: 0.0,
     cap: Duration::ZERO,
+    overload_floor: Duration::ZERO,
+    on: None,
+    max_event_age: None,
 };
 
 /// The shortest lease.

@@ -128,9 +128,9 @@ pub enum DeadReason {
     KeyMissing,
     /// Its key is known with other data.
     KeyConflict,
-    /// It is older than its usefulness. No event dies of it yet.
+    /// It is older than a route lets it be (F11).
     Expired,
-    /// It would leave the queue by age before its next try. No event dies of it yet.
+    /// It would leave the queue by age before its next try (F08).
     WouldExpire,
     /// It took the process down, again and again.
     Crashed,

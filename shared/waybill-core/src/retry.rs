@@ -1,28 +1,192 @@
-//! When the next try may be.
+//! When the next try may be, and when there is none.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limit::WAIT_MAX;
-use crate::outcome::Outcome;
+use crate::outcome::{Attempt, Outcome};
+use crate::time::Timestamp;
 
-/// How often and how long apart a target is tried again: Argo's four keys and a cap.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// How often and how long apart a target is tried again, and until when.
+#[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
     /// Retries after the first try.
     pub steps: u32,
-    /// The first wait.
-    pub duration: Duration,
-    /// What each further wait is multiplied by; at least 1.
-    pub factor: f64,
+    /// How the waits grow.
+    pub backoff: Backoff,
     /// How much longer, as a part of the wait, chance may make it: `[0, jitter * wait]`.
     pub jitter: f64,
-    /// The longest wait, before jitter.
+    /// The longest wait, before floor and jitter.
+    pub cap: Duration,
+    /// The shortest wait after a failure that says that the target has too much to do: one of
+    /// [`OVERLOAD_CODES`]. It goes before `cap`. Zero is none.
+    pub overload_floor: Duration,
+    /// What goes before `backoff` and `cap` after an attempt with this code, where anything does.
+    pub on: Option<Arc<BTreeMap<String, OnCode>>>,
+    /// How old an event may be, by its message's `SentTimestamp`, when a try begins.
+    pub max_event_age: Option<Duration>,
+}
+
+/// How the waits of a policy grow.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Backoff {
+    /// Wait n is `duration * factor^(n-1)`: Argo's way, and with a factor of 1 a constant one.
+    Exponential {
+        /// The first wait.
+        duration: Duration,
+        /// What each further wait is multiplied by; less than 1 counts as 1.
+        factor: f64,
+    },
+    /// Wait n is `duration * n`: Knative's `linear`.
+    Linear {
+        /// The first wait.
+        duration: Duration,
+    },
+    /// Wait n is the n-th of a list, and its last from there on.
+    Schedule(Arc<[Duration]>),
+}
+
+/// How long a policy waits after one kind of failure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OnCode {
+    /// How the waits grow. n counts every failed try, whatever its code was.
+    pub backoff: Backoff,
+    /// The longest wait, before floor and jitter.
     pub cap: Duration,
 }
 
 /// A part of one, drawn by chance: `[0, 1)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Jitter(f64);
+
+/// How long a message is there, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Life {
+    /// When it was sent: SQS's `SentTimestamp`, by the queue's clock. It is there whatever the
+    /// event says of its own time, and a message that was redriven has a new one.
+    pub sent: Option<Timestamp>,
+    /// How long its queue keeps it from then on (F08).
+    pub retention: Option<Duration>,
+}
+
+/// What a decision about a failed try depends on beside the try.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moment {
+    /// When the try ended.
+    pub now: Timestamp,
+    /// Chance.
+    pub jitter: Jitter,
+    /// How long its message is there.
+    pub life: Life,
+}
+
+/// What follows from a failed try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryDecision {
+    /// Another try, after this wait.
+    RetryAfter(Duration),
+    /// No more tries: there were as many as there may be.
+    Spent,
+    /// No more tries: at the next the event would be older than it may be (F11).
+    Expired,
+    /// No more tries: before the next the message would leave its queue by age (F08).
+    WouldExpire,
+}
+
+/// The codes of attempts that say that the target has too much to do: it throttles, or does not
+/// answer in time.
+pub const OVERLOAD_CODES: [&str; 3] = ["http_429", "timeout", "connect_timeout"];
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            steps: 3,
+            backoff: Backoff::Exponential {
+                duration: Duration::from_secs(10),
+                factor: 2.0,
+            },
+            jitter: 0.1,
+            cap: WAIT_MAX,
+            overload_floor: Duration::ZERO,
+            on: None,
+            max_event_age: None,
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Decides what follows when try number `attempts` (counted from 1, by the ledger: SQS's
+    /// receive count also counts throttles, deadline cuts and waiting duplicates) has failed.
+    ///
+    /// In this order:
+    ///
+    /// 1. What was delivered or rejected is not tried again, nor is what has had its `steps`.
+    /// 2. The policy's own wait: of `on` where that names the attempt's code, else of `backoff`;
+    ///    at most the cap that goes with it.
+    /// 3. After an overload at least `overload_floor`.
+    /// 4. Up to `jitter` of that more.
+    /// 5. A wait that the target asked for, from that wait up to fifteen minutes (F58).
+    /// 6. Where the next try would then come after the event's `max_event_age`: expired.
+    /// 7. Where it would come too near the end of the queue's retention: would expire (F08).
+    pub fn decide(&self, attempt: &Attempt, attempts: u32, moment: Moment) -> RetryDecision {
+        let asked = match attempt.outcome {
+            Outcome::Delivered | Outcome::Rejected => return RetryDecision::Spent,
+            Outcome::Transient { retry_after } => retry_after,
+            Outcome::Unknown => None,
+        };
+        if attempts > self.steps {
+            return RetryDecision::Spent;
+        }
+        let own = self.wait(&attempt.code, attempts, moment.jitter);
+        let wait = asked.map_or(own, |asked| asked.min(WAIT_MAX).max(own));
+        let due = moment.now.after(wait);
+        if moment.life.is_older(self.max_event_age, due) {
+            return RetryDecision::Expired;
+        }
+        if moment.life.is_too_short(due) {
+            return RetryDecision::WouldExpire;
+        }
+        RetryDecision::RetryAfter(wait)
+    }
+
+    /// The policy's own wait after try number `attempts`, which failed with this code.
+    fn wait(&self, code: &str, attempts: u32, jitter: Jitter) -> Duration {
+        let on = self.on.as_ref().and_then(|on| on.get(code));
+        let (backoff, cap) = on.map_or((&self.backoff, self.cap), |on| (&on.backoff, on.cap));
+        let floor = match OVERLOAD_CODES.contains(&code) {
+            true => self.overload_floor,
+            false => Duration::ZERO,
+        };
+        let base = backoff.wait(attempts).min(cap).max(floor);
+        let more = base.as_secs_f64() * self.jitter.clamp(0.0, 1.0) * jitter.0;
+        base.saturating_add(Duration::try_from_secs_f64(more).unwrap_or_default())
+    }
+}
+
+impl Backoff {
+    /// The wait after try number `n`, counted from 1; the longest there is where it cannot be
+    /// counted.
+    pub fn wait(&self, n: u32) -> Duration {
+        match self {
+            Self::Exponential { duration, factor } => {
+                let exponent = i32::try_from(n.saturating_sub(1)).unwrap_or(i32::MAX);
+                let grown = duration.as_secs_f64() * factor.max(1.0).powi(exponent);
+                // Nothing grown without end is nothing.
+                match duration.is_zero() {
+                    true => Duration::ZERO,
+                    false => Duration::try_from_secs_f64(grown).unwrap_or(Duration::MAX),
+                }
+            }
+            Self::Linear { duration } => duration.saturating_mul(n),
+            Self::Schedule(waits) => {
+                let place = usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
+                let wait = waits.get(place).or(waits.last());
+                wait.copied().unwrap_or_default()
+            }
+        }
+    }
+}
 
 impl Jitter {
     /// From 64 random bits, of which it uses 32.
@@ -32,61 +196,29 @@ impl Jitter {
     }
 }
 
-/// What follows from a failed try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetryDecision {
-    /// Another try, after this wait.
-    RetryAfter(Duration),
-    /// No more tries.
-    Spent,
-}
+impl Life {
+    /// Whether an event is older than it may be at this time; in the very millisecond that its
+    /// age reaches the bound it is not yet. Never where the bound or the send is not known.
+    pub fn is_older(self, max_event_age: Option<Duration>, at: Timestamp) -> bool {
+        let bound = self.sent.zip(max_event_age);
+        bound.is_some_and(|(sent, age)| at > sent.after(age))
+    }
 
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self {
-            steps: 3,
-            duration: Duration::from_secs(10),
-            factor: 2.0,
-            jitter: 0.1,
-            cap: WAIT_MAX,
-        }
+    /// Whether a message that is due at this time might leave its queue unseen (F08). Left must be
+    /// a tenth of the retention, at most fifteen minutes, in which the last try is made and its
+    /// message brought to the dead. Never where the retention or the send is not known.
+    pub fn is_too_short(self, due: Timestamp) -> bool {
+        let bound = self.sent.zip(self.retention);
+        bound.is_some_and(|(sent, retention)| {
+            let margin = (retention / 10).min(LAST_TRY_MAX);
+            due > sent.after(retention).before(margin)
+        })
     }
 }
 
-impl RetryPolicy {
-    /// Decides what follows when try number `attempts` (counted from 1, by the ledger: SQS's
-    /// receive count also counts throttles, deadline cuts and waiting duplicates) has failed.
-    ///
-    /// A wait that the target asked for is honoured from the policy's own wait up to fifteen
-    /// minutes (F58).
-    pub fn decide(&self, outcome: Outcome, attempts: u32, jitter: Jitter) -> RetryDecision {
-        let asked = match outcome {
-            Outcome::Delivered | Outcome::Rejected => return RetryDecision::Spent,
-            Outcome::Transient { retry_after } => retry_after,
-            Outcome::Unknown => None,
-        };
-        if attempts > self.steps {
-            return RetryDecision::Spent;
-        }
-        let own = self.wait(attempts, jitter);
-        RetryDecision::RetryAfter(asked.map_or(own, |asked| asked.min(WAIT_MAX).max(own)))
-    }
-
-    /// The wait after try number `attempts`: `min(cap, duration * factor^(attempts - 1))`, and
-    /// up to `jitter` of it more.
-    fn wait(&self, attempts: u32, jitter: Jitter) -> Duration {
-        let exponent = i32::try_from(attempts.saturating_sub(1)).unwrap_or(i32::MAX);
-        let cap = self.cap.as_secs_f64();
-        let grown = self.duration.as_secs_f64() * self.factor.max(1.0).powi(exponent);
-        let base = if grown.is_finite() {
-            grown.min(cap)
-        } else {
-            cap
-        };
-        let wait = base + base * self.jitter.clamp(0.0, 1.0) * jitter.0;
-        Duration::try_from_secs_f64(wait).unwrap_or(self.cap)
-    }
-}
+/// How much of a queue's retention is left for the last try at most: no Lambda function runs longer.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const LAST_TRY_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// The wait of a message that was not tried because the ledger did not answer: 5 s, doubled with
 /// each receive, at most fifteen minutes.

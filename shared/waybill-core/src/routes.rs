@@ -4,10 +4,12 @@
 //! its line and what to do. Nothing that is not understood is ignored: an unknown key, operator or
 //! target is refused by its name, so that no event is quietly routed by half a rule.
 
+mod delivery;
 mod fields;
 mod filter;
 mod hidden;
 mod read;
+mod retry;
 mod span;
 mod substitute;
 mod target;
@@ -69,7 +71,7 @@ pub struct Route {
     pub on_rejected: OnRejected,
     /// Where the events go.
     pub target: TargetSpec,
-    /// How often and how long apart the target is tried again.
+    /// How often and how long apart the target is tried again, and until when.
     pub retry: RetryPolicy,
 }
 

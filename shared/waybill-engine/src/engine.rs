@@ -53,6 +53,9 @@ pub struct Config {
     /// How long a row lives after its last write. At least the retention of the source queue, of
     /// the dead-letter queue, and the time in which a redrive is expected (F37).
     pub time_to_live: Duration,
+    /// How long the source queue keeps a message, where that is known: a try that would come too
+    /// late for it is not waited for (F08).
+    pub retention: Option<Duration>,
     /// How often an event may be redriven (F70).
     pub redrive_limit: u32,
     /// How many events are worked on at once; none is as good as one.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use waybill_core::id::Consumer;
 use waybill_core::ledger::DeadLetter;
-use waybill_core::limit::VISIBILITY_MAX;
+use waybill_core::limit::{RETENTION_MAX, RETENTION_MIN, VISIBILITY_MAX};
 use waybill_core::routes::{OnConflict, RoutesFile};
 
 use crate::engine::Config;
@@ -56,8 +56,8 @@ pub struct FunctionSettings {
 
 impl FunctionSettings {
     /// Reads what a function with a handler of its own is told: `WAYBILL_CONSUMER`,
-    /// `WAYBILL_LEDGER_TABLE`, `WAYBILL_LEDGER_TTL_DAYS`, `WAYBILL_DEAD_LETTER`,
-    /// `WAYBILL_DLQ_URL` and `WAYBILL_QUEUE_URL`. At most `concurrency` events are worked on at
+    /// `WAYBILL_LEDGER_TABLE`, `WAYBILL_LEDGER_TTL_DAYS`, `WAYBILL_QUEUE_RETENTION_SECONDS`,
+    /// `WAYBILL_DEAD_LETTER`, `WAYBILL_DLQ_URL` and `WAYBILL_QUEUE_URL`. At most `concurrency` events are worked on at
     /// once. No key is configured, and a conflict of keys is dead.
     ///
     /// # Errors
@@ -82,7 +82,8 @@ impl FunctionSettings {
         let queue_url = said(env, "WAYBILL_QUEUE_URL");
         let names = all(ledger_table, namespace(env, consumer));
         let dead = dead_letters(env, dead_letter, queue_url.as_deref());
-        let ((names, dead), time_to_live) = all(all(names, dead), time_to_live(env))?;
+        let times = all(time_to_live(env), retention(env));
+        let ((names, dead), (time_to_live, retention)) = all(all(names, dead), times)?;
         let ((ledger_table, consumer), (dead_letter, dead_letter_url)) = (names, dead);
         let engine = Config {
             consumer,
@@ -90,6 +91,7 @@ impl FunctionSettings {
             dead_letter,
             on_conflict: OnConflict::default(),
             time_to_live,
+            retention,
             redrive_limit: REDRIVE_LIMIT,
             concurrency,
         };
@@ -326,6 +328,22 @@ fn time_to_live(env: &impl EnvSource) -> Result<Duration, ConfigErrors> {
         Ok(_) | Err(_) => Err(ConfigErrors::one(format!(
             "WAYBILL_LEDGER_TTL_DAYS is `{days}`: give whole days, 1 to 3650, at least the source \
              queue's retention, the dead-letter queue's, and the time a redrive may take"
+        ))),
+    }
+}
+
+/// How long the source queue keeps a message, where it is said.
+fn retention(env: &impl EnvSource) -> Result<Option<Duration>, ConfigErrors> {
+    let Some(seconds) = said(env, "WAYBILL_QUEUE_RETENTION_SECONDS") else {
+        return Ok(None);
+    };
+    match seconds.parse().map(Duration::from_secs) {
+        Ok(retention) if (RETENTION_MIN..=RETENTION_MAX).contains(&retention) => {
+            Ok(Some(retention))
+        }
+        Ok(_) | Err(_) => Err(ConfigErrors::one(format!(
+            "WAYBILL_QUEUE_RETENTION_SECONDS is `{seconds}`: give the source queue's \
+             MessageRetentionPeriod in whole seconds, 60 to 1209600"
         ))),
     }
 }

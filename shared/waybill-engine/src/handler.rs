@@ -42,9 +42,9 @@ pub enum Plan {
 }
 
 /// How a part is tried.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// How often and how long apart.
+    /// How often and how long apart, and until when.
     pub retry: RetryPolicy,
     /// What a final refusal means.
     pub on_rejected: OnRejected,

@@ -59,7 +59,7 @@ impl Handler for Router {
     fn policy(&self, route: &RouteName) -> Option<Policy> {
         let route = self.file.route(route)?;
         Some(Policy {
-            retry: route.retry,
+            retry: route.retry.clone(),
             on_rejected: route.on_rejected,
             time: route.target.timeout(),
         })

@@ -16,7 +16,7 @@ use waybill_core::key::{KEY_ATTRIBUTE, idempotency_key, key_attribute};
 use waybill_core::ledger::{Ask, DeadLetter, OnRejected, Record, RouteState, Status};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
-use waybill_core::retry::{Jitter, RetryPolicy, store_trouble_wait};
+use waybill_core::retry::{Jitter, Life, Moment, RetryPolicy, store_trouble_wait};
 use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
@@ -197,6 +197,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         if !hold.may_begin(now) || lease_is_old(&hold, record, now) {
             return Ok(());
         }
+        record.expire(self.life(work), now, |route| {
+            self.handler.policy(route)?.retry.max_event_age
+        });
         let ready = record.ready(now);
         let mut running = FuturesUnordered::new();
         let mut under_way = Vec::new();
@@ -289,6 +292,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         route: &'a RouteName,
     ) -> Option<impl Future<Output = (&'a RouteName, Attempt)> + use<'a, H, L, A, Q>> {
         let policy = self.handler.policy(route);
+        let known = policy.is_some();
         let wanted = policy.map_or(Duration::ZERO, |policy| policy.time);
         let Start::Now { limit } = shift.budget.start(self.ambient.now(), wanted) else {
             return None;
@@ -298,7 +302,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let event = work.event.as_ref();
         Some(async move {
             let _running = shift.desk.running();
-            let (Some(event), Some(_)) = (event, policy) else {
+            let (Some(event), true) = (event, known) else {
                 let message = format!("the routes file in force has no route `{route}`");
                 return (route, Attempt::transient("route_unknown", message, None));
             };
@@ -325,19 +329,25 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
     /// Notes one attempt in the row.
     fn note(&self, work: &Work, record: &mut Record, route: &RouteName, attempt: &Attempt) {
-        let policy = self.handler.policy(route);
-        let retry = policy.map_or_else(RetryPolicy::default, |policy| policy.retry);
-        let on_rejected = policy.map_or(OnRejected::Dead, |policy| policy.on_rejected);
-        let jitter = Jitter::from_bits(self.ambient.random());
-        record.note(
-            route,
-            attempt,
-            &retry,
-            on_rejected,
-            self.ambient.now(),
-            jitter,
-        );
+        let (retry, on_rejected) = match self.handler.policy(route) {
+            Some(policy) => (policy.retry, policy.on_rejected),
+            None => (RetryPolicy::default(), OnRejected::Dead),
+        };
+        let moment = Moment {
+            now: self.ambient.now(),
+            jitter: Jitter::from_bits(self.ambient.random()),
+            life: self.life(work),
+        };
+        record.note(route, attempt, &retry, on_rejected, moment);
         telemetry::attempt_ended(&work.item.message, route, attempt);
+    }
+
+    /// How long the message of a work is there.
+    fn life(&self, work: &Work) -> Life {
+        Life {
+            sent: work.item.message.sent,
+            retention: self.config.retention,
+        }
     }
 
     /// What becomes of a message whose row could not be written: it stays in the queue, and

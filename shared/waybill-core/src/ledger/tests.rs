@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::retry::Jitter;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -363,6 +364,15 @@ fn an_expired_row_is_taken_over_as_new() {
     assert_eq!(next, Record { rev: 10, ..plan });
 }
 
+/// A moment without chance, of a message of which nothing is known.
+fn at(now: Timestamp) -> Moment {
+    Moment {
+        now,
+        jitter: Jitter::from_bits(0),
+        life: Life::default(),
+    }
+}
+
 fn close(states: [RouteState; 2]) -> (Disposition, Record) {
     let mut row = other(Status::InProgress);
     for (at, state) in row.routes.iter_mut().zip(states) {
@@ -374,7 +384,7 @@ fn close(states: [RouteState; 2]) -> (Disposition, Record) {
 
 #[test]
 fn a_message_is_what_its_routes_are() {
-    use RouteState::{Delivered, LetGo, Open, Rejected, Spent};
+    use RouteState::{Delivered, Expired, LetGo, Open, Rejected, Spent, WouldExpire};
     let dead = |reason| Disposition::Dead { reason };
     for (states, disposition, status) in [
         ([Delivered, Delivered], Disposition::Ack, Status::Completed),
@@ -388,6 +398,21 @@ fn a_message_is_what_its_routes_are() {
         (
             [Spent, Delivered],
             dead(DeadReason::AttemptsSpent),
+            Status::Dead,
+        ),
+        (
+            [Expired, Spent],
+            dead(DeadReason::AttemptsSpent),
+            Status::Dead,
+        ),
+        (
+            [WouldExpire, Expired],
+            dead(DeadReason::Expired),
+            Status::Dead,
+        ),
+        (
+            [Delivered, WouldExpire],
+            dead(DeadReason::WouldExpire),
             Status::Dead,
         ),
     ] {
@@ -449,15 +474,7 @@ fn a_row_remembers_the_last_twenty_attempts_cut_to_size_f50() {
         ..RetryPolicy::default()
     };
     for _ in 0..30 {
-        let jitter = Jitter::from_bits(0);
-        row.note(
-            &route("a"),
-            &attempt,
-            &policy,
-            OnRejected::Dead,
-            NOW,
-            jitter,
-        );
+        row.note(&route("a"), &attempt, &policy, OnRejected::Dead, at(NOW));
     }
     assert_eq!((row.attempts.len(), row.routes[0].attempts), (20, 30));
     assert!(row.attempts.iter().all(|a| a.message.len() == 256));
@@ -514,7 +531,7 @@ fn every_write_counts_one_and_never_shortens_a_rows_life() {
 
 #[test]
 fn the_ledgers_words_are_what_they_were() {
-    use RouteState::{Delivered, LetGo, Open, Rejected, Spent};
+    use RouteState::{Delivered, Expired, LetGo, Open, Rejected, Spent, WouldExpire};
     let statuses = [
         (Status::InProgress, "IN_PROGRESS"),
         (Status::Pending, "PENDING"),
@@ -530,6 +547,8 @@ fn the_ledgers_words_are_what_they_were() {
         (Rejected, "rejected"),
         (LetGo, "let_go"),
         (Spent, "spent"),
+        (Expired, "expired"),
+        (WouldExpire, "would_expire"),
     ];
     for (state, word) in states {
         assert_eq!(state.word(), word);
@@ -544,8 +563,7 @@ fn a_refusal_ends_its_route_as_the_route_says() {
         let mut row = other(Status::InProgress);
         let refused = Attempt::rejected("http_400", "no");
         let policy = RetryPolicy::default();
-        let jitter = Jitter::from_bits(0);
-        row.note(&route("a"), &refused, &policy, on_rejected, NOW, jitter);
+        row.note(&route("a"), &refused, &policy, on_rejected, at(NOW));
         row
     };
     let row = note(OnRejected::Dead);
@@ -567,9 +585,73 @@ fn an_attempt_at_a_route_that_the_row_does_not_have_is_no_attempt() {
     let before = row.clone();
     let policy = RetryPolicy::default();
     let done = Attempt::delivered("ok");
-    let jitter = Jitter::from_bits(0);
-    row.note(&route("new"), &done, &policy, OnRejected::Dead, NOW, jitter);
+    row.note(&route("new"), &done, &policy, OnRejected::Dead, at(NOW));
     assert_eq!(row, before);
+}
+
+#[test]
+fn a_failed_try_whose_next_would_come_too_late_ends_its_route_f08_f11() {
+    let note = |life, max_event_age| {
+        let mut row = other(Status::InProgress);
+        let busy = Attempt::transient("http_503", "busy", None);
+        let policy = RetryPolicy {
+            max_event_age,
+            ..RetryPolicy::default()
+        };
+        let moment = Moment { life, ..at(NOW) };
+        row.note(&route("a"), &busy, &policy, OnRejected::Dead, moment);
+        (
+            row.routes[0].state,
+            row.routes[0].due,
+            row.routes[0].attempts,
+        )
+    };
+    // The next try is due in ten seconds; a tenth of the retention must be left then.
+    let secs = Duration::from_secs;
+    let sent = Some(NOW.before(secs(80)));
+    let life = |retention| Life { sent, retention };
+    let open = (RouteState::Open, Some(NOW.after(secs(10))), 1);
+    assert_eq!(note(life(None), None), open);
+    assert_eq!(note(life(None), Some(secs(90))), open);
+    assert_eq!(note(life(Some(secs(100))), None), open);
+    let ms = Duration::from_millis;
+    let expired = (RouteState::Expired, None, 1);
+    assert_eq!(note(life(None), Some(ms(89_999))), expired);
+    let would_expire = (RouteState::WouldExpire, None, 1);
+    assert_eq!(note(life(Some(ms(99_990))), None), would_expire);
+    let both = note(life(Some(secs(99))), Some(secs(89)));
+    assert_eq!(both, expired, "what is useless is not waited for either");
+}
+
+#[test]
+fn open_routes_expire_and_no_others_f11() {
+    let life = Life {
+        sent: Some(NOW.before(Duration::from_secs(60))),
+        retention: None,
+    };
+    let expire = |row: &mut Record, now| {
+        let minute = Some(Duration::from_secs(60));
+        row.expire(life, now, |name| minute.filter(|_| *name == route("a")));
+    };
+    let mut row = other(Status::InProgress);
+    row.routes[0].due = Some(NOW.after(Duration::from_secs(5)));
+    let before = row.clone();
+    expire(&mut row, NOW);
+    assert_eq!(row, before, "as old as it may be");
+    let later = NOW.after(Duration::from_millis(1));
+    expire(&mut row, later);
+    assert_eq!(row.routes[0].state, RouteState::Expired);
+    assert_eq!(row.routes[0].due, None);
+    assert_eq!(row.routes[1], before.routes[1], "it has no bound");
+    for state in [
+        RouteState::Delivered,
+        RouteState::Rejected,
+        RouteState::Spent,
+    ] {
+        row.routes[0].state = state;
+        expire(&mut row, later);
+        assert_eq!(row.routes[0].state, state);
+    }
 }
 
 #[test]
@@ -580,8 +662,7 @@ fn what_ends_well_forgets_its_attempts_and_what_is_dead_keeps_them() {
         row.routes.truncate(1);
         let busy = Attempt::transient("http_503", "busy", None);
         let policy = RetryPolicy::default();
-        let jitter = Jitter::from_bits(0);
-        row.note(&route("a"), &busy, &policy, OnRejected::Dead, NOW, jitter);
+        row.note(&route("a"), &busy, &policy, OnRejected::Dead, at(NOW));
         row.routes[0].state = state;
         row.close(&MessageId::new("m-9").unwrap(), NOW, Duration::ZERO);
         row
@@ -666,7 +747,7 @@ proptest! {
             for name in row.ready(now) {
                 let outcome = outcomes.next().unwrap();
                 let attempt = Attempt { outcome, code: "c".into(), message: String::new() };
-                row.note(&name, &attempt, &policy, OnRejected::Dead, now, Jitter::from_bits(0));
+                row.note(&name, &attempt, &policy, OnRejected::Dead, at(now));
                 tries += 1;
             }
             match row.close(&id, now, Duration::ZERO) {

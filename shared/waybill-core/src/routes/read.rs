@@ -1,16 +1,16 @@
 //! From the tree to the file: what each key means, and every fault at once.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
+use super::delivery::Delivery;
 use super::fields::{Faults, Fields, join};
 use super::filter::Filter;
+use super::retry::{self, Defaults};
 use super::tree::{Node, Value};
-use super::{OnConflict, ROUTES_MAX, Route, RoutesFile, TargetSpec, Unrouted, span};
+use super::{OnConflict, ROUTES_MAX, Route, RoutesFile, TargetSpec, Unrouted};
 use crate::id::{Consumer, RouteName};
 use crate::key::KeyExpression;
 use crate::ledger::{DeadLetter, OnRejected};
-use crate::limit::VISIBILITY_MAX;
 use crate::retry::RetryPolicy;
 
 /// Reads the whole file. `None` only after a fault was told.
@@ -56,7 +56,7 @@ pub(super) fn file(root: &Node, version: String, faults: &mut Faults) -> Option<
             .map_err(|why| faults.add("key", node.at, format!("is no JMESPath: {why}")))
             .ok()
     });
-    let defaults = defaults(fields.get("defaults"), faults);
+    let defaults = Defaults::read(fields.get("defaults"), faults);
     let routes = routes(&fields, &defaults, faults)?;
     Some(RoutesFile {
         consumer,
@@ -69,20 +69,8 @@ pub(super) fn file(root: &Node, version: String, faults: &mut Faults) -> Option<
     })
 }
 
-/// Reads `defaults.retry` over the built-in policy.
-fn defaults(node: Option<&Node>, faults: &mut Faults) -> RetryPolicy {
-    let policy = RetryPolicy::default();
-    let Some(fields) = node.and_then(|n| Fields::open(n, "defaults", &["retry"], faults)) else {
-        return policy;
-    };
-    match fields.get("retry") {
-        Some(node) => retry(node, "defaults.retry", policy, faults),
-        None => policy,
-    }
-}
-
 /// Reads the list of routes.
-fn routes(fields: &Fields<'_>, defaults: &RetryPolicy, faults: &mut Faults) -> Option<Vec<Route>> {
+fn routes(fields: &Fields<'_>, defaults: &Defaults, faults: &mut Faults) -> Option<Vec<Route>> {
     let Some(node) = fields.get("routes") else {
         let message = "key `routes` is missing; a file has at least one route";
         faults.add("", fields.at, message);
@@ -111,7 +99,7 @@ fn routes(fields: &Fields<'_>, defaults: &RetryPolicy, faults: &mut Faults) -> O
 fn route(
     node: &Node,
     path: &str,
-    defaults: &RetryPolicy,
+    defaults: &Defaults,
     names: &mut BTreeSet<RouteName>,
     faults: &mut Faults,
 ) -> Option<Route> {
@@ -123,6 +111,8 @@ fn route(
         "on_rejected",
         "target",
         "retry",
+        "delivery",
+        "max_event_age",
     ];
     let fields = Fields::open(node, path, &known, faults)?;
     let name = name(&fields, names, faults);
@@ -138,14 +128,37 @@ fn route(
         &[("dead", OnRejected::Dead), ("ack", OnRejected::Ack)],
         faults,
     );
+    let at_delivery = join(path, "delivery");
+    let delivery = fields
+        .get("delivery")
+        .and_then(|node| Delivery::read(node, &at_delivery, faults));
     let target = match fields.get("target") {
-        Some(node) => TargetSpec::read(node, &join(path, "target"), faults),
+        Some(node) => {
+            let node = match &delivery {
+                Some(delivery) => &delivery.target(node, &at_delivery, faults),
+                None => node,
+            };
+            TargetSpec::read(node, &join(path, "target"), faults)
+        }
         None => fields.missing("target", "say where the events go", faults),
     };
-    let retry = match fields.get("retry") {
-        Some(node) => retry(node, &join(path, "retry"), *defaults, faults),
-        None => *defaults,
+    let mut retry = match fields.get("retry") {
+        Some(node) => defaults.over(node, &join(path, "retry"), faults),
+        None => defaults.policy.clone(),
     };
+    if let (Some(node), Some(_)) = (fields.get("delivery"), fields.get("retry")) {
+        let message = "stands for `retry`, in other words; say one of the two";
+        faults.add(&at_delivery, node.at, message);
+    }
+    if let Some(delivery) = delivery {
+        retry = RetryPolicy {
+            max_event_age: retry.max_event_age,
+            ..delivery.retry
+        };
+    }
+    if let Some(age) = retry::max_event_age(&fields, faults) {
+        retry.max_event_age = Some(age);
+    }
     Some(Route {
         name: name?,
         filter: filter?,
@@ -176,40 +189,4 @@ fn name(
         faults.add(&path, node.at, message);
     }
     Some(name)
-}
-
-/// Reads a retry policy over another, key by key.
-fn retry(node: &Node, path: &str, base: RetryPolicy, faults: &mut Faults) -> RetryPolicy {
-    let known = ["steps", "duration", "factor", "jitter", "cap"];
-    let Some(fields) = Fields::open(node, path, &known, faults) else {
-        return base;
-    };
-    let before = faults.count();
-    let policy = RetryPolicy {
-        steps: fields
-            .integer("steps", 0, 100, faults)
-            .and_then(|steps| u32::try_from(steps).ok())
-            .unwrap_or(base.steps),
-        duration: fields
-            .duration("duration", Duration::ZERO, VISIBILITY_MAX, faults)
-            .unwrap_or(base.duration),
-        factor: fields
-            .number("factor", 1.0, 100.0, faults)
-            .unwrap_or(base.factor),
-        jitter: fields
-            .number("jitter", 0.0, 1.0, faults)
-            .unwrap_or(base.jitter),
-        cap: fields
-            .duration("cap", Duration::ZERO, VISIBILITY_MAX, faults)
-            .unwrap_or(base.cap),
-    };
-    if faults.count() == before && policy.duration > policy.cap {
-        let message = format!(
-            "`duration` is {} and `cap` is {}; the first wait must not be above the longest",
-            span::show(policy.duration),
-            span::show(policy.cap),
-        );
-        faults.add(path, node.at, message);
-    }
-    policy
 }

@@ -65,6 +65,18 @@ fn the_engine_is_told_what_the_file_says() {
 }
 
 #[test]
+fn the_retention_of_the_queue_is_known_where_it_is_said_f08() {
+    let retention = |said| read(&[("WAYBILL_QUEUE_RETENTION_SECONDS", said)]);
+    let known = |said| retention(said).unwrap().function.engine.retention;
+    assert_eq!(known(""), None);
+    assert_eq!(known("60"), Some(Duration::from_secs(60)));
+    assert_eq!(known("1209600"), Some(Duration::from_secs(14 * 86_400)));
+    for said in ["59", "1209601", "-60", "4d", "345600.0"] {
+        assert!(retention(said).is_err(), "{said}");
+    }
+}
+
+#[test]
 fn a_handler_of_your_own_needs_no_routes() {
     let settings = FunctionSettings::read(&vars(&[("WAYBILL_ROUTES", "")]), 7).unwrap();
     assert_eq!(settings.ledger_table, "ledger");
@@ -82,6 +94,7 @@ fn every_fault_is_told_at_once_with_its_remedy() {
         ("WAYBILL_ROUTES", "/nowhere.yaml"),
         ("WAYBILL_DEAD_LETTER", "bin"),
         ("WAYBILL_LEDGER_TTL_DAYS", "0"),
+        ("WAYBILL_QUEUE_RETENTION_SECONDS", "59"),
         ("WAYBILL_ALLOW_PRIVATE_TARGETS", "yes"),
         ("WAYBILL_VISIBILITY_SECONDS", "soon"),
     ]);
@@ -93,6 +106,7 @@ fn every_fault_is_told_at_once_with_its_remedy() {
         "`/nowhere.yaml` cannot be read",
         "say `redrive` or `send`",
         "whole days",
+        "whole seconds, 60 to 1209600",
         "say `true` or `false`",
         "WAYBILL_QUEUE_URL is not set: give the URL",
         "whole seconds, 5 to 43200",

@@ -55,6 +55,7 @@ fn consumer(
         dead_letter: DeadLetter::Redrive,
         on_conflict: OnConflict::Dead,
         time_to_live: Duration::from_secs(1_000_000),
+        retention: None,
         redrive_limit: 3,
         concurrency: 25,
     };

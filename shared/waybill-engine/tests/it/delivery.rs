@@ -5,6 +5,7 @@ use std::time::Duration;
 use waybill_core::batch::Handed;
 use waybill_core::ledger::{OnRejected, RouteState, Status};
 use waybill_core::outcome::{Attempt, DeadReason};
+use waybill_core::retry::Backoff;
 use waybill_engine::handler::Plan;
 use waybill_engine::ports::Queue;
 use waybill_testkit::{Call, Fault};
@@ -104,8 +105,8 @@ async fn what_the_target_asks_for_is_waited_for_f58() {
 async fn no_wait_is_longer_than_sqs_takes_f05() {
     let mut scene = Scene::new(&["crm"]);
     let long = Duration::from_secs(12 * 3600);
-    scene.script.policy.retry.duration = long;
-    scene.script.policy.retry.cap = long;
+    let retry = &mut scene.script.policy.retry;
+    (retry.backoff, retry.cap) = (Backoff::Linear { duration: long }, long);
     scene.answer("e", "crm", busy());
     scene.send("e");
     scene.turn().await;

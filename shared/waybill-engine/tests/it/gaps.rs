@@ -70,6 +70,7 @@ impl Process {
             dead_letter,
             on_conflict: OnConflict::Dead,
             time_to_live: Duration::from_secs(1_000_000),
+            retention: None,
             redrive_limit: 3,
             concurrency: 25,
         };

@@ -11,6 +11,7 @@ mod consumer;
 mod copies;
 mod dead;
 mod delivery;
+mod expiry;
 mod fifo;
 mod gaps;
 mod hostile;

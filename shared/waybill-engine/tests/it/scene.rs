@@ -66,6 +66,8 @@ pub(crate) struct Script {
     routes: Vec<RouteName>,
     pub(crate) plan: Option<Plan>,
     pub(crate) policy: Policy,
+    /// What goes before the policy's, by route.
+    pub(crate) retries: HashMap<String, RetryPolicy>,
     answers: Arc<Mutex<Answers>>,
     tries: Arc<Mutex<Vec<Try>>>,
     ambient: Arc<TestAmbient>,
@@ -85,7 +87,10 @@ impl Handler for Script {
     }
 
     fn policy(&self, route: &RouteName) -> Option<Policy> {
-        self.routes.contains(route).then_some(self.policy)
+        let own = self.retries.get(route.as_str()).cloned();
+        let mut policy = self.routes.contains(route).then(|| self.policy.clone())?;
+        policy.retry = own.unwrap_or(policy.retry);
+        Some(policy)
     }
 
     fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> impl Future<Output = Attempt> + Send + 'a {
@@ -158,6 +163,7 @@ impl Scene {
                     on_rejected: OnRejected::Dead,
                     time: Duration::from_secs(10),
                 },
+                retries: HashMap::new(),
                 answers: Arc::default(),
                 tries: Arc::default(),
                 ambient: ambient.clone(),
@@ -168,6 +174,7 @@ impl Scene {
                 dead_letter: DeadLetter::Redrive,
                 on_conflict: OnConflict::Dead,
                 time_to_live: Duration::from_secs(35 * 24 * 3600),
+                retention: None,
                 redrive_limit: 3,
                 concurrency: 25,
             },
@@ -186,6 +193,15 @@ impl Scene {
     pub(crate) fn without_redrive_policy(mut self) -> Self {
         self.queue = Faulty::new(FakeQueue::new("orders", self.ambient.clone()));
         self.with_redrive_policy = false;
+        self
+    }
+
+    /// The same with a queue that keeps a message for this long. The engine is not told.
+    pub(crate) fn with_retention(mut self, retention: Duration) -> Self {
+        let queue = FakeQueue::new("orders", self.ambient.clone())
+            .with_redrive(MAX_RECEIVE_COUNT, self.dead_letters.inner().clone())
+            .with_retention(retention);
+        self.queue = Faulty::new(queue);
         self
     }
 

@@ -166,6 +166,8 @@ async fn every_field_survives<L: Ledger>(ledger: &L) {
         (RouteState::Rejected, 2),
         (RouteState::LetGo, 3),
         (RouteState::Spent, u32::MAX),
+        (RouteState::Expired, 4),
+        (RouteState::WouldExpire, 5),
     ]
     .into_iter()
     .enumerate()

@@ -136,7 +136,8 @@ impl Trial {
         });
         let right = match (row.status, row.death.as_ref().map(|d| d.reason)) {
             (Status::Completed, _) => {
-                !any(RouteState::Open) && !any(RouteState::Rejected) && !any(RouteState::Spent)
+                let ended = |state| state == RouteState::Delivered || state == RouteState::LetGo;
+                row.routes.iter().all(|r| ended(r.state))
             }
             (Status::Dead, Some(DeadReason::AttemptsSpent)) => any(RouteState::Spent),
             (Status::Dead, Some(DeadReason::Rejected)) => any(RouteState::Rejected),

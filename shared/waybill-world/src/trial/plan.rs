@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use waybill_core::id::{Consumer, RouteName};
 use waybill_core::ledger::{DeadLetter, OnRejected};
-use waybill_core::retry::RetryPolicy;
+use waybill_core::retry::{Backoff, RetryPolicy};
 use waybill_core::routes::OnConflict;
 use waybill_engine::engine::Config;
 use waybill_engine::handler::Policy;
@@ -14,6 +14,7 @@ use waybill_testkit::fixtures;
 use crate::chance::Chance;
 use crate::fault::Fault;
 use crate::mapping::{Mapping, Schedule};
+use crate::trial::RETENTION;
 use crate::world::World;
 
 /// What one world is like.
@@ -91,6 +92,7 @@ impl Plan {
                     false => OnConflict::Ack,
                 },
                 time_to_live: Duration::from_secs(35 * 24 * 3600),
+                retention: Some(RETENTION),
                 redrive_limit: 3,
                 concurrency: chance.pick(&[1, 2, 3, 25, 100]).unwrap_or(25),
             },
@@ -138,7 +140,10 @@ fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Policy> {
     let policy = |(name, on_rejected)| {
         let retry = RetryPolicy {
             steps: u32::try_from(chance.below(4)).unwrap_or_default(),
-            duration: Duration::from_secs(1 + chance.below(10)),
+            backoff: Backoff::Exponential {
+                duration: Duration::from_secs(1 + chance.below(10)),
+                factor: 2.0,
+            },
             ..RetryPolicy::default()
         };
         let time = Duration::from_secs((1 + chance.below(4)) * slow);

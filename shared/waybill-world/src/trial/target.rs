@@ -154,7 +154,7 @@ impl Handler for Worker {
     }
 
     fn policy(&self, route: &RouteName) -> Option<Policy> {
-        self.watch.plan.policies.get(route).copied()
+        self.watch.plan.policies.get(route).cloned()
     }
 
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {

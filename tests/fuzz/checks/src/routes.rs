@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use waybill_core::event::{Data, Event};
-use waybill_core::limit::VISIBILITY_MAX;
+use waybill_core::limit::{RETENTION_MAX, VISIBILITY_MAX, WAIT_MAX};
+use waybill_core::retry::Backoff;
 use waybill_core::routes::{ROUTES_MAX, Route, RoutesErrors, RoutesFile, TEXT_MAX, TargetSpec};
 
 /// What a refusal may say in all, in bytes.
@@ -93,8 +94,18 @@ fn file_holds(file: &RoutesFile) {
 fn route_holds(route: &Route) {
     let retry = &route.retry;
     assert!(retry.steps <= 100);
-    assert!((1.0..=100.0).contains(&retry.factor) && (0.0..=1.0).contains(&retry.jitter));
-    assert!(retry.duration <= retry.cap && retry.cap <= VISIBILITY_MAX);
+    assert!((0.0..=1.0).contains(&retry.jitter));
+    assert!(retry.cap <= VISIBILITY_MAX && retry.overload_floor <= WAIT_MAX);
+    waits_hold(&retry.backoff);
+    for (code, on) in retry.on.iter().flat_map(|on| on.iter()) {
+        assert!(!code.is_empty() && on.cap <= VISIBILITY_MAX);
+        waits_hold(&on.backoff);
+    }
+    assert!(
+        retry
+            .max_event_age
+            .is_none_or(|age| !age.is_zero() && age <= RETENTION_MAX)
+    );
     let TargetSpec::Http(http) = &route.target;
     assert!(http.connect_timeout > Duration::ZERO && http.connect_timeout <= http.timeout);
     assert!(http.timeout <= TIMEOUT_MAX);
@@ -107,6 +118,15 @@ fn route_holds(route: &Route) {
         assert!(!name.starts_with("ce-") && name != "host" && name != "idempotency-key");
         let value = value.expose();
         assert!(value.is_ascii() && !value.contains(['\r', '\n', '\0']));
+    }
+}
+
+/// Waits that grow never shrink, and a list has its waits.
+fn waits_hold(backoff: &Backoff) {
+    match backoff {
+        Backoff::Exponential { factor, .. } => assert!((1.0..=100.0).contains(factor)),
+        Backoff::Linear { .. } => {}
+        Backoff::Schedule(waits) => assert!((1..=100).contains(&waits.len())),
     }
 }
 
