@@ -6,11 +6,13 @@
 
 mod fields;
 mod filter;
+mod flags;
 mod hidden;
 mod read;
 mod span;
 mod substitute;
 mod target;
+mod transform;
 mod tree;
 
 use std::fmt;
@@ -24,8 +26,12 @@ use crate::ledger::{DeadLetter, OnRejected};
 use crate::retry::RetryPolicy;
 
 pub use filter::Filter;
+pub use flags::{Flags, Part};
 pub use hidden::{Secret, TargetUrl};
 pub use target::{HttpSpec, TargetSpec};
+pub use transform::{
+    TRANSFORM_DEPTH_MAX, TRANSFORM_GROWTH_MAX, TRANSFORM_MAX, Transform, TransformFailed,
+};
 
 /// Longest routes file, in bytes.
 pub const TEXT_MAX: usize = 256 * 1024;
@@ -67,6 +73,10 @@ pub struct Route {
     pub require_json: bool,
     /// What a final refusal of the target means for the message.
     pub on_rejected: OnRejected,
+    /// What is delivered instead of the event's data, where that is something else.
+    pub transform: Option<Transform>,
+    /// How far it is switched on.
+    pub flags: Flags,
     /// Where the events go.
     pub target: TargetSpec,
     /// How often and how long apart the target is tried again.

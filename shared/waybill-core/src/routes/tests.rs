@@ -183,7 +183,8 @@ fn a_fault_names_its_line_and_column_and_the_remedy() {
             "routes:\n  - name: a\n    colour: red\n    target: { http: { url: \"https://x\" } }\n"
         ),
         "routes file is refused: line 3, column 5: `routes[0].colour`: key is not known; known \
-         here: `name`, `filter`, `require`, `on_rejected`, `target`, `retry`"
+         here: `name`, `filter`, `require`, `on_rejected`, `transform`, `enabled`, `shadow`, \
+         `percent`, `target`, `retry`"
     );
 }
 
