@@ -349,3 +349,28 @@ fn the_producers_media_type_is_of_the_producers_data_alone() {
         assert_eq!(event.content_type_of(&made), None, "{made:?}");
     }
 }
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[a-c.|&!=<>()\\[\\]{}:,*@'\"`\\\\0-9 ?_-]{0,60}") {
+            if let Ok(transform) = Transform::compile(&text) {
+                let _ = transform.apply(&event(ORDER));
+            }
+        }
+
+        #[test]
+        fn a_field_of_any_name_and_value_is_picked_whole(name in "\\PC{1,8}", value in "\\PC{0,20}") {
+            let data = serde_json::json!({ &name: &value });
+            let quoted = serde_json::to_string(&name).unwrap();
+            let found = made(&format!("data.{quoted}"), &event(&data.to_string()));
+            prop_assert_eq!(found, Ok(Data::Text(value.clone())));
+            let found = made(&format!("{{{quoted}: data.{quoted}}}"), &event(&data.to_string()));
+            prop_assert_eq!(found, Ok(Data::Json(data.to_string())));
+        }
+    }
+}
