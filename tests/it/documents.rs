@@ -107,6 +107,7 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
         DeferCause::DeadLetterUnavailable,
         DeferCause::GroupBlocked,
         DeferCause::LeaseLost,
+        DeferCause::RouteOff,
     ];
     for cause in all {
         // A new cause must be explained too: this stops compiling when there is one.
@@ -121,7 +122,8 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
             | DeferCause::Panicked
             | DeferCause::DeadLetterUnavailable
             | DeferCause::GroupBlocked
-            | DeferCause::LeaseLost => {}
+            | DeferCause::LeaseLost
+            | DeferCause::RouteOff => {}
         }
     }
     let words: Vec<_> = all.iter().map(|cause| cause.word()).collect();

@@ -18,7 +18,7 @@ use crate::id::{Consumer, EventKey, RouteName};
 use crate::limit::EVENT_KEY_MAX;
 use crate::message::{AttributeValue, Message, MessageAttribute};
 
-mod growth;
+pub(crate) mod growth;
 
 /// The message attribute that carries a key.
 pub const KEY_ATTRIBUTE: &str = "waybill-key";
@@ -205,7 +205,7 @@ fn part(found: &Rcvar) -> Option<String> {
 }
 
 /// Whether its numbers are as they were written: two long ones can be read as one.
-fn is_exact(found: &Variable) -> bool {
+pub(crate) fn is_exact(found: &Variable) -> bool {
     /// From here on not every integer is a float, so two of them can be read as one.
     const FLOAT_EXACT: f64 = 9_007_199_254_740_992.0;
     match found {

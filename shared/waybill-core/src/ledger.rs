@@ -468,6 +468,14 @@ impl Record {
         }
     }
 
+    /// Lets an open route wait until then without a try: nothing is charged.
+    pub fn put_off(&mut self, route: &RouteName, until: Timestamp) {
+        let open = |at: &&mut RouteRecord| at.state == RouteState::Open && at.name == *route;
+        if let Some(at) = self.routes.iter_mut().find(open) {
+            at.due = Some(until);
+        }
+    }
+
     /// Keeps the last attempts, each cut to what a row may hold (F50).
     fn remember(&mut self, route: &RouteName, attempt: &Attempt, now: Timestamp) {
         self.attempts.push(AttemptRecord {

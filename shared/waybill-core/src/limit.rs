@@ -60,3 +60,7 @@ pub const CRASHES_DEAD: u32 = 3;
 /// DynamoDB lets an item have.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
 pub const RESULT_MAX: usize = 256 * 1024;
+
+/// Longest result of a route's transform, in bytes: as long as the longest message that SQS takes.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+pub const TRANSFORMED_MAX: usize = 1024 * 1024;

@@ -210,6 +210,8 @@ pub enum DeferCause {
     GroupBlocked,
     /// Its visibility could not be kept: others may have it (F04).
     LeaseLost,
+    /// What is left of it is for routes that are switched off (`enabled: false`, `shadow: true`).
+    RouteOff,
 }
 
 impl DeferCause {
@@ -227,6 +229,7 @@ impl DeferCause {
             Self::DeadLetterUnavailable => "dead_letter_unavailable",
             Self::GroupBlocked => "group_blocked",
             Self::LeaseLost => "lease_lost",
+            Self::RouteOff => "route_off",
         }
     }
 }

@@ -7,12 +7,14 @@
 mod delivery;
 mod fields;
 mod filter;
+mod flags;
 mod hidden;
 mod read;
 mod retry;
 mod span;
 mod substitute;
 mod target;
+mod transform;
 mod tree;
 
 use std::fmt;
@@ -26,8 +28,12 @@ use crate::ledger::{DeadLetter, OnRejected};
 use crate::retry::RetryPolicy;
 
 pub use filter::{CHOICES_MAX, Filter, VALUES_MAX};
+pub use flags::{Flags, Part};
 pub use hidden::{Secret, TargetUrl};
 pub use target::{HttpSpec, TargetSpec};
+pub use transform::{
+    TRANSFORM_DEPTH_MAX, TRANSFORM_GROWTH_MAX, TRANSFORM_MAX, Transform, TransformFailed,
+};
 
 /// Longest routes file, in bytes.
 pub const TEXT_MAX: usize = 256 * 1024;
@@ -69,6 +75,10 @@ pub struct Route {
     pub require_json: bool,
     /// What a final refusal of the target means for the message.
     pub on_rejected: OnRejected,
+    /// What is delivered instead of the event's data, where that is something else.
+    pub transform: Option<Transform>,
+    /// How far it is switched on.
+    pub flags: Flags,
     /// Where the events go.
     pub target: TargetSpec,
     /// How often and how long apart the target is tried again, and until when.

@@ -273,7 +273,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             // What comes again may have been claimed when it was still wanted (F55): the ledger says
             // so, or that it is over.
             Plan::Ignore if message.receive_count > 1 => ask.done(),
-            Plan::Ignore => return Prepared::Finished(Finished::over(Over::Ignored)),
+            Plan::Ignore => {
+                event.iter().for_each(|e| self.handler.observe(message, e));
+                return Prepared::Finished(Finished::over(Over::Ignored));
+            }
             Plan::Deliver { version, routes } => ask.first(&version, &routes),
             Plan::Dead(reason) => {
                 let mut dead = ask.first("", &[]);

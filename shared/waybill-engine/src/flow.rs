@@ -168,6 +168,12 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     fn claimed(&self, work: &Work, claim: Claim) -> Next {
         let now = self.ambient.now();
         let trouble_wait = store_trouble_wait(work.item.message.receive_count);
+        if let (Claim::Won(record), Some(event)) = (&claim, &work.event)
+            && record.rev == 1
+            && record.status != Status::Dead
+        {
+            self.handler.observe(&work.item.message, event);
+        }
         Next::Finished(match claim {
             Claim::Won(record) if record.status == Status::Completed => {
                 Finished::over(Over::Ignored)

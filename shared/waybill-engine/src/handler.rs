@@ -20,6 +20,16 @@ pub trait Handler: Send + Sync {
     /// again later as a transient failure.
     fn policy(&self, route: &RouteName) -> Option<Policy>;
 
+    /// How long a part waits that must not be tried now, although it is known; `None` when it may
+    /// be tried. Waiting is no attempt. By default nothing waits.
+    fn held_back(&self, _: &RouteName) -> Option<Duration> {
+        None
+    }
+
+    /// Told of an event when its row is claimed for the first time, or when [`Plan::Ignore`] lets
+    /// it go: once, but for crashes and for repeats of what was let go. Nothing follows from it.
+    fn observe(&self, _: &Message, _: &Event) {}
+
     /// Makes one try of one part. Every failure is an outcome; a panic counts as
     /// [`waybill_core::outcome::Outcome::Unknown`] and touches this message alone (F15).
     fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> impl Future<Output = Attempt> + Send + 'a;

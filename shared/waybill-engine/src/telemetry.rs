@@ -72,6 +72,34 @@ pub(crate) fn attempt_ended(message: &Message, route: &RouteName, attempt: &Atte
     }
 }
 
+/// A shadow route takes an event: what would have become of it, and how long what would have been
+/// sent is.
+pub(crate) fn shadow_evaluated(message: &Message, route: &RouteName, what: &Shadow) {
+    let (outcome, size_bytes, why) = match what {
+        Shadow::WouldDeliver { size_bytes } => ("would_deliver", *size_bytes, ""),
+        Shadow::Malformed => ("malformed", 0, "the route requires JSON"),
+        Shadow::TransformFailed(why) => ("transform_failed", 0, why.as_str()),
+    };
+    info!(
+        message.id = message.message_id.as_str(),
+        route.name = route.as_str(),
+        shadow.outcome = outcome,
+        size_bytes,
+        failure.message = why,
+        "shadow route evaluated; nothing was sent"
+    );
+}
+
+/// What would have become of an event along a shadow route.
+pub(crate) enum Shadow {
+    /// A try with so many bytes.
+    WouldDeliver { size_bytes: usize },
+    /// Its message would be dead: the route requires JSON.
+    Malformed,
+    /// It would be refused: the transform makes nothing of it; why.
+    TransformFailed(String),
+}
+
 /// A body has no meaning, or not the key that it should.
 pub(crate) fn unreadable(message: &Message, reason: DeadReason, what: &dyn std::fmt::Display) {
     warn!(

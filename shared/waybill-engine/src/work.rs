@@ -158,6 +158,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let now = self.ambient.now();
         let held = record.fence();
         let mut disposition = record.close(&work.item.message.message_id, now, UNSTARTED_WAIT);
+        if let Disposition::Retry { after } = disposition
+            && attempts_made == 0
+            && self.waits_for_what_is_off(&record)
+        {
+            let cause = DeferCause::RouteOff;
+            disposition = Disposition::Defer { after, cause };
+        }
         if let Disposition::Defer { cause, .. } = &mut disposition
             && !work.item.hold.may_begin(now)
         {
@@ -204,7 +211,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let mut running = FuturesUnordered::new();
         let mut under_way = Vec::new();
         for route in &ready {
-            if let Some(trying) = self.start_route(shift, work, record, route) {
+            if let Some(wait) = self.handler.held_back(route) {
+                record.put_off(route, now.after(wait));
+            } else if let Some(trying) = self.start_route(shift, work, record, route) {
                 running.push(trying);
                 under_way.push(route);
             }
@@ -258,6 +267,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a route that is still open is held back.
+    fn waits_for_what_is_off(&self, record: &Record) -> bool {
+        let open = record.routes.iter().filter(|r| r.state == RouteState::Open);
+        open.into_iter()
+            .any(|r| self.handler.held_back(&r.name).is_some())
     }
 
     /// Renews a lease that ended, or is about to, while its claim was on its way: others may take

@@ -75,9 +75,10 @@ pub(super) fn headers(
     map
 }
 
-/// The media type of the data: the producer's word, where it can be sent, else what it is.
+/// The media type of the data: the producer's word of its own data, where it can be sent, else what
+/// it is.
 fn content_type(event: &Event, data: &Data) -> HeaderValue {
-    let said = event.content_type.as_deref();
+    let said = event.content_type_of(data);
     let said = said.filter(|text| text.is_ascii() && !text.trim().is_empty());
     let usual = match data {
         Data::Json(_) => "application/json",

@@ -350,6 +350,28 @@ async fn the_media_type_is_the_producers_or_that_of_the_data() {
 }
 
 #[tokio::test]
+async fn what_a_route_made_has_its_own_media_type_and_not_the_producers() {
+    let server = Server::of_status(200, "").await;
+    let target = target(&spec(&server.url()));
+    let event = Event {
+        content_type: Some("application/vnd.shop+json".to_owned()),
+        ..event()
+    };
+    let made = Data::Text("order 1".to_owned());
+    let request = TargetRequest {
+        event: &event,
+        data: &made,
+        message: &fixtures::message("m-1", ""),
+        idempotency_key: "k",
+        limit: Duration::from_secs(5),
+    };
+    target.send(request).await;
+    let request = server.requests().pop().unwrap();
+    assert!(request.contains("\r\ncontent-type: text/plain; charset=utf-8\r\n"));
+    assert!(request.ends_with("\r\n\r\norder 1"), "{request}");
+}
+
+#[tokio::test]
 async fn what_is_empty_or_no_trace_is_not_sent() {
     let server = Server::of_status(200, "").await;
     let event = Event {

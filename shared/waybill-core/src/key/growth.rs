@@ -1,4 +1,4 @@
-//! How large the result of a key expression can be, told from the expression alone.
+//! How large the result of a JMESPath can be, told from the expression alone.
 //!
 //! JMESPath shares what it finds, so that an expression of some hundred letters can make a value
 //! that is exponentially larger than the event once it is printed: `[@, @] | [@, @] | …`.
@@ -7,7 +7,7 @@ use jmespath::ast::Ast;
 
 /// How many times an event an expression's result can be, constants apart. Counted too high where
 /// in doubt, never too low.
-pub(super) fn growth(ast: &Ast) -> u64 {
+pub(crate) fn growth(ast: &Ast) -> u64 {
     match ast {
         Ast::Identity { .. }
         | Ast::Field { .. }

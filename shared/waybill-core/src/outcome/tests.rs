@@ -38,6 +38,7 @@ fn words_are_what_they_were() {
         (DeferCause::DeadLetterUnavailable, "dead_letter_unavailable"),
         (DeferCause::GroupBlocked, "group_blocked"),
         (DeferCause::LeaseLost, "lease_lost"),
+        (DeferCause::RouteOff, "route_off"),
     ];
     for (cause, word) in causes {
         assert_eq!((cause.word(), cause.to_string()), (word, word.to_owned()));

@@ -88,6 +88,15 @@ impl<'a> Fields<'a> {
         Some(read)
     }
 
+    /// Reads `true` or `false`.
+    pub(super) fn boolean(&self, name: &str, faults: &mut Faults) -> Option<bool> {
+        let node = self.get(name)?;
+        node.value.as_bool().or_else(|| {
+            let message = "must be `true` or `false`";
+            faults.refuse(&join(self.path, name), node, message)
+        })
+    }
+
     /// Reads a whole number within bounds.
     pub(super) fn integer(
         &self,

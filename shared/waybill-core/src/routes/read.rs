@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::delivery::Delivery;
 use super::fields::{Faults, Fields, join};
 use super::filter::Filter;
+use super::flags::Flags;
 use super::retry::{self, Defaults};
+use super::transform::Transform;
 use super::tree::{Node, Value};
 use super::{OnConflict, ROUTES_MAX, Route, RoutesFile, TargetSpec, Unrouted};
 use crate::id::{Consumer, RouteName};
@@ -109,6 +111,10 @@ fn route(
         "filters",
         "require",
         "on_rejected",
+        "transform",
+        "enabled",
+        "shadow",
+        "percent",
         "target",
         "retry",
         "delivery",
@@ -132,6 +138,11 @@ fn route(
     let delivery = fields
         .get("delivery")
         .and_then(|node| Delivery::read(node, &at_delivery, faults));
+    let transform = match fields.get("transform") {
+        Some(node) => Transform::read(node, &join(path, "transform"), faults).map(Some),
+        None => Some(None),
+    };
+    let flags = flags(&fields, faults);
     let target = match fields.get("target") {
         Some(node) => {
             let node = match &delivery {
@@ -164,9 +175,24 @@ fn route(
         filter: filter?,
         require_json,
         on_rejected: on_rejected.unwrap_or_default(),
+        transform: transform?,
+        flags,
         target: target?,
         retry,
     })
+}
+
+/// Reads how far a route is switched on.
+fn flags(fields: &Fields<'_>, faults: &mut Faults) -> Flags {
+    let default = Flags::default();
+    let percent = fields.integer("percent", 0, 100, faults);
+    Flags {
+        enabled: fields.boolean("enabled", faults).unwrap_or(default.enabled),
+        shadow: fields.boolean("shadow", faults).unwrap_or(default.shadow),
+        percent: percent
+            .and_then(|percent| u8::try_from(percent).ok())
+            .unwrap_or(default.percent),
+    }
 }
 
 /// Reads a route's name, which no other route may have.

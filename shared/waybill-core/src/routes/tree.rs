@@ -141,6 +141,21 @@ impl Value {
         }
     }
 
+    /// The boolean it is, or that its variables say it is.
+    pub(super) fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(yes) => Some(*yes),
+            Self::Filled(text) => text.parse().ok(),
+            Self::Null
+            | Self::Integer(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Unset
+            | Self::List(_)
+            | Self::Map(_) => None,
+        }
+    }
+
     /// The whole number it is, or that its variables say it is.
     pub(super) fn as_integer(&self) -> Option<i64> {
         match self {

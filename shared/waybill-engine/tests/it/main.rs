@@ -18,5 +18,6 @@ mod hostile;
 mod leases;
 mod once;
 mod polling;
+mod routes;
 mod scene;
 mod store_trouble;

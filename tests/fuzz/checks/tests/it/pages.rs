@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use fuzz_checks::CHECKS;
 use waybill_core::key::{EXPRESSION_GROWTH_MAX, EXPRESSION_MAX, EXPRESSION_STEPS_MAX};
 use waybill_core::limit::EVENT_KEY_MAX;
-use waybill_core::routes::{FILLED_MAX, TEXT_MAX};
+use waybill_core::routes::{
+    FILLED_MAX, TEXT_MAX, TRANSFORM_DEPTH_MAX, TRANSFORM_GROWTH_MAX, TRANSFORM_MAX,
+};
 
 /// The root of the repository.
 fn root() -> PathBuf {
@@ -69,6 +71,8 @@ fn the_limits_of_the_page_are_the_codes() {
         format!("| {EXPRESSION_MAX} bytes, {EXPRESSION_STEPS_MAX} operators |"),
         format!("| {EXPRESSION_GROWTH_MAX} times |"),
         format!("1 to {EVENT_KEY_MAX} bytes"),
+        format!("| {TRANSFORM_MAX} bytes, {TRANSFORM_DEPTH_MAX} operators in or behind"),
+        format!(", {TRANSFORM_GROWTH_MAX} picks |"),
     ] {
         assert!(page.contains(&limit), "{limit}");
     }
