@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use crate::digest;
 
+mod structured;
+
 /// An event in the words of CloudEvents; how each form of body maps to it is told in
 /// [`crate::envelope`].
 #[derive(Debug, Clone, PartialEq, Default)]

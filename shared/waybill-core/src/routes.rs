@@ -25,7 +25,10 @@ use crate::retry::RetryPolicy;
 
 pub use filter::Filter;
 pub use hidden::{Secret, TargetUrl};
-pub use target::{HttpSpec, TargetSpec};
+pub use target::{
+    DynamoDbSpec, GroupId, HttpBody, HttpSpec, ItemChange, ItemFault, ItemWrite, ObjectExpression,
+    Only, SigningKey, SqsBody, SqsSpec, TargetSpec,
+};
 
 /// Longest routes file, in bytes.
 pub const TEXT_MAX: usize = 256 * 1024;

@@ -31,8 +31,10 @@ fn with_http(lines: &str) -> String {
 
 /// The HTTP target of the first route.
 fn http(file: &RoutesFile) -> &HttpSpec {
-    let TargetSpec::Http(spec) = &file.routes[0].target;
-    spec
+    match &file.routes[0].target {
+        TargetSpec::Http(spec) => spec,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn event(source: &str, kind: &str, subject: Option<&str>) -> Event {
