@@ -87,3 +87,6 @@ fn request_timeout(fields: &Fields<'_>, faults: &mut Faults) -> Duration {
         .duration("timeout", TIMEOUT_MIN, REQUEST_TIMEOUT_MAX, faults)
         .unwrap_or(REQUEST_TIMEOUT)
 }
+
+#[cfg(test)]
+mod tests;
