@@ -53,6 +53,15 @@ impl Data {
         }
     }
 
+    /// The media type of such data where its producer said none.
+    pub fn usual_type(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "application/json",
+            Self::Text(_) => "text/plain; charset=utf-8",
+            Self::Bytes(_) | Self::Absent => "application/octet-stream",
+        }
+    }
+
     /// The data as a JSON value: JSON parsed, text as a string, nothing for the rest.
     ///
     /// Half of a surrogate pair is seen as U+FFFD, and a number as the closest that

@@ -163,6 +163,8 @@ fn spec(url: &str) -> HttpSpec {
     HttpSpec {
         url: TargetUrl::new(url).unwrap(),
         headers: BTreeMap::new(),
+        body: HttpBody::Binary,
+        signature: Vec::new(),
         connect_timeout: Duration::from_secs(2),
         timeout: Duration::from_secs(5),
         statuses: StatusOverrides::default(),

@@ -9,9 +9,6 @@ use serde_json::Value;
 
 use super::{Data, Event};
 
-/// What a text without a media type is.
-const PLAIN: &str = "text/plain; charset=utf-8";
-
 impl Event {
     /// The event as a structured CloudEvent with this data.
     ///
@@ -25,7 +22,8 @@ impl Event {
         let (media_type, member) = match data {
             Data::Json(text) if is_json => (said, Some(("data", text.clone()))),
             Data::Json(text) | Data::Text(text) if said.is_none() || !is_json => {
-                (Some(said.unwrap_or(PLAIN)), Some(("data", quoted(text))))
+                let media_type = said.unwrap_or(data.usual_type());
+                (Some(media_type), Some(("data", quoted(text))))
             }
             Data::Json(text) | Data::Text(text) => (said, Some(base64(text.as_bytes()))),
             Data::Bytes(bytes) => (said, Some(base64(bytes))),
