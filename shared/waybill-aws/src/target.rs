@@ -2,6 +2,8 @@
 
 mod answer;
 mod dynamodb;
+#[cfg(test)]
+mod served;
 mod sqs;
 
 use crate::http::HttpTargetError;

@@ -22,7 +22,7 @@ pub(super) struct Refusal<'a> {
 pub(super) struct Place {
     /// The service's name.
     pub(super) service: &'static str,
-    /// The permission that a try needs.
+    /// The permissions that a try needs, in backticks.
     pub(super) permission: &'static str,
 }
 
@@ -100,7 +100,7 @@ impl Refusal<'_> {
         match self.code {
             "AccessDenied" | "KmsAccessDenied" => {
                 let message = format!(
-                    "the function may not use this target; allow `{}` in the policy that \
+                    "the function may not use this target; allow {} in the policy that \
                      `TargetPolicyArn` names",
                     place.permission
                 );

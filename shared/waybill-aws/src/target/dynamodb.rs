@@ -47,14 +47,16 @@ pub struct Markers {
 /// What it takes to write.
 const PLACE: Place = Place {
     service: "DynamoDB",
-    permission: "dynamodb:PutItem` or `dynamodb:UpdateItem",
+    permission: "`dynamodb:PutItem` or `dynamodb:UpdateItem`",
 };
 
 /// The condition of a marker: there is none, or one that has ended and was not swept yet.
 const UNMARKED: &str = "attribute_not_exists(pk) OR expires_at < :now";
 
-/// Where the marker and the item stand in the transaction.
+/// Where the item stands in the transaction.
 const ITEM: usize = 0;
+
+/// Where the marker stands in the transaction.
 const MARKER: usize = 1;
 
 impl DynamoDbTarget {

@@ -32,7 +32,7 @@ pub struct SqsTarget {
 /// What it takes to send.
 const PLACE: Place = Place {
     service: "SQS",
-    permission: "sqs:SendMessage",
+    permission: "`sqs:SendMessage`",
 };
 
 /// What a structured CloudEvent is.

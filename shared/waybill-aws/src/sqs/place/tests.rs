@@ -1,6 +1,6 @@
 //! Facts about ARNs and URLs of queues.
 
-use super::{QueueArn, arn_at};
+use super::{QueueArn, arn_at, is_same};
 
 const ARN: &str = "arn:aws:sqs:eu-central-1:123456789012:orders";
 
