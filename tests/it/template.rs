@@ -375,8 +375,16 @@ fn what_the_targets_need_is_one_policy_of_the_teams_for_both_functions() {
     let template = template.with("TargetPolicyArn", policy);
     for role in template.of_type("AWS::IAM::Role") {
         let delivers = ["ConsumerRole", "PollerRole"].contains(&role.as_str());
-        let expected = if delivers { json!([policy]) } else { json!(null) };
-        assert_eq!(template.property(&role, "ManagedPolicyArns"), expected, "{role}");
+        let expected = if delivers {
+            json!([policy])
+        } else {
+            json!(null)
+        };
+        assert_eq!(
+            template.property(&role, "ManagedPolicyArns"),
+            expected,
+            "{role}"
+        );
     }
     let description = &template.text["Parameters"]["TargetPolicyArn"]["Description"];
     let description = description.as_str().unwrap();
