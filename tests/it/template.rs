@@ -283,6 +283,7 @@ fn granted(log_group: &str) -> BTreeMap<String, BTreeSet<String>> {
         "dynamodb:PartiQLInsert",
         "dynamodb:PartiQLUpdate",
         "dynamodb:BatchGetItem",
+        "dynamodb:PutItem",
     ]);
     let source = set(&[
         "sqs:ReceiveMessage",
@@ -347,6 +348,31 @@ fn each_function_has_a_role_of_its_own_and_no_other_policy() {
     }
     for role in template.of_type("AWS::IAM::Role") {
         assert!(template.property(&role, "ManagedPolicyArns").is_null());
+    }
+}
+
+#[test]
+fn what_the_targets_need_is_one_policy_of_the_teams_for_both_functions() {
+    let policy = "arn:aws:iam::123456789012:policy/targets";
+    let template = Template::new().with("Mode", "both");
+    let template = template.with("TargetPolicyArn", policy);
+    for role in template.of_type("AWS::IAM::Role") {
+        let delivers = ["ConsumerRole", "PollerRole"].contains(&role.as_str());
+        let expected = if delivers {
+            json!([policy])
+        } else {
+            json!(null)
+        };
+        assert_eq!(
+            template.property(&role, "ManagedPolicyArns"),
+            expected,
+            "{role}"
+        );
+    }
+    let description = &template.text["Parameters"]["TargetPolicyArn"]["Description"];
+    let description = description.as_str().unwrap();
+    for action in ["sqs:SendMessage", "dynamodb:PutItem", "dynamodb:UpdateItem"] {
+        assert!(description.contains(action), "{action}");
     }
 }
 

@@ -232,7 +232,7 @@ fn every_variable_that_is_read_is_documented_and_set() {
 }
 
 /// Requests as the adapters' sources have them, each with the action that allows it.
-pub(crate) const REQUESTS: [(&str, &str); 17] = [
+pub(crate) const REQUESTS: [(&str, &str); 19] = [
     ("\"INSERT INTO ", "dynamodb:PartiQLInsert"),
     ("\"UPDATE ", "dynamodb:PartiQLUpdate"),
     ("\"SELECT ", "dynamodb:PartiQLSelect"),
@@ -253,6 +253,9 @@ pub(crate) const REQUESTS: [(&str, &str); 17] = [
     ),
     (".get_queue_attributes()", "sqs:GetQueueAttributes"),
     (".send_message_batch()", "sqs:SendMessage"),
+    // Those of targets; what they need beside is in the team's own policy.
+    (".send_message()", "sqs:SendMessage"),
+    (".transact_write_items()", "dynamodb:PutItem"),
 ];
 
 #[test]

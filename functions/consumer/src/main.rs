@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
-use waybill_aws::assemble::{AwsConsumer, router};
+use waybill_aws::assemble::AwsConsumer;
 use waybill_aws::connect::connect;
 use waybill_core::time::Timestamp;
 use waybill_engine::env::{ProcessEnv, RouteSettings};
@@ -52,7 +52,7 @@ async fn main() -> ExitCode {
 async fn start() -> Result<AwsConsumer<Router>, Error> {
     let settings = RouteSettings::read(&ProcessEnv, CONCURRENCY)?;
     let connection = connect().await?;
-    let router = router(settings.routes, settings.allow_private_targets)?;
+    let router = connection.router(&settings)?;
     Ok(connection.consumer(router, settings.function))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
-use waybill_aws::assemble::{AwsPoller, router};
+use waybill_aws::assemble::AwsPoller;
 use waybill_aws::connect::connect;
 use waybill_core::time::Timestamp;
 use waybill_engine::env::{PollSettings, ProcessEnv, RouteSettings, all};
@@ -55,7 +55,7 @@ async fn start() -> Result<AwsPoller<Router>, Error> {
     let (settings, poll) = all(settings, PollSettings::read(&ProcessEnv))?;
     let connection = connect().await?;
     let reserve = settings.longest_try();
-    let router = router(settings.routes, settings.allow_private_targets)?;
+    let router = connection.router(&settings)?;
     Ok(connection.poller(router, settings.function, poll, reserve))
 }
 

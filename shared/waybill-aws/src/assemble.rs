@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use waybill_core::id::{Consumer as Namespace, Operation, RouteName};
 use waybill_core::key::KeyExpression;
-use waybill_core::routes::{RoutesFile, TargetSpec};
+use waybill_core::routes::TargetSpec;
 use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
-use waybill_engine::env::{FunctionSettings, PollSettings};
+use waybill_engine::env::{FunctionSettings, PollSettings, RouteSettings};
 use waybill_engine::handler::Handler;
 use waybill_engine::once::Once;
 use waybill_engine::poller::{Poller, PollerConfig};
@@ -18,8 +18,9 @@ use waybill_engine::router::Router;
 use crate::ambient::System;
 use crate::connect::Connection;
 use crate::dynamodb::DynamoLedger;
-use crate::http::{HttpClient, HttpTarget, HttpTargetError};
+use crate::http::{HttpClient, HttpTarget};
 use crate::sqs::SqsQueue;
+use crate::target::{DynamoDbTarget, Markers, SqsTarget, TargetError};
 
 /// A function that SQS triggers, over its real outside.
 pub type AwsConsumer<H> = Consumer<H, DynamoLedger, System, SqsQueue>;
@@ -37,30 +38,54 @@ pub struct RouteError {
     /// Which route.
     pub route: RouteName,
     /// What is wrong with its target, and what to do.
-    pub error: HttpTargetError,
-}
-
-/// The handler that delivers along routes, with a target for each; they share their connections.
-///
-/// With `allow_private`, for local runs, `http:` and any address may be called.
-///
-/// # Errors
-///
-/// The first route whose target can never be called.
-pub fn router(routes: RoutesFile, allow_private: bool) -> Result<Router, RouteError> {
-    let http = HttpClient::new();
-    Router::new(routes, |route| match &route.target {
-        TargetSpec::Http(spec) => match HttpTarget::new(spec, &http, allow_private) {
-            Ok(target) => Ok(Box::new(target) as Box<dyn Target>),
-            Err(error) => Err(RouteError {
-                route: route.name.clone(),
-                error,
-            }),
-        },
-    })
+    pub error: TargetError,
 }
 
 impl Connection {
+    /// The handler that delivers along the routes of `settings`, with a target for each; HTTP
+    /// targets share their connections.
+    ///
+    /// # Errors
+    ///
+    /// The first route whose target can never be called: see [`TargetError`].
+    pub fn router(&self, settings: &RouteSettings) -> Result<Router, RouteError> {
+        let http = HttpClient::new();
+        Router::new(settings.routes.clone(), |route| {
+            self.target(&route.target, settings, &http)
+                .map_err(|error| RouteError {
+                    route: route.name.clone(),
+                    error,
+                })
+        })
+    }
+
+    /// The target of one route.
+    fn target(
+        &self,
+        spec: &TargetSpec,
+        settings: &RouteSettings,
+        http: &HttpClient,
+    ) -> Result<Box<dyn Target>, TargetError> {
+        Ok(match spec {
+            TargetSpec::Http(spec) => {
+                Box::new(HttpTarget::new(spec, http, settings.allow_private_targets)?)
+            }
+            TargetSpec::Sqs(spec) => {
+                let client = self.queue_target(spec.timeout);
+                let source = settings.function.queue_url.as_deref();
+                Box::new(SqsTarget::new(client, spec, source)?)
+            }
+            TargetSpec::DynamoDb(spec) => {
+                let client = self.table_target(spec.timeout);
+                let markers = Markers {
+                    table: settings.function.ledger_table.clone(),
+                    time_to_live: settings.function.engine.time_to_live,
+                };
+                Box::new(DynamoDbTarget::new(client, spec, markers)?)
+            }
+        })
+    }
+
     /// A function that SQS triggers. Its queue is the trigger's: `settings.queue_url` is used
     /// where it names that queue.
     pub fn consumer<H: Handler>(self, handler: H, settings: FunctionSettings) -> AwsConsumer<H> {

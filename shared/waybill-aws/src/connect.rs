@@ -76,9 +76,35 @@ impl Connection {
         SqsQueue::of(self.sqs(), arn, known_url)
     }
 
+    /// A client of SQS for a target: one try is one request of at most `timeout`.
+    pub(crate) fn queue_target(&self, timeout: Duration) -> aws_sdk_sqs::Client {
+        let config = aws_sdk_sqs::config::Builder::from(&self.config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(target_timeouts(timeout))
+            .build();
+        aws_sdk_sqs::Client::from_conf(config)
+    }
+
+    /// A client of DynamoDB for a target: one try is one request of at most `timeout`.
+    pub(crate) fn table_target(&self, timeout: Duration) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(target_timeouts(timeout))
+            .build();
+        aws_sdk_dynamodb::Client::from_conf(config)
+    }
+
     fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
     }
+}
+
+/// What a target's time-out bounds.
+fn target_timeouts(timeout: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+        .operation_attempt_timeout(timeout)
+        .build()
 }
 
 /// How long a connection may take to stand.

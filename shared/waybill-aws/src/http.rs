@@ -1,4 +1,4 @@
-//! HTTP targets: an event as a POST in CloudEvents' binary mode.
+//! HTTP targets: an event as a POST, as CloudEvents say or plain, signed where the route says so.
 //!
 //! No redirect is followed, no proxy is taken from the environment, no cookie is kept and no
 //! answer is decompressed; of an answer's body at most 4 KiB are read, and none of it is shown.
@@ -8,6 +8,7 @@ mod client;
 mod failure;
 mod guard;
 mod request;
+mod signature;
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 
 use waybill_core::http::{StatusOverrides, classify};
 use waybill_core::outcome::Attempt;
-use waybill_core::routes::HttpSpec;
+use waybill_core::routes::{HttpBody, HttpSpec, SigningKey};
 use waybill_engine::ports::{Ambient, Target, TargetRequest};
 
 use crate::ambient::System;
@@ -41,6 +42,10 @@ pub struct HttpTarget {
     url: HiddenUrl,
     /// The route's own headers.
     headers: HeaderMap,
+    /// How an event is put into a request.
+    body: HttpBody,
+    /// Secrets by which each request is signed.
+    signature: Vec<SigningKey>,
     /// How long one try may take.
     timeout: Duration,
     /// What this target means by a status.
@@ -111,6 +116,8 @@ impl HttpTarget {
         Ok(Self {
             headers: request::route_headers(&spec.headers)?,
             url: HiddenUrl(url),
+            body: spec.body,
+            signature: spec.signature.clone(),
             timeout: spec.timeout,
             statuses: spec.statuses.clone(),
             client: client.clone(),
@@ -140,10 +147,12 @@ impl HttpTarget {
     /// The request of one try.
     fn request(&self, request: TargetRequest<'_>) -> reqwest::Request {
         let mut post = reqwest::Request::new(Method::POST, self.url.0.clone());
-        let event = request.event;
-        *post.headers_mut() =
-            request::headers(event, request.data, request.idempotency_key, &self.headers);
-        *post.body_mut() = Some(request.data.as_bytes().to_vec().into());
+        let body = request::body(request.event, request.data, self.body);
+        let mut headers = request::headers(&request, self.body, &self.headers);
+        let id = request.idempotency_key;
+        headers.extend(signature::headers(&self.signature, id, System.now(), &body));
+        *post.headers_mut() = headers;
+        *post.body_mut() = Some(body.into());
         post
     }
 

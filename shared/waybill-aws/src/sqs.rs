@@ -1,8 +1,8 @@
 //! One SQS queue, in requests of at most ten.
 
-mod entry;
+pub(crate) mod entry;
 mod error;
-mod place;
+pub(crate) mod place;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use crate::digest;
 
+mod structured;
+
 /// An event in the words of CloudEvents; how each form of body maps to it is told in
 /// [`crate::envelope`].
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -52,6 +54,15 @@ impl Data {
             Self::Json(text) | Self::Text(text) => text.as_bytes(),
             Self::Bytes(bytes) => bytes,
             Self::Absent => &[],
+        }
+    }
+
+    /// The media type of such data where its producer said none.
+    pub fn usual_type(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "application/json",
+            Self::Text(_) => "text/plain; charset=utf-8",
+            Self::Bytes(_) | Self::Absent => "application/octet-stream",
         }
     }
 

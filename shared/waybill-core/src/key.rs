@@ -127,6 +127,15 @@ impl KeyExpression {
         self.0.as_str()
     }
 
+    /// What it finds in a value, as JSON; the error says why that cannot be written exactly.
+    pub(crate) fn json_in(&self, value: &Value) -> Result<Value, String> {
+        let found = self.0.search(value);
+        let found = found.map_err(|fault| format!("cannot be asked here: {}", fault.reason))?;
+        let json = is_exact(&found).then(|| serde_json::to_value(&found).ok());
+        json.flatten()
+            .ok_or_else(|| "cannot be written exactly".to_owned())
+    }
+
     /// What it finds in a value: as canonical JSON, so that two values are one text only when they
     /// are one value.
     pub(crate) fn find_in(&self, value: &Value) -> Found {

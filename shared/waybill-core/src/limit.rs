@@ -20,6 +20,14 @@ pub const LONG_POLL_MAX: Duration = Duration::from_secs(20);
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const SQS_BATCH_MAX: usize = 10;
 
+/// Longest message in bytes, its attributes among them: their names, types and values.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+pub const SQS_MESSAGE_MAX: usize = 1024 * 1024;
+
+/// Most message attributes of one message.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+pub const SQS_ATTRIBUTES_MAX: usize = 10;
+
 /// Most statements of one `BatchExecuteStatement`.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html>
 pub const STATEMENTS_MAX: usize = 25;

@@ -30,7 +30,10 @@ use crate::retry::RetryPolicy;
 pub use filter::{CHOICES_MAX, Filter, VALUES_MAX};
 pub use flags::{Flags, Part};
 pub use hidden::{Secret, TargetUrl};
-pub use target::{HttpSpec, TargetSpec};
+pub use target::{
+    DynamoDbSpec, GroupId, HttpBody, HttpSpec, ItemChange, ItemFault, ItemWrite, ObjectExpression,
+    Only, SigningKey, SqsBody, SqsSpec, TargetSpec,
+};
 pub use transform::{
     TRANSFORM_DEPTH_MAX, TRANSFORM_GROWTH_MAX, TRANSFORM_MAX, Transform, TransformFailed,
 };

@@ -1,21 +1,80 @@
+use std::collections::BTreeMap;
+
+use aws_config::BehaviorVersion;
+use aws_sdk_sqs::config::{Credentials, Region};
+
+use waybill_engine::env::EnvSource;
+
 use super::*;
 
-fn routes(url: &str) -> RoutesFile {
-    let text = format!("{{routes: [{{name: crm, target: {{http: {{url: '{url}'}}}}}}]}}");
-    RoutesFile::parse(&text, |_| None).unwrap()
+/// The variables of a function whose one route has this target.
+struct Told(BTreeMap<&'static str, String>);
+
+impl EnvSource for Told {
+    fn var(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+
+    fn file(&self, _: &str) -> std::io::Result<String> {
+        Err(std::io::Error::other("there is none"))
+    }
 }
 
-#[test]
-fn a_route_without_a_target_that_can_be_called_is_named_f65() {
-    let error = router(routes("http://example.com/in"), false)
+const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders";
+
+/// What is wrong with a target, as the function says it at its start.
+async fn fault(target: &str, allow_private: &str) -> Option<String> {
+    let told = [
+        ("WAYBILL_CONSUMER", "orders".to_owned()),
+        ("WAYBILL_LEDGER_TABLE", "ledger".to_owned()),
+        ("WAYBILL_LEDGER_TTL_DAYS", "25".to_owned()),
+        ("WAYBILL_QUEUE_URL", QUEUE.to_owned()),
+        ("WAYBILL_ALLOW_PRIVATE_TARGETS", allow_private.to_owned()),
+        (
+            "WAYBILL_ROUTES",
+            format!("inline:{{routes: [{{name: crm, target: {target}}}]}}"),
+        ),
+    ];
+    let settings = RouteSettings::read(&Told(told.into()), 10).unwrap();
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"));
+    let connection = Connection::load(loader).await.unwrap();
+    connection
+        .router(&settings)
         .err()
-        .unwrap();
+        .map(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_route_without_a_target_that_can_be_called_is_named_f65() {
+    let private = "{http: {url: 'http://example.com/in'}}";
+    let told = fault(private, "false").await.unwrap();
     assert!(
-        error
-            .to_string()
-            .starts_with("route `crm`: url must be `https:`"),
-        "{error}"
+        told.starts_with("route `crm`: url must be `https:`"),
+        "{told}"
     );
-    assert!(router(routes("http://example.com/in"), true).is_ok());
-    assert!(router(routes("https://example.com/in"), false).is_ok());
+    assert_eq!(fault(private, "true").await, None);
+    let public = "{http: {url: 'https://example.com/in'}}";
+    assert_eq!(fault(public, "false").await, None);
+}
+
+#[tokio::test]
+async fn a_route_back_into_its_own_queue_or_ledger_stops_the_start_f28() {
+    let queue = |url: &str| format!("{{sqs: {{queue_url: '{url}'}}}}");
+    let told = fault(&queue(QUEUE), "false").await.unwrap();
+    assert!(
+        told.starts_with("route `crm`: queue_url is the source queue's own"),
+        "{told}"
+    );
+    assert_eq!(fault(&queue(&format!("{QUEUE}-out")), "false").await, None);
+
+    let table =
+        |name: &str| format!("{{dynamodb: {{table: {name}, key: '{{id: id}}', put: data}}}}");
+    let told = fault(&table("ledger"), "false").await.unwrap();
+    assert!(
+        told.starts_with("route `crm`: table is the ledger's own"),
+        "{told}"
+    );
+    assert_eq!(fault(&table("orders"), "false").await, None);
 }

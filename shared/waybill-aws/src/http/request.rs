@@ -1,4 +1,4 @@
-//! An event as the headers of a request: CloudEvents' HTTP binding, binary mode.
+//! An event as the headers and the body of a request: CloudEvents' HTTP binding, or plain.
 //! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>
 
 use std::collections::BTreeMap;
@@ -9,7 +9,8 @@ use reqwest::header::{
 };
 
 use waybill_core::event::{Data, Event};
-use waybill_core::routes::Secret;
+use waybill_core::routes::{HttpBody, Secret};
+use waybill_engine::ports::TargetRequest;
 
 use super::HttpTargetError;
 
@@ -36,43 +37,65 @@ pub(super) fn route_headers(
     Ok(map)
 }
 
-/// All headers of one try: the route's own, and over them those of the event.
-pub(super) fn headers(
-    event: &Event,
-    data: &Data,
-    idempotency_key: &str,
-    route: &HeaderMap,
-) -> HeaderMap {
+/// The body of one try.
+pub(super) fn body(event: &Event, data: &Data, mode: HttpBody) -> Vec<u8> {
+    match mode {
+        HttpBody::Binary | HttpBody::Plain => data.as_bytes().to_vec(),
+        HttpBody::Structured => event.structured(data).into_bytes(),
+    }
+}
+
+/// All headers of one try but its signature: the route's own, and over them those of the event.
+pub(super) fn headers(request: &TargetRequest<'_>, mode: HttpBody, route: &HeaderMap) -> HeaderMap {
+    let (event, data) = (request.event, request.data);
     let mut map = HeaderMap::new();
     map.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     for (name, value) in route {
         map.insert(name, value.clone());
     }
-    map.insert(CONTENT_TYPE, content_type(event, data));
-    if data.as_bytes().is_empty() {
+    let media_type = match mode {
+        HttpBody::Binary | HttpBody::Plain => content_type(event, data),
+        HttpBody::Structured => HeaderValue::from_static(CLOUD_EVENT),
+    };
+    map.insert(CONTENT_TYPE, media_type);
+    if mode != HttpBody::Structured && data.as_bytes().is_empty() {
         // The client leaves it out of a request without a body, and some servers refuse that.
         map.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    map.insert("ce-specversion", HeaderValue::from_static("1.0"));
-    let attributes = [
+    if mode == HttpBody::Binary {
+        insert(&mut map, cloud_event(event));
+    }
+    let parent = event.traceparent.as_deref().filter(|t| is_traceparent(t));
+    let always = [
+        ("idempotency-key", Some(request.idempotency_key)),
+        ("traceparent", parent),
+    ];
+    insert(&mut map, always);
+    map
+}
+
+/// What a structured CloudEvent is.
+const CLOUD_EVENT: &str = "application/cloudevents+json; charset=utf-8";
+
+/// The event's attributes as headers.
+fn cloud_event(event: &Event) -> [(&'static str, Option<&str>); 6] {
+    [
+        ("ce-specversion", Some("1.0")),
         ("ce-id", Some(event.id.as_str())),
         ("ce-source", Some(event.source.as_str())),
         ("ce-type", Some(event.kind.as_str())),
         ("ce-time", event.time.as_deref()),
         ("ce-subject", event.subject.as_deref()),
-        ("idempotency-key", Some(idempotency_key)),
-        (
-            "traceparent",
-            event.traceparent.as_deref().filter(|t| is_traceparent(t)),
-        ),
-    ];
-    for (name, value) in attributes {
-        // An attribute that is empty is none: CloudEvents has no empty attributes.
+    ]
+}
+
+/// Inserts headers. An attribute that is empty is none: CloudEvents has no empty attributes.
+fn insert<const N: usize>(map: &mut HeaderMap, headers: [(&'static str, Option<&str>); N]) {
+    for (name, value) in headers {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             map.insert(name, encode(value));
         }
     }
-    map
 }
 
 /// The media type of the data: the producer's word of its own data, where it can be sent, else what
@@ -80,13 +103,8 @@ pub(super) fn headers(
 fn content_type(event: &Event, data: &Data) -> HeaderValue {
     let said = event.content_type_of(data);
     let said = said.filter(|text| text.is_ascii() && !text.trim().is_empty());
-    let usual = match data {
-        Data::Json(_) => "application/json",
-        Data::Text(_) => "text/plain; charset=utf-8",
-        Data::Bytes(_) | Data::Absent => "application/octet-stream",
-    };
     said.and_then(|text| HeaderValue::from_str(text.trim()).ok())
-        .unwrap_or(HeaderValue::from_static(usual))
+        .unwrap_or(HeaderValue::from_static(data.usual_type()))
 }
 
 /// Encodes an attribute as the binding demands: space, double quote, percent and all that is not

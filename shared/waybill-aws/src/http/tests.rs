@@ -163,6 +163,8 @@ fn spec(url: &str) -> HttpSpec {
     HttpSpec {
         url: TargetUrl::new(url).unwrap(),
         headers: BTreeMap::new(),
+        body: HttpBody::Binary,
+        signature: Vec::new(),
         connect_timeout: Duration::from_secs(2),
         timeout: Duration::from_secs(5),
         statuses: StatusOverrides::default(),
@@ -312,6 +314,92 @@ async fn the_request_is_exactly_as_promised() {
     ];
     assert_eq!(lines, expected);
     assert_eq!(body, "{\"a\": 1.10}");
+}
+
+/// The header lines of a request, sorted, without those of every request, and its body.
+fn taken_apart(request: &str) -> (Vec<&str>, &str) {
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let every = [
+        "accept:",
+        "content-length:",
+        "host:",
+        "user-agent:",
+        "POST ",
+    ];
+    let lines = head
+        .lines()
+        .filter(|line| !every.iter().any(|start| line.starts_with(start)));
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort_unstable();
+    (lines, body)
+}
+
+#[tokio::test]
+async fn a_structured_body_is_the_whole_event() {
+    let server = Server::of_status(200, "").await;
+    let spec = HttpSpec {
+        body: HttpBody::Structured,
+        ..spec(&server.url())
+    };
+    for data in [Data::Json("{\"a\": 1.10}".to_owned()), Data::Absent] {
+        let event = Event { data, ..event() };
+        send_event(&target(&spec), &event, Duration::from_secs(5)).await;
+    }
+    let requests = server.requests();
+    let head = r#"{"specversion":"1.0","id":"e-1","source":"shop","type":"order.created""#;
+    for (request, data) in requests.iter().zip([r#","data":{"a": 1.10}}"#, "}"]) {
+        let (lines, body) = taken_apart(request);
+        let media_type = "content-type: application/cloudevents+json; charset=utf-8";
+        assert_eq!(lines, [media_type, "idempotency-key: c0ffee"]);
+        assert_eq!(body, format!("{head}{data}"));
+    }
+    assert_eq!(requests.len(), 2);
+}
+
+#[tokio::test]
+async fn a_plain_body_is_the_data_without_the_events_attributes() {
+    let server = Server::of_status(200, "").await;
+    let spec = HttpSpec {
+        body: HttpBody::Plain,
+        ..spec(&server.url())
+    };
+    send_event(&target(&spec), &event(), Duration::from_secs(5)).await;
+    let requests = server.requests();
+    let (lines, body) = taken_apart(&requests[0]);
+    let expected = ["content-type: application/json", "idempotency-key: c0ffee"];
+    assert_eq!((lines, body), (expected.to_vec(), "{\"a\": 1.10}"));
+}
+
+#[tokio::test]
+async fn a_signed_request_names_its_key_on_every_try_and_shows_no_secret_f33_f66() {
+    let server = Server::of_status(503, "").await;
+    let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
+    let spec = HttpSpec {
+        signature: vec![SigningKey::new(secret).unwrap()],
+        ..spec(&server.url())
+    };
+    let target = target(&spec);
+    for _ in 0..2 {
+        send_event(&target, &event(), Duration::from_secs(5)).await;
+    }
+    for request in server.requests() {
+        let (lines, _) = taken_apart(&request);
+        let webhook: Vec<_> = lines
+            .iter()
+            .filter(|line| line.starts_with("webhook-"))
+            .collect();
+        assert_eq!(*webhook[0], "webhook-id: c0ffee");
+        let at = webhook[2].strip_prefix("webhook-timestamp: ").unwrap();
+        assert!(at.parse::<u64>().is_ok(), "{at}");
+        let signature = webhook[1].strip_prefix("webhook-signature: v1,").unwrap();
+        assert_eq!(signature.len(), 44, "base64 of 32 bytes");
+        assert_eq!(webhook.len(), 3);
+    }
+    let shown = format!("{spec:?} {target:?}");
+    assert!(
+        !shown.contains("MDEy") && !shown.contains("[48, 49"),
+        "{shown}"
+    );
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ fn attribute(value: MessageAttributeValue) -> MessageAttribute {
 }
 
 /// Message attributes as they are sent; `None` when there are none.
-pub(super) fn attributes(
+pub(crate) fn attributes(
     attributes: &BTreeMap<String, MessageAttribute>,
 ) -> Option<HashMap<String, MessageAttributeValue>> {
     let sent = |(name, one): (&String, &MessageAttribute)| {
@@ -75,7 +75,7 @@ pub(super) fn attributes(
 }
 
 /// The trace header as it is sent.
-pub(super) fn trace(
+pub(crate) fn trace(
     header: Option<&str>,
 ) -> Option<HashMap<SystemForSends, MessageSystemAttributeValue>> {
     let value = MessageSystemAttributeValue::builder()

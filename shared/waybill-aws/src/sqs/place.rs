@@ -2,18 +2,18 @@
 
 /// The parts of `arn:partition:sqs:region:account:name`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct QueueArn<'a> {
+pub(crate) struct QueueArn<'a> {
     /// The region.
-    pub(super) region: &'a str,
+    pub(crate) region: &'a str,
     /// The account that owns the queue.
-    pub(super) account: &'a str,
+    pub(crate) account: &'a str,
     /// The queue's name.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
 }
 
 impl<'a> QueueArn<'a> {
     /// Takes an ARN apart; `None` when it names no queue.
-    pub(super) fn parse(arn: &'a str) -> Option<Self> {
+    pub(crate) fn parse(arn: &'a str) -> Option<Self> {
         let mut parts = arn.split(':');
         let is_arn = parts.next() == Some("arn");
         let has_partition = parts.next().is_some_and(|p| !p.is_empty());
@@ -29,7 +29,7 @@ impl<'a> QueueArn<'a> {
 
     /// Whether a URL names this queue: the same account and name, and where the host says a
     /// region, the same region. Stand-ins' hosts say none.
-    pub(super) fn is_at(&self, url: &str) -> bool {
+    pub(crate) fn is_at(&self, url: &str) -> bool {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let Some((host, path)) = rest.split_once('/') else {
             return false;
@@ -38,6 +38,25 @@ impl<'a> QueueArn<'a> {
         let same_queue = parts.next() == Some(self.name) && parts.next() == Some(self.account);
         same_queue && region_of(host).is_none_or(|region| region == self.region)
     }
+}
+
+/// Whether two URLs name one queue: the same account and name, and where both hosts say a region,
+/// the same region.
+pub(crate) fn is_same(url: &str, other: &str) -> bool {
+    let parts = |url: &str| {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let (host, path) = rest.split_once('/')?;
+        let path = path.trim_end_matches('/');
+        let queue = path.rsplitn(3, '/').take(2).map(str::to_owned);
+        Some((
+            region_of(host).map(str::to_owned),
+            queue.collect::<Vec<_>>(),
+        ))
+    };
+    let (Some((here, queue)), Some((there, other))) = (parts(url), parts(other)) else {
+        return false;
+    };
+    queue == other && (here.is_none() || there.is_none() || here == there)
 }
 
 /// The ARN of the queue at one of AWS's own URLs, `https://sqs.region.amazonaws.com/account/name`;

@@ -10,7 +10,9 @@ use serde_json::Value;
 use waybill_core::event::{Data, Event};
 use waybill_core::limit::{RETENTION_MAX, VISIBILITY_MAX, WAIT_MAX};
 use waybill_core::retry::Backoff;
-use waybill_core::routes::{ROUTES_MAX, Route, RoutesErrors, RoutesFile, TEXT_MAX, TargetSpec};
+use waybill_core::routes::{
+    HttpSpec, ROUTES_MAX, Route, RoutesErrors, RoutesFile, TEXT_MAX, TargetSpec,
+};
 
 /// What a refusal may say in all, in bytes.
 const REFUSAL_MAX: usize = 64 * 1024;
@@ -18,8 +20,11 @@ const REFUSAL_MAX: usize = 64 * 1024;
 /// A value that no message may show. It is valid nowhere but in headers and URLs.
 const SECRET: &str = "S3CRET_value#";
 
-/// The longest time-out of a target.
+/// The longest time-out of an HTTP target.
 const TIMEOUT_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// The longest time-out of every other target.
+const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
 /// Reads an input as a routes file and checks the file, or why it is none.
 pub fn check(input: &[u8]) {
@@ -106,13 +111,29 @@ fn route_holds(route: &Route) {
             .max_event_age
             .is_none_or(|age| !age.is_zero() && age <= RETENTION_MAX)
     );
-    let TargetSpec::Http(http) = &route.target;
+    let shown = format!("{:?}", route.target);
+    match &route.target {
+        TargetSpec::Http(http) => http_holds(http, &shown),
+        TargetSpec::Sqs(queue) => {
+            assert!(queue.timeout > Duration::ZERO && queue.timeout <= REQUEST_TIMEOUT_MAX);
+            assert!(queue.queue_url.is_ascii());
+            assert!(!queue.is_fifo() || queue.group_id.is_some());
+        }
+        TargetSpec::DynamoDb(table) => {
+            assert!(table.timeout > Duration::ZERO && table.timeout <= REQUEST_TIMEOUT_MAX);
+            assert!(table.table.is_ascii() && table.table.len() <= 1024);
+        }
+    }
+}
+
+/// An HTTP target keeps every bound of its parts.
+fn http_holds(http: &HttpSpec, shown: &str) {
     assert!(http.connect_timeout > Duration::ZERO && http.connect_timeout <= http.timeout);
     assert!(http.timeout <= TIMEOUT_MAX);
     let url = http.url.expose();
     assert!(url.is_ascii() && url.starts_with(http.url.origin()));
-    assert!(!format!("{http:?}").contains(SECRET) || http.url.origin().contains(SECRET));
-    assert!(http.headers.len() <= 50);
+    assert!(!shown.contains(SECRET) || http.url.origin().contains(SECRET));
+    assert!(http.headers.len() <= 50 && http.signature.len() <= 3);
     for (name, value) in &http.headers {
         assert!(!name.is_empty() && !name.bytes().any(|b| b.is_ascii_uppercase() || b <= b' '));
         assert!(!name.starts_with("ce-") && name != "host" && name != "idempotency-key");

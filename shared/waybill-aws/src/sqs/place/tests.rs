@@ -1,6 +1,6 @@
 //! Facts about ARNs and URLs of queues.
 
-use super::{QueueArn, arn_at};
+use super::{QueueArn, arn_at, is_same};
 
 const ARN: &str = "arn:aws:sqs:eu-central-1:123456789012:orders";
 
@@ -80,5 +80,28 @@ fn the_arn_is_read_off_awss_own_urls_alone() {
     ];
     for url in other {
         assert_eq!(arn_at(url), None, "{url}");
+    }
+}
+
+#[test]
+fn two_urls_of_one_queue_are_known_as_such() {
+    let ours = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders";
+    let same = [
+        ours,
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/orders/",
+        "http://127.0.0.1:4566/123456789012/orders",
+        "http://localhost:4566/queue/eu-central-1/123456789012/orders",
+    ];
+    for url in same {
+        assert!(is_same(ours, url) && is_same(url, ours), "{url}");
+    }
+    let others = [
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/orders",
+        "https://sqs.eu-central-1.amazonaws.com/123456789013/orders",
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/orders.fifo",
+        "orders",
+    ];
+    for url in others {
+        assert!(!is_same(ours, url) && !is_same(url, ours), "{url}");
     }
 }

@@ -76,6 +76,36 @@ fn addresses_that_are_not_public_are_refused_f65() {
     }
 }
 
+/// Whoever may call one of these has the function's own credentials, or its invocations.
+#[test]
+fn what_aws_keeps_inside_a_machine_is_refused_f65() {
+    let inside = [
+        "127.0.0.1",       // the Runtime API
+        "169.254.100.1",   // the Runtime API, where it has an address of its own
+        "169.254.169.254", // instance metadata
+        "fd00:ec2::254",   // instance metadata
+        "169.254.170.2",   // credentials of containers
+        "169.254.170.23",  // credentials of pods
+        "fd00:ec2::23",    // credentials of pods
+        "169.254.169.253", // the network's name server
+        "fd00:ec2::253",   // the network's name server
+        "169.254.169.123", // time
+    ];
+    for address in inside {
+        assert!(!open(address), "{address}");
+        let Ok(v4) = address.parse::<Ipv4Addr>() else {
+            continue;
+        };
+        let mapped = v4.to_ipv6_mapped();
+        assert_ne!(
+            check(IpAddr::V6(mapped)),
+            AddressVerdict::Public,
+            "{mapped}"
+        );
+        assert!(!open(&format!("64:ff9b::{v4}")), "{v4} behind NAT64");
+    }
+}
+
 #[test]
 fn public_addresses_are_open_up_to_the_edges() {
     let public = [

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::super::fields::{Faults, Fields, join};
 use super::super::hidden::{Secret, TargetUrl};
 use super::super::tree::{Node, Value};
+use super::TIMEOUT_MIN;
+use super::signature::{self, SigningKey};
 use crate::http::{StatusClass, StatusOverrides};
 
 /// An HTTP target.
@@ -15,6 +17,10 @@ pub struct HttpSpec {
     pub url: TargetUrl,
     /// Headers of this route: lower-case names, none of those that Waybill sets itself.
     pub headers: BTreeMap<String, Secret>,
+    /// How an event is put into a request.
+    pub body: HttpBody,
+    /// Secrets by which each request is signed, one signature for each; none, no signature.
+    pub signature: Vec<SigningKey>,
     /// How long to wait for a connection; at most `timeout`. 2 s by default.
     pub connect_timeout: Duration,
     /// How long one try may take, connection included. 10 s by default.
@@ -22,6 +28,18 @@ pub struct HttpSpec {
     /// What this target means by a status, where it is not what [`crate::http::classify`] takes
     /// it for.
     pub statuses: StatusOverrides,
+}
+
+/// How an event is put into a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpBody {
+    /// Its data is the body, its attributes are `ce-` headers: CloudEvents' binary mode.
+    #[default]
+    Binary,
+    /// The whole event is the body, as JSON: CloudEvents' structured mode.
+    Structured,
+    /// Its data is the body; its attributes are not sent.
+    Plain,
 }
 
 /// How long to wait for a connection where a route does not say.
@@ -33,9 +51,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest time-out: no Lambda function lives longer.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const TIMEOUT_MAX: Duration = Duration::from_secs(15 * 60);
-
-/// The shortest time-out: below it every try would time out.
-const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 
 /// Most headers of one route, and the longest name and value in bytes.
 const HEADERS_MAX: usize = 50;
@@ -66,7 +81,15 @@ const RESERVED_PREFIXES: [&str; 3] = ["ce-", "proxy-", "webhook-"];
 impl HttpSpec {
     /// Reads `http`.
     pub(super) fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
-        let known = ["url", "headers", "connect_timeout", "timeout", "statuses"];
+        let known = [
+            "url",
+            "headers",
+            "body",
+            "signature",
+            "connect_timeout",
+            "timeout",
+            "statuses",
+        ];
         let fields = Fields::open(node, path, &known, faults)?;
         let url = match fields.get("url") {
             Some(node) => {
@@ -83,6 +106,16 @@ impl HttpSpec {
         let headers = match fields.get("headers") {
             Some(node) => headers(node, &join(path, "headers"), faults),
             None => BTreeMap::new(),
+        };
+        let bodies = [
+            ("binary", HttpBody::Binary),
+            ("structured", HttpBody::Structured),
+            ("plain", HttpBody::Plain),
+        ];
+        let body = fields.word("body", &bodies, faults);
+        let signature = match fields.get("signature") {
+            Some(node) => signature::read(node, &join(path, "signature"), faults),
+            None => Vec::new(),
         };
         let timeout = fields
             .duration("timeout", TIMEOUT_MIN, TIMEOUT_MAX, faults)
@@ -102,6 +135,8 @@ impl HttpSpec {
         Some(Self {
             url: url?,
             headers,
+            body: body.unwrap_or_default(),
+            signature,
             connect_timeout,
             timeout,
             statuses,

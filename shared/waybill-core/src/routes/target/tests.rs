@@ -1,0 +1,322 @@
+use serde_json::json;
+
+use super::*;
+use crate::event::{Data, Event};
+use crate::routes::RoutesFile;
+
+/// Reads a file whose one route has this target, with the variables that tests use.
+fn read(target: &str) -> Result<TargetSpec, String> {
+    let text = format!("routes:\n  - name: a\n    target: {target}\n");
+    let variable = |name: &str| match name {
+        "SECRET" => Some("whsec_c2VjcmV0".to_owned()),
+        "KEY" => Some(KEY.to_owned()),
+        "QUEUE" => Some("https://sqs.eu-west-1.amazonaws.com/123456789012/a.fifo".to_owned()),
+        _ => None,
+    };
+    let file = RoutesFile::parse(&text, variable).map_err(|faults| faults.to_string())?;
+    Ok(file.routes[0].target.clone())
+}
+
+/// What is wrong with a target.
+fn fault(target: &str) -> String {
+    match read(target) {
+        Err(faults) => faults,
+        Ok(read) => panic!("{target} is read: {read:?}"),
+    }
+}
+
+fn http(lines: &str) -> String {
+    format!("{{ http: {{ url: \"https://crm.example/\", {lines} }} }}")
+}
+
+fn dynamodb(lines: &str) -> String {
+    format!("{{ dynamodb: {{ table: orders, key: '{{id: data.id}}', {lines} }} }}")
+}
+
+fn event(data: &str) -> Event {
+    Event {
+        id: "e-1".to_owned(),
+        data: Data::Json(data.to_owned()),
+        ..Event::default()
+    }
+}
+
+/// What an event with this data writes by a `dynamodb` target.
+fn written(target: &str, data: &str) -> Result<ItemWrite, ItemFault> {
+    let Ok(TargetSpec::DynamoDb(spec)) = read(target) else {
+        panic!("{target} is no table");
+    };
+    let event = event(data);
+    spec.item_write(&event, &event.data)
+}
+
+const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
+const OLD: &str = "whsec_MTEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
+
+#[test]
+fn a_body_has_one_of_three_modes_and_is_binary_unless_it_says() {
+    let cases = [
+        ("timeout: 5s", HttpBody::Binary),
+        ("body: binary", HttpBody::Binary),
+        ("body: structured", HttpBody::Structured),
+        ("body: plain", HttpBody::Plain),
+    ];
+    for (lines, expected) in cases {
+        let Ok(TargetSpec::Http(spec)) = read(&http(lines)) else {
+            panic!("{lines}");
+        };
+        assert_eq!(spec.body, expected, "{lines}");
+    }
+    let told = fault(&http("body: batch"));
+    assert!(
+        told.contains("must be `binary` or `structured` or `plain`"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_signature_has_one_to_three_secrets() {
+    let secrets = |lines: &str| match read(&http(lines)) {
+        Ok(TargetSpec::Http(spec)) => spec.signature.len(),
+        other => panic!("{lines}: {other:?}"),
+    };
+    assert_eq!(secrets("timeout: 5s"), 0);
+    assert_eq!(secrets(&format!("signature: {{ secret: {KEY} }}")), 1);
+    assert_eq!(secrets("signature: { secret: \"${KEY}\" }"), 1);
+    let both = format!("signature: {{ secret: [{KEY}, {OLD}] }}");
+    assert_eq!(secrets(&both), 2);
+}
+
+#[test]
+fn a_secret_that_is_none_is_refused_and_not_shown_f66() {
+    let refused = [
+        ("signature: {}", "key `secret` is missing"),
+        ("signature: { secret: [] }", "must have 1 to 3 secrets"),
+        ("signature: { secret: \"${SECRET}\" }", "must be `whsec_`"),
+        ("signature: { secret: [\"${SECRET}\"] }", "must be `whsec_`"),
+        ("signature: { secret: whsk_c2VjcmV0 }", "must be `whsec_`"),
+        ("signature: { secret: whsec_== }", "must be `whsec_`"),
+        (
+            "signature: { secret: [\"${KEY}\", \"${KEY}\"] }",
+            "is given twice",
+        ),
+        ("signature: { key: a }", "key is not known"),
+    ];
+    for (lines, expected) in refused {
+        let told = fault(&http(lines));
+        assert!(told.contains(expected), "{lines}: {told}");
+        assert!(!told.contains("c2Vj") && !told.contains("MDEy"), "{told}");
+    }
+    let shown = format!("{:?}", read(&http("signature: { secret: \"${KEY}\" }")));
+    assert!(
+        shown.contains("[redacted]") && !shown.contains("MDEy"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_queue_is_read_whole() {
+    let url = "https://sqs.eu-west-1.amazonaws.com/123456789012/out";
+    let Ok(TargetSpec::Sqs(spec)) = read(&format!("{{ sqs: {{ queue_url: \"{url}\" }} }}")) else {
+        panic!("it is a queue");
+    };
+    let usual = SqsSpec {
+        queue_url: url.to_owned(),
+        group_id: None,
+        body: SqsBody::Structured,
+        timeout: Duration::from_secs(3),
+    };
+    assert_eq!(spec, usual);
+    assert!(!spec.is_fifo());
+    let all = "{ sqs: { queue_url: \"${QUEUE}\", group_id: message, body: plain, timeout: 1s } }";
+    let Ok(TargetSpec::Sqs(spec)) = read(all) else {
+        panic!("it is a queue");
+    };
+    assert!(spec.is_fifo());
+    assert_eq!(
+        (spec.group_id, spec.body),
+        (Some(GroupId::OfMessage), SqsBody::Plain)
+    );
+    assert_eq!(spec.timeout, Duration::from_secs(1));
+}
+
+#[test]
+fn a_queue_that_cannot_be_sent_to_is_refused() {
+    let refused = [
+        ("{}", "key `queue_url` is missing"),
+        ("{ queue_url: orders }", "must be the URL of a queue"),
+        (
+            "{ queue_url: \"https://sqs.eu-west-1.amazonaws.com/\" }",
+            "must be the URL of a queue",
+        ),
+        (
+            "{ queue_url: \"${QUEUE}\" }",
+            "key `group_id` is missing; a FIFO queue needs it",
+        ),
+        (
+            "{ queue_url: \"${QUEUE}\", group_id: \"\" }",
+            "must be `message`",
+        ),
+        (
+            "{ queue_url: \"${QUEUE}\", group_id: a b }",
+            "must be `message`",
+        ),
+        (
+            "{ queue_url: \"${QUEUE}\", group_id: a, body: binary }",
+            "must be `structured`",
+        ),
+        (
+            "{ queue_url: \"${QUEUE}\", group_id: a, timeout: 2m }",
+            "must be 1ms to 1m",
+        ),
+        ("{ queue_url: \"${QUEUE}\", group: a }", "key is not known"),
+    ];
+    for (lines, expected) in refused {
+        let told = fault(&format!("{{ sqs: {lines} }}"));
+        assert!(told.contains(expected), "{lines}: {told}");
+        assert!(told.contains("line 3"), "{told}");
+    }
+}
+
+#[test]
+fn a_table_that_cannot_be_written_to_is_refused() {
+    let refused = [
+        ("{}", "key `table` is missing"),
+        ("{}", "key `key` is missing"),
+        (
+            "{ table: a b, key: id, put: data }",
+            "must be the name of a table",
+        ),
+        (
+            "{ table: orders, key: id }",
+            "must have `put` for a whole item",
+        ),
+        (
+            "{ table: orders, key: id, put: data, set: data }",
+            "beside `set` or `add`",
+        ),
+        ("{ table: orders, key: id, put: 'data[' }", "is no JMESPath"),
+        (
+            "{ table: orders, key: id, put: '${SECRET}[' }",
+            "is no JMESPath within bounds",
+        ),
+        (
+            "{ table: orders, key: 1, put: data }",
+            "must be text: put it in quotes",
+        ),
+        (
+            "{ table: orders, key: id, put: data, only: old }",
+            "must be `new` or `existing`",
+        ),
+        ("{ table: orders, key: id, item: data }", "key is not known"),
+    ];
+    for (lines, expected) in refused {
+        let told = fault(&format!("{{ dynamodb: {lines} }}"));
+        assert!(told.contains(expected), "{lines}: {told}");
+        assert!(!told.contains("c2Vj"), "{told}");
+    }
+    for table in [
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
+        "a.b-c_D",
+    ] {
+        let target = format!("{{ dynamodb: {{ table: \"{table}\", key: data, put: data }} }}");
+        assert!(read(&target).is_ok(), "{table}");
+    }
+}
+
+#[test]
+fn a_put_writes_the_key_and_what_is_not_null() {
+    let target =
+        dynamodb("put: '{id: `\"mine\"`, total: data.total, gone: data.gone, by: source}'");
+    let data = r#"{"id": "o-1", "total": 1.5}"#;
+    let expected = ItemWrite::Put {
+        key: vec!["id".to_owned()],
+        item: json!({"id": "o-1", "total": 1.5, "by": ""})
+            .as_object()
+            .unwrap()
+            .clone(),
+    };
+    assert_eq!(written(&target, data), Ok(expected));
+}
+
+#[test]
+fn an_update_sets_and_adds() {
+    let target = dynamodb("set: '{state: data.state, gone: data.gone}', add: '{n: `1`}'");
+    let object = |value: serde_json::Value| value.as_object().unwrap().clone();
+    let expected = ItemWrite::Update {
+        key: object(json!({"id": 7})),
+        set: object(json!({"state": {"a": [null]}})),
+        add: object(json!({"n": 1})),
+    };
+    let data = r#"{"id": 7, "state": {"a": [null]}}"#;
+    assert_eq!(written(&target, data), Ok(expected));
+}
+
+#[test]
+fn the_data_that_is_delivered_is_what_is_written() {
+    let Ok(TargetSpec::DynamoDb(spec)) = read(&dynamodb("put: data")) else {
+        panic!("it is a table");
+    };
+    let data = Data::Json(r#"{"id": "made"}"#.to_owned());
+    let written = spec.item_write(&event(r#"{"id": "came"}"#), &data);
+    let Ok(ItemWrite::Put { item, .. }) = written else {
+        panic!("{written:?}");
+    };
+    assert_eq!(item["id"], "made");
+}
+
+#[test]
+fn what_cannot_be_written_is_told_by_its_expression() {
+    let put = dynamodb("put: data");
+    let update = dynamodb("set: data.set, add: data.add");
+    let cases = [
+        (&put, r#"{"total": 1}"#, "no value for the item's key: id"),
+        (&put, r#"{"id": null}"#, "no value for the item's key: id"),
+        (&put, r#"{"id": ""}"#, "no value for the item's key: id"),
+        (
+            &put,
+            r#"{"id": true}"#,
+            "`key` gives no text or number for `id`",
+        ),
+        (
+            &put,
+            r#"{"id": 1, "n": 12345678901234567890123}"#,
+            "`put` cannot be written exactly",
+        ),
+        (
+            &update,
+            r#"{"id": 1, "set": [], "add": {}}"#,
+            "`set` gives no object here",
+        ),
+        (
+            &update,
+            r#"{"id": 1, "set": {}, "add": {"n": null}}"#,
+            "`set` and `add` give nothing to write",
+        ),
+        (
+            &update,
+            r#"{"id": 1, "set": {"id": 2}, "add": {}}"#,
+            "`set` gives `id`, which is of the key",
+        ),
+        (
+            &update,
+            r#"{"id": 1, "set": {"n": 2}, "add": {"n": 1}}"#,
+            "`add` gives `n`, which is set already",
+        ),
+        (
+            &update,
+            r#"{"id": 1, "set": {}, "add": {"n": "1"}}"#,
+            "`add` gives no number for `n`",
+        ),
+    ];
+    for (target, data, expected) in cases {
+        let told = written(target, data).unwrap_err().to_string();
+        assert!(told.contains(expected), "{data}: {told}");
+    }
+    let none = "{ dynamodb: { table: orders, key: data, put: data } }";
+    let told = written(none, "{}").unwrap_err().to_string();
+    assert!(
+        told.contains("`key` gives no key of one or two attributes"),
+        "{told}"
+    );
+}
