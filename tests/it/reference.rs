@@ -35,6 +35,15 @@ struct Mapping<'a> {
     node: &'a Value,
 }
 
+/// What stands beside a key that is tried.
+#[derive(Clone, Copy)]
+enum Others {
+    /// What must.
+    Least,
+    /// What the mapping's own example has, of this position: some keys go together.
+    Example(usize),
+}
+
 impl Schema {
     fn read() -> Self {
         let text = yaml::text("infra/routes/routes.schema.json");
@@ -97,28 +106,33 @@ impl Schema {
         Value::Object(keys.collect())
     }
 
-    /// The least file that has `value` under `key` in the mapping at `path`.
-    fn file_with(&self, path: &str, key: &str, value: &Value) -> Value {
+    /// A file that has `value` under `key` in the mapping at `path`, beside what `others` says.
+    fn file_with(&self, path: &str, key: &str, value: &Value, others: Others) -> Value {
         let mut steps: Vec<&str> = path.split('.').filter(|step| !step.is_empty()).collect();
         steps.push(key);
-        self.with(&self.0, &steps, value)
+        self.with(&self.0, &steps, value, others)
     }
 
-    fn with(&self, node: &Value, steps: &[&str], value: &Value) -> Value {
+    fn with(&self, node: &Value, steps: &[&str], value: &Value, others: Others) -> Value {
         let Some((step, rest)) = steps.split_first() else {
             return value.clone();
         };
+        let said = node.get("examples");
         let node = self.resolved(node);
         let key = step.trim_end_matches("[]");
         let below = &node["properties"][key];
         let inner = match step.ends_with("[]") {
-            true => json!([self.with(&self.resolved(below)["items"], rest, value)]),
-            false => self.with(below, rest, value),
+            true => json!([self.with(&self.resolved(below)["items"], rest, value, others)]),
+            false => self.with(below, rest, value, others),
         };
-        // A mapping that takes one key of several has no least.
-        let mut whole = match node["maxProperties"] == 1 {
-            true => Map::new(),
-            false => self.least_mapping(node),
+        let mut whole = match others {
+            // A mapping that takes one key of several has no least.
+            _ if node["maxProperties"] == 1 => Map::new(),
+            Others::Example(nth) if rest.is_empty() => {
+                let example = &said.unwrap_or(&node["examples"])[nth];
+                example.as_object().cloned().unwrap_or_default()
+            }
+            Others::Example(_) | Others::Least => self.least_mapping(node),
         };
         whole.insert(key.to_owned(), inner);
         Value::Object(whole)
@@ -202,9 +216,11 @@ fn every_example_of_the_schema_is_loaded() {
                 .iter()
                 .flat_map(|path| examples.unwrap_or(&least).iter().map(move |e| (path, e)))
             {
-                let file = schema.file_with(path, key, example);
-                let read = load(&file);
-                assert!(read.is_ok(), "{path}.{key}: {file}: {}", read.unwrap_err());
+                let load = |others| load(&schema.file_with(path, key, example, others));
+                let others = [Others::Least, Others::Example(0), Others::Example(1)];
+                let loads = others.into_iter().any(|others| load(others).is_ok());
+                let why = load(Others::Least).map_or_else(|why| why.to_string(), |_| String::new());
+                assert!(loads, "{path}.{key}: {example}: {why}");
                 loaded += 1;
             }
         }
@@ -217,7 +233,7 @@ fn the_schema_has_the_keys_that_the_reader_knows() {
     let schema = Schema::read();
     for Mapping { paths, node } in schema.mappings() {
         for path in paths {
-            let file = schema.file_with(&path, "no-such-key", &json!(1));
+            let file = schema.file_with(&path, "no-such-key", &json!(1), Others::Least);
             let errors = load(&file).expect_err("an unknown key is refused");
             let known: BTreeMap<_, _> = errors
                 .iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::fields::{Faults, Fields, join};
 use super::span;
-use super::tree::{Key, Node, Value};
+use super::tree::{Key, Node, Place, Value};
 use crate::limit::VISIBILITY_MAX;
 use crate::retry::{Backoff, RetryPolicy};
 
@@ -17,7 +17,9 @@ pub(super) struct Delivery {
     /// How the target is tried again.
     pub(super) retry: RetryPolicy,
     /// How long one try may take, where it is said, and where that stands.
-    timeout: Option<(Duration, Node)>,
+    timeout: Option<(Duration, Place)>,
+    /// The place of its `timeout` in the file.
+    path: String,
 }
 
 impl Delivery {
@@ -48,7 +50,8 @@ impl Delivery {
             ("exponential", Form::Exponential),
         ];
         let form = fields.word("backoffPolicy", &forms, faults);
-        let timeout = span_of(&fields, "timeout", faults).zip(fields.get("timeout").cloned());
+        let at = fields.get("timeout").map(|node| node.at);
+        let timeout = span_of(&fields, "timeout", faults).zip(at);
         let growth = ["backoffDelay", "backoffPolicy"];
         let unsaid = growth.iter().any(|name| fields.get(name).is_none());
         if unsaid && steps.is_some_and(|steps| steps > 0) {
@@ -65,14 +68,19 @@ impl Delivery {
             cap: VISIBILITY_MAX,
             ..RetryPolicy::default()
         };
-        Some(Self { retry, timeout })
+        let path = join(path, "timeout");
+        Some(Self {
+            retry,
+            timeout,
+            path,
+        })
     }
 
     /// A route's `target` with this time-out, where one is said: it is bounded like the target's
     /// own, and told here where both are said.
-    pub(super) fn target(&self, target: &Node, path: &str, faults: &mut Faults) -> Node {
+    pub(super) fn target(&self, target: &Node, faults: &mut Faults) -> Node {
         let mut target = target.clone();
-        let (Some((timeout, said)), Value::Map(kinds)) = (&self.timeout, &mut target.value) else {
+        let (Some((timeout, at)), Value::Map(kinds)) = (self.timeout, &mut target.value) else {
             return target;
         };
         let [(_, spec)] = kinds.as_mut_slice() else {
@@ -83,16 +91,16 @@ impl Delivery {
         };
         if entries.iter().any(|(key, _)| key.name == "timeout") {
             let message = "the target says its own `timeout`; leave one of the two out";
-            faults.add(&join(path, "timeout"), said.at, message);
+            faults.add(&self.path, at, message);
             return target;
         }
         let key = Key {
             name: "timeout".to_owned(),
-            at: said.at,
+            at,
         };
         let value = Node {
-            value: Value::Text(span::show(*timeout)),
-            at: said.at,
+            value: Value::Text(span::show(timeout)),
+            at,
         };
         entries.push((key, value));
         target

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::delivery::Delivery;
 use super::fields::{Faults, Fields, join};
 use super::filter::Filter;
 use super::flags::Flags;
-use super::retry::{self, Defaults};
+use super::retry::Defaults;
 use super::transform::Transform;
 use super::tree::{Node, Value};
 use super::{OnConflict, ROUTES_MAX, Route, RoutesFile, TargetSpec, Unrouted};
 use crate::id::{Consumer, RouteName};
 use crate::key::KeyExpression;
 use crate::ledger::{DeadLetter, OnRejected};
-use crate::retry::RetryPolicy;
 
 /// Reads the whole file. `None` only after a fault was told.
 pub(super) fn file(root: &Node, version: String, faults: &mut Faults) -> Option<RoutesFile> {
@@ -134,10 +132,7 @@ fn route(
         &[("dead", OnRejected::Dead), ("ack", OnRejected::Ack)],
         faults,
     );
-    let at_delivery = join(path, "delivery");
-    let delivery = fields
-        .get("delivery")
-        .and_then(|node| Delivery::read(node, &at_delivery, faults));
+    let (retry, delivery) = defaults.of_route(&fields, faults);
     let transform = match fields.get("transform") {
         Some(node) => Transform::read(node, &join(path, "transform"), faults).map(Some),
         None => Some(None),
@@ -146,30 +141,13 @@ fn route(
     let target = match fields.get("target") {
         Some(node) => {
             let node = match &delivery {
-                Some(delivery) => &delivery.target(node, &at_delivery, faults),
+                Some(delivery) => &delivery.target(node, faults),
                 None => node,
             };
             TargetSpec::read(node, &join(path, "target"), faults)
         }
         None => fields.missing("target", "say where the events go", faults),
     };
-    let mut retry = match fields.get("retry") {
-        Some(node) => defaults.over(node, &join(path, "retry"), faults),
-        None => defaults.policy.clone(),
-    };
-    if let (Some(node), Some(_)) = (fields.get("delivery"), fields.get("retry")) {
-        let message = "stands for `retry`, in other words; say one of the two";
-        faults.add(&at_delivery, node.at, message);
-    }
-    if let Some(delivery) = delivery {
-        retry = RetryPolicy {
-            max_event_age: retry.max_event_age,
-            ..delivery.retry
-        };
-    }
-    if let Some(age) = retry::max_event_age(&fields, faults) {
-        retry.max_event_age = Some(age);
-    }
     Some(Route {
         name: name?,
         filter: filter?,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::delivery::Delivery;
 use super::fields::{Faults, Fields, join};
 use super::span;
 use super::tree::{Node, Value};
@@ -16,7 +17,7 @@ pub(super) struct Defaults {
     /// What is merged under the keys of a route's `retry`.
     keys: Keys,
     /// The policy of a route that says nothing.
-    pub(super) policy: RetryPolicy,
+    policy: RetryPolicy,
 }
 
 impl Defaults {
@@ -35,19 +36,38 @@ impl Defaults {
         Self { keys, policy }
     }
 
-    /// Reads a route's `retry` over these.
-    pub(super) fn over(&self, node: &Node, path: &str, faults: &mut Faults) -> RetryPolicy {
-        let (_, policy) = Keys::read(node, path, &self.keys, faults);
-        let max_event_age = self.policy.max_event_age;
-        RetryPolicy {
-            max_event_age,
-            ..policy
-        }
+    /// Reads what a route says over these: `retry`, or `delivery` in its place, and
+    /// `max_event_age`. A `delivery` may also say how long a try of its target may take.
+    pub(super) fn of_route(
+        &self,
+        fields: &Fields<'_>,
+        faults: &mut Faults,
+    ) -> (RetryPolicy, Option<Delivery>) {
+        let delivery = fields.get("delivery").and_then(|node| {
+            let path = join(fields.path, "delivery");
+            if fields.get("retry").is_some() {
+                let message = "stands for `retry`, in other words; say one of the two";
+                faults.add(&path, node.at, message);
+            }
+            Delivery::read(node, &path, faults)
+        });
+        let said = fields.get("retry").map(|node| {
+            let path = join(fields.path, "retry");
+            let (_, policy) = Keys::read(node, &path, &self.keys, faults);
+            policy
+        });
+        let said = said.or(delivery.as_ref().map(|delivery| delivery.retry.clone()));
+        let age = max_event_age(fields, faults);
+        let policy = RetryPolicy {
+            max_event_age: age.or(self.policy.max_event_age),
+            ..said.unwrap_or_else(|| self.policy.clone())
+        };
+        (policy, delivery)
     }
 }
 
 /// Reads `max_event_age`.
-pub(super) fn max_event_age(fields: &Fields<'_>, faults: &mut Faults) -> Option<Duration> {
+fn max_event_age(fields: &Fields<'_>, faults: &mut Faults) -> Option<Duration> {
     fields.duration(
         "max_event_age",
         Duration::from_secs(1),
