@@ -23,7 +23,7 @@ use crate::key::KeyExpression;
 use crate::ledger::{DeadLetter, OnRejected};
 use crate::retry::RetryPolicy;
 
-pub use filter::{CHOICES_MAX, Filter, VALUES_MAX};
+pub use filter::{FILTER_CHOICES_MAX, FILTER_VALUES_MAX, Filter};
 pub use hidden::{Secret, TargetUrl};
 pub use target::{HttpSpec, TargetSpec};
 

@@ -394,7 +394,9 @@ fn ways(value: &Value) -> Vec<Option<Value>> {
                 .map(|one| Some(Value::Object(one)))
                 .collect()
         }
-        leaf => vec![Some(leaf.clone())],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            vec![Some(value.clone())]
+        }
     }
 }
 
@@ -566,6 +568,38 @@ fn every_operator_on_the_page_takes_what_it_is_said_to_take() {
         let takes = |value| read.matches(&with_json(&format!("{{\"x\": {value}}}")));
         assert!(takes(taken), "{entry} takes {taken}");
         assert!(!takes(not_taken), "{entry} does not take {not_taken}");
+    }
+}
+
+/// The schema that checks a file in an editor.
+const SCHEMA: &str = include_str!("../../../../../infra/routes/routes.schema.json");
+
+#[test]
+fn every_key_of_a_filter_in_the_schema_has_examples_that_are_read() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let places = [
+        ("pattern", r#""filter": {KEY: EXAMPLE}"#),
+        ("textOperator", r#""filter": {"type": [{KEY: EXAMPLE}]}"#),
+        (
+            "textOperator",
+            r#""filter": {"data": {"a": [{KEY: EXAMPLE}]}}"#,
+        ),
+        ("numberOperator", r#""filter": {"data": [{KEY: EXAMPLE}]}"#),
+        ("expression", r#""filters": [{KEY: EXAMPLE}]"#),
+    ];
+    for (name, place) in places {
+        for (key, told) in schema["$defs"][name]["properties"].as_object().unwrap() {
+            for example in told["examples"].as_array().unwrap() {
+                let keys = place.replace("KEY", &format!("\"{key}\""));
+                filter(&keys.replace("EXAMPLE", &example.to_string()));
+            }
+        }
+    }
+    for key in ["filter", "filters"] {
+        let told = &schema["$defs"]["route"]["properties"][key];
+        for example in told["examples"].as_array().unwrap() {
+            filter(&format!("\"{key}\": {example}"));
+        }
     }
 }
 
