@@ -21,13 +21,12 @@ use pattern::Pattern;
 
 pub(super) use view::View;
 
-/// Most values of one filter, those of its expressions included: each costs a comparison at worst
+/// Most values of a `filter`, and of a `filters`: each costs a comparison at worst
 /// for each value of the event that it is asked of.
 pub const FILTER_VALUES_MAX: usize = 1000;
 
 /// Most combinations that the alternatives of one filter's `$or` make: the number of arguments of
-/// each, multiplied. It is EventBridge's limit too.
-/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html>
+/// each, multiplied. An event is compared with each of them at worst.
 pub const FILTER_CHOICES_MAX: usize = 1000;
 
 /// Which events a route takes; the default takes every event.
