@@ -27,7 +27,7 @@ use crate::key::KeyExpression;
 use crate::ledger::{DeadLetter, OnRejected};
 use crate::retry::RetryPolicy;
 
-pub use filter::{CHOICES_MAX, Filter, VALUES_MAX};
+pub use filter::{FILTER_CHOICES_MAX, FILTER_VALUES_MAX, Filter};
 pub use flags::{Flags, Part};
 pub use hidden::{Secret, TargetUrl};
 pub use target::{

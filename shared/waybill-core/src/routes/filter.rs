@@ -21,14 +21,13 @@ use pattern::Pattern;
 
 pub(super) use view::View;
 
-/// Most values of one filter, those of its expressions included: each costs a comparison at worst
+/// Most values of a `filter`, and of a `filters`: each costs a comparison at worst
 /// for each value of the event that it is asked of.
-pub const VALUES_MAX: usize = 1000;
+pub const FILTER_VALUES_MAX: usize = 1000;
 
 /// Most combinations that the alternatives of one filter's `$or` make: the number of arguments of
-/// each, multiplied. It is EventBridge's limit too.
-/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html>
-pub const CHOICES_MAX: usize = 1000;
+/// each, multiplied. An event is compared with each of them at worst.
+pub const FILTER_CHOICES_MAX: usize = 1000;
 
 /// Which events a route takes; the default takes every event.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -76,7 +75,7 @@ impl Filter {
 
 /// Tells that a filter has too many values.
 fn too_many_values<T>(path: &str, node: &Node, faults: &mut Faults) -> Option<T> {
-    let message = format!("has more than {VALUES_MAX} values; split it over several routes");
+    let message = format!("has more than {FILTER_VALUES_MAX} values; split it over several routes");
     faults.refuse(path, node, message)
 }
 

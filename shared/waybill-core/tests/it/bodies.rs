@@ -2,6 +2,7 @@
 
 use waybill_core::envelope::{self, Envelope, Parsed};
 use waybill_core::event::{Data, Event};
+use waybill_core::message::{AttributeValue, MessageAttribute};
 
 use crate::support::{event, message, sns, with_attribute};
 
@@ -176,4 +177,19 @@ fn a_traceparent_comes_from_the_event_else_from_the_message() {
     );
     let carried = attributed(include_str!("../bodies/eventbridge.json"));
     assert_eq!(carried, owned("00-of-the-message-01"));
+}
+
+#[test]
+fn an_event_has_the_attributes_of_its_message_that_are_text() {
+    let mut message = with_attribute(message("{}"), "tenant", "acme");
+    let bytes = MessageAttribute {
+        data_type: "Binary".to_owned(),
+        value: AttributeValue::Bytes(vec![0]),
+    };
+    message.attributes.insert("raw".to_owned(), bytes);
+    let Ok(Envelope::Event(parsed)) = envelope::parse(&message) else {
+        panic!("an event");
+    };
+    let expected = [("tenant".to_owned(), "acme".to_owned())];
+    assert_eq!(parsed.event.attributes, expected.into());
 }

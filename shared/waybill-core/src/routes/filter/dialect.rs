@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{VALUES_MAX, too_many_values};
+use super::{FILTER_VALUES_MAX, too_many_values};
 use crate::event::Event;
 use crate::routes::fields::{Faults, join, short};
 use crate::routes::tree::{Key, Node, Value};
@@ -110,7 +110,7 @@ impl Attribute {
 /// Reads a route's `filters`.
 pub(super) fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Vec<Expression>> {
     let expressions = read_list(node, path, faults)?;
-    if expressions.iter().map(Expression::count).sum::<usize>() > VALUES_MAX {
+    if expressions.iter().map(Expression::count).sum::<usize>() > FILTER_VALUES_MAX {
         return too_many_values(path, node, faults);
     }
     Some(expressions)

@@ -19,7 +19,7 @@ pub(super) struct Pattern(Object);
 /// What is asked of an object.
 #[derive(Debug, Clone, PartialEq)]
 struct Object {
-    /// What is asked under each key, in the order of the keys.
+    /// What is asked under each key, in the order of their names, `data` last.
     fields: Vec<(String, Field)>,
     /// One of these is asked besides, where there are any: `$or`.
     either: Vec<Self>,
@@ -197,7 +197,8 @@ fn with_alternatives<'a>(parts: &[Part<'a>]) -> Vec<Part<'a>> {
 impl Object {
     /// Puts an object together.
     fn of(mut fields: Vec<(String, Field)>, either: Vec<Self>) -> Self {
-        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+        // The data last: it need not be parsed when something else does not hold.
+        fields.sort_by(|(one, _), (other, _)| (one == "data", one).cmp(&(other == "data", other)));
         let mut object = Self {
             fields,
             either,

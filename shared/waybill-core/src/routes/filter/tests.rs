@@ -161,9 +161,11 @@ fn data_is_json_text_or_nothing() {
 fn data_is_parsed_once_and_only_when_a_filter_asks_for_it() {
     let event = with_json(r#"{"total": 20}"#);
     let by_type = filter(r#""filter": {"type": ["x"], "data": {"total": [20]}}"#);
+    let with_list = filter(r#""filter": {"type": ["x"], "data": [20]}"#);
     let by_data = filter(r#""filter": {"data": {"total": [20]}}"#);
     let view = View::of(&event);
     assert!(!by_type.takes(&view), "the type is asked for first");
+    assert!(!with_list.takes(&view), "the type is asked for first");
     assert!(!view.is_parsed());
     assert!(by_data.takes(&view));
     assert!(view.is_parsed());
@@ -370,7 +372,67 @@ fn takes(pattern: &Value, data: &Value) -> bool {
     of_data(&pattern.to_string()).matches(&with_json(&data.to_string()))
 }
 
+/// The value with one element in the place of each array, in every way; `None` where there is none.
+fn ways(value: &Value) -> Vec<Option<Value>> {
+    match value {
+        Value::Array(elements) if elements.is_empty() => vec![None],
+        Value::Array(elements) => elements.iter().flat_map(ways).collect(),
+        Value::Object(members) => {
+            let mut all = vec![serde_json::Map::new()];
+            for (key, value) in members {
+                let ways = ways(value);
+                let with = |members: &serde_json::Map<String, Value>, value: &Option<Value>| {
+                    let own = value.iter().map(|value| (key.clone(), value.clone()));
+                    members.clone().into_iter().chain(own).collect()
+                };
+                let extended = all
+                    .iter()
+                    .flat_map(|one| ways.iter().map(|way| with(one, way)));
+                all = extended.collect();
+            }
+            all.into_iter()
+                .map(|one| Some(Value::Object(one)))
+                .collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            vec![Some(value.clone())]
+        }
+    }
+}
+
+/// Whether a pattern without `$or` and `exists: false` takes a value without arrays.
+fn takes_plainly(pattern: &Value, value: Option<&Value>) -> bool {
+    match (pattern, value) {
+        (Value::Object(fields), value) => fields
+            .iter()
+            .all(|(key, field)| takes_plainly(field, value.and_then(|value| value.get(key)))),
+        (_, None | Some(Value::Object(_))) => false,
+        (Value::Array(entries), Some(leaf)) => entries.iter().any(|entry| {
+            let operand = |operator: &str| entry.get(operator).and_then(Value::as_str);
+            if let Some(prefix) = operand("prefix") {
+                return leaf.as_str().is_some_and(|text| text.starts_with(prefix));
+            }
+            match operand("anything-but") {
+                Some(not) => leaf.as_str() != Some(not),
+                None => entry.get("exists").is_some() || entry == leaf,
+            }
+        }),
+        (other, _) => panic!("{other} is no pattern"),
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_pattern_takes_what_it_takes_with_one_element_of_each_array(
+        pattern in some_pattern(),
+        data in some_value(),
+    ) {
+        let pattern = pattern.to_string().replace("false", "true");
+        let pattern: Value = serde_json::from_str(&pattern).unwrap();
+        let expected = ways(&data).iter().any(|way| takes_plainly(&pattern, way.as_ref()));
+        prop_assert_eq!(takes(&pattern, &data), expected);
+    }
+
     #[test]
     fn a_wildcard_takes_what_trying_everything_takes(
         pattern in "([ab]|\\*[ab]){0,6}\\*?",
@@ -506,6 +568,38 @@ fn every_operator_on_the_page_takes_what_it_is_said_to_take() {
         let takes = |value| read.matches(&with_json(&format!("{{\"x\": {value}}}")));
         assert!(takes(taken), "{entry} takes {taken}");
         assert!(!takes(not_taken), "{entry} does not take {not_taken}");
+    }
+}
+
+/// The schema that checks a file in an editor.
+const SCHEMA: &str = include_str!("../../../../../infra/routes/routes.schema.json");
+
+#[test]
+fn every_key_of_a_filter_in_the_schema_has_examples_that_are_read() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let places = [
+        ("pattern", r#""filter": {KEY: EXAMPLE}"#),
+        ("textOperator", r#""filter": {"type": [{KEY: EXAMPLE}]}"#),
+        (
+            "textOperator",
+            r#""filter": {"data": {"a": [{KEY: EXAMPLE}]}}"#,
+        ),
+        ("numberOperator", r#""filter": {"data": [{KEY: EXAMPLE}]}"#),
+        ("expression", r#""filters": [{KEY: EXAMPLE}]"#),
+    ];
+    for (name, place) in places {
+        for (key, told) in schema["$defs"][name]["properties"].as_object().unwrap() {
+            for example in told["examples"].as_array().unwrap() {
+                let keys = place.replace("KEY", &format!("\"{key}\""));
+                filter(&keys.replace("EXAMPLE", &example.to_string()));
+            }
+        }
+    }
+    for key in ["filter", "filters"] {
+        let told = &schema["$defs"]["route"]["properties"][key];
+        for example in told["examples"].as_array().unwrap() {
+            filter(&format!("\"{key}\": {example}"));
+        }
     }
 }
 

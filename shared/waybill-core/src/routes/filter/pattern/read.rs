@@ -3,7 +3,7 @@
 use super::{Field, Object, Pattern};
 use crate::routes::fields::{Faults, join, short};
 use crate::routes::filter::matcher::{self, Values};
-use crate::routes::filter::{CHOICES_MAX, VALUES_MAX, too_many_values};
+use crate::routes::filter::{FILTER_CHOICES_MAX, FILTER_VALUES_MAX, too_many_values};
 use crate::routes::tree::{Key, Node, Value};
 
 /// What the keys of a mapping mean.
@@ -20,12 +20,12 @@ enum Level {
 /// Reads a route's `filter`.
 pub(in super::super) fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Pattern> {
     let object = read_object(node, path, Level::Event, faults)?;
-    if object.count() > VALUES_MAX {
+    if object.count() > FILTER_VALUES_MAX {
         return too_many_values(path, node, faults);
     }
-    if object.choices > CHOICES_MAX {
+    if object.choices > FILTER_CHOICES_MAX {
         let message = format!(
-            "has more than {CHOICES_MAX} combinations of `$or`; split it over several routes"
+            "has more than {FILTER_CHOICES_MAX} combinations of `$or`; split it over several routes"
         );
         return faults.refuse(path, node, message);
     }

@@ -300,7 +300,7 @@ fn a_pattern_that_is_not_understood_is_refused_with_its_place_and_remedy() {
 }
 
 #[test]
-fn filters_that_are_not_understood_are_refused_with_their_place_and_remedy_f55() {
+fn filters_that_are_not_understood_are_refused_with_their_place_and_remedy() {
     let cases = [
         (r#"[]"#, "filters`: must have at least one filter"),
         (
