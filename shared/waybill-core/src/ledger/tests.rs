@@ -580,6 +580,22 @@ fn a_refusal_ends_its_route_as_the_route_says() {
 }
 
 #[test]
+fn what_is_put_off_is_not_charged_and_has_its_time_and_what_has_ended_has_none() {
+    let later = NOW.after(Duration::from_secs(900));
+    let mut row = other(Status::InProgress);
+    row.routes[1].state = RouteState::Delivered;
+    let before = row.clone();
+    let names: Vec<_> = row.routes.iter().map(|at| at.name.clone()).collect();
+    names.iter().for_each(|name| row.put_off(name, later));
+    row.put_off(&route("gone"), later);
+    assert_eq!(row.routes[0].due, Some(later));
+    assert!(row.ready(NOW).is_empty());
+    assert_eq!(row.ready(later), [names[0].clone()]);
+    row.routes[0].due = before.routes[0].due;
+    assert_eq!(row, before);
+}
+
+#[test]
 fn an_attempt_at_a_route_that_the_row_does_not_have_is_no_attempt() {
     let mut row = other(Status::InProgress);
     let before = row.clone();
