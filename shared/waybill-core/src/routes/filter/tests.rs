@@ -585,7 +585,7 @@ fn every_key_of_a_filter_in_the_schema_has_examples_that_are_read() {
             r#""filter": {"data": {"a": [{KEY: EXAMPLE}]}}"#,
         ),
         ("numberOperator", r#""filter": {"data": [{KEY: EXAMPLE}]}"#),
-        ("expression", r#""filters": [{KEY: EXAMPLE}]"#),
+        ("subscription", r#""filters": [{KEY: EXAMPLE}]"#),
     ];
     for (name, place) in places {
         for (key, told) in schema["$defs"][name]["properties"].as_object().unwrap() {
