@@ -87,7 +87,10 @@ fn read_field(
             let remedy = match other {
                 "detail" => "what EventBridge calls `detail` is `data` here",
                 "detail-type" => "what EventBridge calls `detail-type` is `type` here",
-                _ => "filter on `id`, `source`, `type`, `subject`, `time`, `data` or `attributes`",
+                _ => {
+                    "filter on `id`, `source`, `type`, `subject`, `time`, `data` or `attributes`, \
+                     or on several by `$or`"
+                }
             };
             faults.add(path, key.at, format!("is no key of an event; {remedy}"));
             return None;
