@@ -436,7 +436,7 @@ macro_rules! client_config {
             .build()
     };
 }
-use client_config;
+pub(crate) use client_config;
 
 #[cfg(test)]
 mod tests;

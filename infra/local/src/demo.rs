@@ -1,5 +1,6 @@
 //! The demo: events of every kind, a target that misbehaves on purpose, and an honest account.
 
+mod fan_out;
 pub(crate) mod mix;
 mod phase;
 mod poll;
@@ -13,6 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::signal::unix::{SignalKind, signal};
 
+pub use fan_out::{Arrived, FanOut};
 pub use phase::{Phase, Requests};
 pub use poll::Polled;
 pub use show::{json, sentence, table};
@@ -22,9 +24,10 @@ use crate::bundle::{Bundle, DeployOptions, Mode};
 use crate::error::LocalError;
 use crate::functions::BuiltFunctions;
 use crate::local_aws::LocalAws;
-use crate::receiver::Receiver;
+use crate::receiver::{Received, Receiver};
 use crate::say::say;
 use crate::workspace::Workspace;
+use fan_out::Places;
 use mix::Mix;
 use phase::{Batches, Site};
 
@@ -104,6 +107,10 @@ pub struct ModeReport {
     pub clean: Phase,
     /// The messages of mixed kinds.
     pub mixed: Phase,
+    /// The events for three targets; the account is of the URL, which is down for a while.
+    pub fan_out: Phase,
+    /// What came to the other two.
+    pub arrived: FanOut,
 }
 
 impl Report {
@@ -115,10 +122,24 @@ impl Report {
 }
 
 impl ModeReport {
-    /// The worse of both phases.
+    /// The worst of all phases. An event that is not at a target once is a broken promise.
     pub fn verdict(&self) -> Verdict {
-        let (clean, mixed) = (&self.clean.account, &self.mixed.account);
-        clean.verdict().max(mixed.verdict())
+        let phases = [&self.clean, &self.mixed, &self.fan_out];
+        let worst = phases
+            .map(|phase| phase.account.verdict())
+            .into_iter()
+            .max();
+        let once = Arrived {
+            delivered: self.fan_out.account.distinct,
+            delivered_twice: 0,
+        };
+        let arrived = match (self.arrived.queue == once, self.arrived.table == once) {
+            (true, true) => Verdict::Kept,
+            // What is still in the source queue is still to come.
+            _ if self.fan_out.account.unfinished > 0 => Verdict::Unfinished,
+            _ => Verdict::Broken,
+        };
+        worst.unwrap_or(Verdict::Kept).max(arrived)
     }
 }
 
@@ -182,6 +203,7 @@ struct Stage<'s> {
 struct Stack {
     bundle: Bundle,
     receiver: Receiver,
+    places: Places,
 }
 
 impl Stage<'_> {
@@ -208,16 +230,18 @@ impl Stage<'_> {
     /// Deploys for one way in, sends, and accounts.
     async fn mode(&self, way: WayIn, stacks: &mut Vec<Stack>) -> Result<ModeReport, LocalError> {
         let name = format!("{}-{}", self.run_id, way.word());
-        let clean = Mix::plain(&format!("{name}-c"), CLEAN_MESSAGES);
+        let clean = Mix::plain(&format!("{name}-c"), mix::SOURCE, CLEAN_MESSAGES);
         let mixed = Mix::mixed(&format!("{name}-m"), self.options.messages);
+        let fan_out = Mix::plain(&format!("{name}-f"), fan_out::SOURCE, fan_out::EVENTS);
         let receiver = self.start_receiver(&mixed).await?;
         let stack = format!("waybill-{name}");
+        let places = Places::make(&self.endpoint, &stack).await?;
         say(format!(
             "{} mode: deploying the stack {stack} to {}",
             way.word(),
             self.endpoint
         ));
-        let deployment = self.deployment(&stack, way, &receiver);
+        let deployment = self.deployment(&stack, way, &receiver, &places);
         let deploying = Bundle::deploy(&self.endpoint, self.workspace, self.functions, deployment);
         let bundle = match unless_interrupted(deploying).await {
             Ok(bundle) => bundle,
@@ -230,8 +254,17 @@ impl Stage<'_> {
                 return Err(LocalError::failed(format!("{}; {what}", error.chain())));
             }
         };
-        stacks.push(Stack { bundle, receiver });
-        let Some(Stack { bundle, receiver }) = stacks.last() else {
+        stacks.push(Stack {
+            bundle,
+            receiver,
+            places,
+        });
+        let Some(Stack {
+            bundle,
+            receiver,
+            places,
+        }) = stacks.last()
+        else {
             return Err(LocalError::failed("there is no stack"));
         };
         let site = Site {
@@ -243,10 +276,13 @@ impl Stage<'_> {
         let phases = async {
             let clean = phase::run("clean path", site, &clean, Batches::Full).await?;
             let mixed = phase::run("mixed kinds", site, &mixed, Batches::AsTheyCome).await?;
+            let fanned = phase::run("fan-out", site, &fan_out, Batches::AsTheyCome).await?;
             Ok(ModeReport {
                 way,
                 clean: clean.account(site),
                 mixed: mixed.account(site),
+                fan_out: fanned.account(site),
+                arrived: places.count(&fan_out).await?,
             })
         };
         unless_interrupted(Box::pin(phases)).await
@@ -258,16 +294,27 @@ impl Stage<'_> {
             Some(_) => Ipv4Addr::UNSPECIFIED,
             None => Ipv4Addr::LOCALHOST,
         };
-        Receiver::start_on(address.into(), mixed.script()).await
+        let (script, fan_out) = (mixed.script(), fan_out::answers());
+        let script = move |received: &Received, nth| match received.path.as_str() {
+            fan_out::PATH => fan_out(),
+            _ => script(received, nth),
+        };
+        Receiver::start_on(address.into(), script).await
     }
 
     /// What is deployed.
-    fn deployment(&self, stack: &str, way: WayIn, receiver: &Receiver) -> DeployOptions {
+    fn deployment(
+        &self,
+        stack: &str,
+        way: WayIn,
+        receiver: &Receiver,
+        places: &Places,
+    ) -> DeployOptions {
         let host = self.options.receiver_host.as_deref().unwrap_or("127.0.0.1");
-        let url = format!("http://{host}:{}/events", receiver.port());
+        let url = format!("http://{host}:{}", receiver.port());
         let deployment = DeployOptions::new(stack)
             .mode(way.mode())
-            .routes(&routes(&url))
+            .routes(&routes(&url, places))
             .parameter("FunctionTimeoutSeconds", FUNCTION_TIMEOUT_SECONDS)
             .parameter("VisibilityTimeoutSeconds", 6 * FUNCTION_TIMEOUT_SECONDS)
             .parameter("MaxReceiveCount", MAX_RECEIVE_COUNT);
@@ -311,7 +358,8 @@ impl Stack {
     /// Removes it.
     async fn remove(self) -> Result<(), LocalError> {
         say(format!("removing the stack {}", self.bundle.stack()));
-        self.bundle.remove().await
+        self.bundle.remove().await?;
+        self.places.remove().await
     }
 }
 
@@ -342,9 +390,13 @@ async fn interrupted() {
 }
 
 /// The routes file: everything to the receiver, quickly retried. A body that is no event has the
-/// queue's own ARN for a source, and its route wants JSON.
-fn routes(url: &str) -> String {
-    let target = format!("{{ http: {{ url: \"{url}\", connect_timeout: 1s, timeout: 3s }} }}");
+/// queue's own ARN for a source, and its route wants JSON. Some events go to other places as well.
+fn routes(url: &str, places: &Places) -> String {
+    let target = |path: &str| {
+        format!("{{ http: {{ url: \"{url}{path}\", connect_timeout: 1s, timeout: 3s }} }}")
+    };
+    let fan_out = places.routes(&target(fan_out::PATH));
+    let target = target("/events");
     format!(
         "defaults: {{ retry: {{ steps: 5, duration: 1s, factor: 1, jitter: 0.1, cap: 2s }} }}
 routes:
@@ -355,7 +407,7 @@ routes:
     filter: {{ source: [{{ prefix: \"arn:aws:sqs:\" }}] }}
     require: json
     target: {target}
-"
+{fan_out}"
     )
 }
 

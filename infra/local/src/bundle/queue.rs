@@ -68,7 +68,7 @@ impl QueueDepth {
 
 impl Queue {
     /// A queue of that URL.
-    pub(super) fn new(endpoint: &str, url: String) -> Self {
+    pub(crate) fn new(endpoint: &str, url: String) -> Self {
         let config = client_config!(aws_sdk_sqs, endpoint);
         Self {
             client: aws_sdk_sqs::Client::from_conf(config),

@@ -51,11 +51,11 @@ pub(super) struct Mix {
 }
 
 impl Mix {
-    /// Plain messages that the target takes.
-    pub(super) fn plain(prefix: &str, messages: usize) -> Self {
+    /// Plain messages of a source, which their targets take.
+    pub(super) fn plain(prefix: &str, source: &str, messages: usize) -> Self {
         let events = (0..messages).map(|n| {
             let id = event_id(prefix, n);
-            let body = plain(&id, n);
+            let body = plain_of(source, &id, n);
             Planned {
                 id,
                 behaviour: Behaviour::Takes,
@@ -191,8 +191,13 @@ fn plan(prefix: &str, n: usize, behaviour: Behaviour) -> Planned {
 
 /// A message in the plain form.
 pub(crate) fn plain(id: &str, n: usize) -> String {
+    plain_of(SOURCE, id, n)
+}
+
+/// A message in the plain form, of a source.
+fn plain_of(source: &str, id: &str, n: usize) -> String {
     json!({
-        "id": id, "queue": "demo.orders", "dispatch_date": TIME, "payload": { "order": n },
+        "id": id, "queue": source, "dispatch_date": TIME, "payload": { "order": n },
     })
     .to_string()
 }
@@ -224,6 +229,9 @@ fn order(events: &[Planned], copies: usize, dice: &mut Dice) -> Vec<usize> {
 fn event_id(prefix: &str, n: usize) -> String {
     format!("{prefix}-{n:0ID_DIGITS$}")
 }
+
+/// Where most events come from.
+pub(super) const SOURCE: &str = "demo.orders";
 
 /// Digits of an event's number.
 const ID_DIGITS: usize = 6;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::account::{Account, Verdict};
 use crate::demo::phase::Phase;
 use crate::demo::poll::Polled;
-use crate::demo::{ModeReport, Report, WayIn};
+use crate::demo::{Arrived, FanOut, ModeReport, Report, WayIn};
 
 /// The report as one JSON object: of each mode `clean` is of the plain messages, all else of the
 /// mixed ones.
@@ -22,7 +22,9 @@ pub fn json(report: &Report) -> String {
 
 /// What happened in one mode, as a table.
 pub fn table(report: &ModeReport) -> String {
-    let ModeReport { way, clean, mixed } = report;
+    let ModeReport {
+        way, clean, mixed, ..
+    } = report;
     let phases = [clean, mixed];
     let mut table = Table::new();
     let head = format!("{} mode", way.word());
@@ -86,14 +88,52 @@ pub fn table(report: &ModeReport) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    table.to_string()
+    format!("{table}\n{}", fan_out(report))
+}
+
+/// What came to each of three targets, as a table.
+fn fan_out(report: &ModeReport) -> Table {
+    let account = &report.fan_out.account;
+    let FanOut { queue, table } = report.arrived;
+    let url = Arrived::at_http(&report.fan_out);
+    let mut rows = Table::new();
+    rows.load_preset(UTF8_FULL_CONDENSED).set_header([
+        "one event, three targets",
+        "events",
+        "delivered",
+        "twice",
+        "attempts",
+    ]);
+    let attempts = account.attempts.to_string();
+    for (name, arrived, attempts) in [
+        ("http, down at first", url, attempts.as_str()),
+        ("sqs", queue, "not counted"),
+        ("dynamodb", table, "not counted"),
+    ] {
+        let counts = [account.distinct, arrived.delivered, arrived.delivered_twice];
+        let counts = counts.map(|count| count.to_string());
+        let counts = counts.into_iter().chain([attempts.to_owned()]);
+        rows.add_row(std::iter::once(name.to_owned()).chain(counts));
+    }
+    for column in rows.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    rows
 }
 
 /// What one mode comes to, as a sentence.
 pub fn sentence(report: &ModeReport) -> String {
-    let accounts = [&report.clean.account, &report.mixed.account];
+    let phases = [&report.clean, &report.mixed, &report.fan_out];
+    let accounts = phases.map(|phase| &phase.account);
     let sum = |count: fn(&Account) -> u64| accounts.into_iter().map(count).sum::<u64>();
+    let FanOut { queue, table } = report.arrived;
+    let amiss = |at: Arrived| {
+        let missing = report.fan_out.account.distinct.saturating_sub(at.delivered);
+        missing + at.delivered_twice
+    };
     let faults = [
+        (amiss(queue), "not once in their queue"),
+        (amiss(table), "not once in their table"),
         (sum(|a| a.delivered_twice), "delivered twice"),
         (sum(|a| a.lost), "lost"),
         (
@@ -125,7 +165,8 @@ pub fn sentence(report: &ModeReport) -> String {
 
 /// Messages that were deleted before their target's answer, where that was watched.
 fn too_early(report: &ModeReport) -> Option<u64> {
-    let deletes = [&report.clean, &report.mixed].map(|phase| phase.account.deletes);
+    let phases = [&report.clean, &report.mixed, &report.fan_out];
+    let deletes = phases.map(|phase| phase.account.deletes);
     let watched = deletes
         .into_iter()
         .flatten()
@@ -194,7 +235,8 @@ struct Mode<'a> {
     attempts: u64,
     seconds: f64,
     clean: Clean,
-    /// Of plain and mixed messages. Poll mode only.
+    fan_out: Targets,
+    /// Of all messages. Poll mode only.
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_before_acknowledged: Option<u64>,
     /// Poll mode only.
@@ -212,6 +254,16 @@ struct Clean {
     empty_receives: Option<u64>,
 }
 
+/// The events that went to three targets.
+#[derive(Serialize)]
+struct Targets {
+    distinct: u64,
+    attempts_at_http: u64,
+    http: Arrived,
+    sqs: Arrived,
+    dynamodb: Arrived,
+}
+
 /// The poller's reports, added up.
 #[derive(Serialize)]
 struct Poller<'a> {
@@ -225,7 +277,13 @@ struct Poller<'a> {
 impl<'a> Mode<'a> {
     /// Of a mode's report.
     fn of(report: &'a ModeReport) -> Self {
-        let ModeReport { way, clean, mixed } = report;
+        let ModeReport {
+            way,
+            clean,
+            mixed,
+            fan_out,
+            arrived,
+        } = report;
         let account = &mixed.account;
         let requests = clean.requests;
         Self {
@@ -245,6 +303,13 @@ impl<'a> Mode<'a> {
                     WayIn::Trigger => None,
                     WayIn::Poll => requests.map(|r| r.empty_receives),
                 },
+            },
+            fan_out: Targets {
+                distinct: fan_out.account.distinct,
+                attempts_at_http: fan_out.account.attempts,
+                http: Arrived::at_http(fan_out),
+                sqs: arrived.queue,
+                dynamodb: arrived.table,
             },
             deleted_before_acknowledged: too_early(report),
             poller: mixed.polled.as_ref().map(Poller::of),

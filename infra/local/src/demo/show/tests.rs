@@ -43,12 +43,42 @@ fn mixed() -> Phase {
     }
 }
 
+/// A phase of events for three targets that went well.
+fn fan_out() -> Phase {
+    Phase {
+        account: Account {
+            sent: 100,
+            distinct: 100,
+            delivered: 100,
+            attempts: 250,
+            ..Account::default()
+        },
+        requests: None,
+        took: Duration::from_secs(5),
+        polled: None,
+    }
+}
+
+/// All of them in the queue and in the table, once.
+fn arrived() -> FanOut {
+    let once = Arrived {
+        delivered: 100,
+        delivered_twice: 0,
+    };
+    FanOut {
+        queue: once,
+        table: once,
+    }
+}
+
 /// Trigger mode's report of a good run.
 fn trigger() -> ModeReport {
     ModeReport {
         way: WayIn::Trigger,
         clean: clean(),
         mixed: mixed(),
+        fan_out: fan_out(),
+        arrived: arrived(),
     }
 }
 
@@ -83,6 +113,8 @@ fn poll() -> ModeReport {
         way: WayIn::Poll,
         clean: watched(clean(), 200),
         mixed: watched(mixed(), 980),
+        fan_out: watched(fan_out(), 100),
+        arrived: arrived(),
     }
 }
 
@@ -100,16 +132,40 @@ fn the_json_is_the_contracts_and_poll_mode_adds_to_it() {
         r#""delivered_twice":0,"lost":0,"dead":{"malformed":10,"rejected":10},"#,
         r#""attempts":1000,"seconds":12.345,"clean":{"dynamodb_requests_per_message":0.2,"#,
     );
-    let trigger_mode = format!(r#"{{"mode":"trigger",{account}"sqs_requests_per_message":0.0}}}}"#);
+    let once = r#"{"delivered":100,"delivered_twice":0}"#;
+    let fan_out = format!(
+        r#""fan_out":{{"distinct":100,"attempts_at_http":250,"http":{once},"sqs":{once},"dynamodb":{once}}}"#
+    );
+    let trigger_mode =
+        format!(r#"{{"mode":"trigger",{account}"sqs_requests_per_message":0.0}},{fan_out}}}"#);
     let added = concat!(
-        r#""sqs_requests_per_message":0.205,"empty_receives":3},"#,
         r#""deleted_before_acknowledged":0,"poller":{"invocations":2,"deleted":980,"fenced":0,"#,
         r#""new":7,"received":980,"seconds":2.5,"stopped":{"empty":2}}}"#,
     );
-    let poll_mode = format!(r#"{{"mode":"poll",{account}{added}"#);
+    let requests = r#""sqs_requests_per_message":0.205,"empty_receives":3}"#;
+    let poll_mode = format!(r#"{{"mode":"poll",{account}{requests},{fan_out},{added}"#);
     let both = report(&[trigger(), poll()]);
     let expected = format!(r#"{{"modes":[{trigger_mode},{poll_mode}]}}"#);
     assert_eq!(json(&both), expected);
+}
+
+#[test]
+fn an_event_that_is_not_once_in_the_queue_or_the_table_breaks_a_promise() {
+    let spoil: [fn(&mut FanOut); 3] = [
+        |arrived| arrived.queue.delivered -= 1,
+        |arrived| arrived.table.delivered -= 1,
+        |arrived| arrived.table.delivered_twice += 1,
+    ];
+    assert_eq!(trigger().verdict(), Verdict::Kept);
+    for spoil in spoil {
+        let mut report = trigger();
+        spoil(&mut report.arrived);
+        assert_eq!(report.verdict(), Verdict::Broken);
+        assert!(
+            sentence(&report).contains("1 not once in their"),
+            "{report:?}"
+        );
+    }
 }
 
 #[test]
