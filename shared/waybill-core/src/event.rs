@@ -79,6 +79,13 @@ impl Data {
 }
 
 impl Event {
+    /// The producer's word for the media type of what is delivered: it holds for the producer's
+    /// own data alone, and not for what a route made of it.
+    pub fn content_type_of(&self, delivered: &Data) -> Option<&str> {
+        let said = self.content_type.as_deref();
+        said.filter(|_| *delivered == self.data)
+    }
+
     /// The event as filters and key expressions see it:
     /// `{id, source, type, subject, time, data}`.
     pub fn to_value(&self) -> Value {

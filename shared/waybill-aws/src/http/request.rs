@@ -98,9 +98,10 @@ fn insert<const N: usize>(map: &mut HeaderMap, headers: [(&'static str, Option<&
     }
 }
 
-/// The media type of the data: the producer's word, where it can be sent, else what it is.
+/// The media type of the data: the producer's word of its own data, where it can be sent, else what
+/// it is.
 fn content_type(event: &Event, data: &Data) -> HeaderValue {
-    let said = event.content_type.as_deref();
+    let said = event.content_type_of(data);
     let said = said.filter(|text| text.is_ascii() && !text.trim().is_empty());
     said.and_then(|text| HeaderValue::from_str(text.trim()).ok())
         .unwrap_or(HeaderValue::from_static(data.usual_type()))
