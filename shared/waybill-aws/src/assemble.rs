@@ -20,7 +20,7 @@ use crate::connect::Connection;
 use crate::dynamodb::DynamoLedger;
 use crate::http::{HttpClient, HttpTarget};
 use crate::sqs::SqsQueue;
-use crate::target::{DynamoDbTarget, Markers, SqsTarget, TargetError};
+use crate::targets::{DynamoDbTarget, Markers, SqsTarget, TargetError};
 
 /// A function that SQS triggers, over its real outside.
 pub type AwsConsumer<H> = Consumer<H, DynamoLedger, System, SqsQueue>;

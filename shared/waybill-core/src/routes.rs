@@ -10,7 +10,7 @@ mod hidden;
 mod read;
 mod span;
 mod substitute;
-mod target;
+mod targets;
 mod tree;
 
 use std::fmt;
@@ -25,7 +25,7 @@ use crate::retry::RetryPolicy;
 
 pub use filter::Filter;
 pub use hidden::{Secret, TargetUrl};
-pub use target::{
+pub use targets::{
     DynamoDbSpec, GroupId, HttpBody, HttpSpec, ItemChange, ItemFault, ItemWrite, ObjectExpression,
     Only, SigningKey, SqsBody, SqsSpec, TargetSpec,
 };

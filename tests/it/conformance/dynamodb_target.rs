@@ -37,6 +37,7 @@ impl EnvSource for Told {
 
 /// A route into a table of its own, with a ledger of its own.
 struct Scene {
+    _local: Arc<DynamoDbLocal>,
     router: Arc<Router>,
     client: Client,
     table: String,
@@ -55,6 +56,7 @@ impl Scene {
         Self {
             router: Arc::new(router),
             client: local.client().await,
+            _local: local,
             table,
             ledger,
         }
