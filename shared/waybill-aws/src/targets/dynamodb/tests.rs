@@ -8,10 +8,10 @@ use super::*;
 
 fn table(lines: &str) -> DynamoDbSpec {
     let lines = format!("{{dynamodb: {{table: orders, key: '{{id: data.id}}', {lines}}}}}");
-    match spec(&lines) {
-        TargetSpec::DynamoDb(spec) => spec,
-        other => panic!("{other:?}"),
-    }
+    let TargetSpec::DynamoDb(spec) = spec(&lines) else {
+        panic!("it is another target");
+    };
+    spec
 }
 
 fn markers() -> Markers {

@@ -22,10 +22,10 @@ fn done() -> Answer {
 
 /// A queue as a route says it.
 fn queue(url: &str, lines: &str) -> SqsSpec {
-    match spec(&format!("{{sqs: {{queue_url: '{url}'{lines}}}}}")) {
-        TargetSpec::Sqs(spec) => spec,
-        other => panic!("{other:?}"),
-    }
+    let TargetSpec::Sqs(spec) = spec(&format!("{{sqs: {{queue_url: '{url}'{lines}}}}}")) else {
+        panic!("it is another target");
+    };
+    spec
 }
 
 /// What one try comes to, and what was asked for it.
