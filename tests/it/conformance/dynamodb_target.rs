@@ -94,26 +94,32 @@ impl Scene {
     }
 }
 
-/// The router of a function with one route.
+/// The router of a function with one route, into a table.
 async fn router(local: &DynamoDbLocal, table: &str, ledger: &str, lines: &str) -> Router {
-    let target = format!("{{table: {table}, {lines}, timeout: 60s}}");
-    let routes = format!("inline:{{routes: [{{name: out, target: {{dynamodb: {target}}}}}]}}");
+    let target = format!("{{dynamodb: {{table: {table}, {lines}, timeout: 60s}}}}");
+    router_at(local.endpoint(), ledger, &target).await
+}
+
+/// The router of a function with one route, whose AWS is at an endpoint.
+pub(super) async fn router_at(endpoint: &str, ledger: &str, target: &str) -> Router {
     let told = [
         ("WAYBILL_CONSUMER", "orders".to_owned()),
         ("WAYBILL_LEDGER_TABLE", ledger.to_owned()),
         ("WAYBILL_LEDGER_TTL_DAYS", "25".to_owned()),
-        ("WAYBILL_ROUTES", routes),
+        (
+            "WAYBILL_ROUTES",
+            format!("inline:{{routes: [{{name: out, target: {target}}}]}}"),
+        ),
     ];
     let settings = RouteSettings::read(&Told(told.into()), 10);
     let settings = settings.unwrap_or_else(|faults| panic!("{faults}"));
-    let connection = connection_to(local.endpoint()).await;
-    connection
-        .router(&settings)
-        .unwrap_or_else(|fault| panic!("{fault}"))
+    let connection = connection_to(endpoint).await;
+    let router = connection.router(&settings);
+    router.unwrap_or_else(|fault| panic!("{fault}"))
 }
 
 /// One try; the idempotency key is the event's id.
-async fn attempt(router: &Router, event: &Event) -> Attempt {
+pub(super) async fn attempt(router: &Router, event: &Event) -> Attempt {
     let delivery = Delivery {
         event,
         message: &fixtures::message("m-1", ""),
@@ -140,7 +146,7 @@ async fn killed(router: &Router, event: &Event, steps: usize) -> Option<Attempt>
     .await
 }
 
-fn event(id: &str, data: &str) -> Event {
+pub(super) fn event(id: &str, data: &str) -> Event {
     Event {
         id: id.to_owned(),
         source: "shop".to_owned(),
@@ -151,7 +157,7 @@ fn event(id: &str, data: &str) -> Event {
 }
 
 const PUT: &str = "key: '{pk: id}', put: data";
-const COUNT: &str = "key: '{pk: source}', add: '{n: `1`, paid: data.paid}'";
+pub(super) const COUNT: &str = "key: '{pk: source}', add: '{n: `1`, paid: data.paid}'";
 
 /// Most tries of one event: some end in a conflict with another's transaction.
 const TRIES: usize = 100;
