@@ -354,6 +354,41 @@ fn the_readme_shows_routes_that_are_read() {
     assert_eq!(waits, [10, 20, 40], "over the defaults");
 }
 
+/// The examples that a part of the schema gives.
+fn examples(of: &Value) -> impl Iterator<Item = &Value> {
+    of["examples"].as_array().into_iter().flatten()
+}
+
+#[test]
+fn every_example_of_a_target_is_one_that_is_read() {
+    let schema = yaml::text("infra/routes/routes.schema.json");
+    let schema: Value = serde_json::from_str(&schema).unwrap_or_else(|error| panic!("{error}"));
+    let url = serde_json::json!({ "url": "https://crm.example/in" });
+    for kind in ["http", "sqs", "dynamodb"] {
+        let whole = &schema["$defs"][kind];
+        let wholes: Vec<_> = examples(whole).collect();
+        let mut asked = wholes.clone();
+        let first = *wholes.first().unwrap_or(&&url);
+        let mut made = Vec::new();
+        for (key, told) in whole["properties"].as_object().into_iter().flatten() {
+            let has_it = wholes.iter().find(|whole| whole.get(key).is_some());
+            for example in examples(told) {
+                let mut target = has_it.map_or(first, |whole| *whole).clone();
+                target[key.as_str()] = example.clone();
+                made.push(target);
+            }
+        }
+        asked.extend(&made);
+        assert!(asked.len() > 2, "{kind} has examples");
+        for target in asked {
+            let file =
+                serde_json::json!({ "routes": [{ "name": "a", "target": { kind: target } }] });
+            let read = RoutesFile::parse(&file.to_string(), |_| None);
+            assert!(read.is_ok(), "{file}: {read:?}");
+        }
+    }
+}
+
 #[test]
 fn the_readme_shows_the_handler_that_is_built() {
     let readme = yaml::text("README.md");

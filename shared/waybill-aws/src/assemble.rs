@@ -1,6 +1,7 @@
 //! Whole functions, put together of the engine and the adapters of this crate. No request is made
 //! until there is work.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use waybill_core::id::{Consumer as Namespace, Operation, RouteName};
@@ -20,7 +21,7 @@ use crate::connect::Connection;
 use crate::dynamodb::DynamoLedger;
 use crate::http::{HttpClient, HttpTarget};
 use crate::sqs::SqsQueue;
-use crate::target::{DynamoDbTarget, Markers, SqsTarget, TargetError};
+use crate::targets::{DynamoDbTarget, Markers, SqsTarget, TargetError};
 
 /// A function that SQS triggers, over its real outside.
 pub type AwsConsumer<H> = Consumer<H, DynamoLedger, System, SqsQueue>;
@@ -41,17 +42,28 @@ pub struct RouteError {
     pub error: TargetError,
 }
 
+/// What targets of one kind share, made for the first of them.
+#[derive(Default)]
+struct Clients {
+    /// Of `http` targets.
+    http: HttpClient,
+    /// Of `sqs` targets.
+    queues: OnceCell<aws_sdk_sqs::Client>,
+    /// Of `dynamodb` targets.
+    tables: OnceCell<aws_sdk_dynamodb::Client>,
+}
+
 impl Connection {
-    /// The handler that delivers along the routes of `settings`, with a target for each; HTTP
-    /// targets share their connections.
+    /// The handler that delivers along the routes of `settings`, with a target for each; those of
+    /// one kind share their connections.
     ///
     /// # Errors
     ///
     /// The first route whose target can never be called: see [`TargetError`].
     pub fn router(&self, settings: &RouteSettings) -> Result<Router, RouteError> {
-        let http = HttpClient::new();
+        let clients = Clients::default();
         Router::new(settings.routes.clone(), |route| {
-            self.target(&route.target, settings, &http)
+            self.target(&route.target, settings, &clients)
                 .map_err(|error| RouteError {
                     route: route.name.clone(),
                     error,
@@ -64,19 +76,21 @@ impl Connection {
         &self,
         spec: &TargetSpec,
         settings: &RouteSettings,
-        http: &HttpClient,
+        clients: &Clients,
     ) -> Result<Box<dyn Target>, TargetError> {
         Ok(match spec {
-            TargetSpec::Http(spec) => {
-                Box::new(HttpTarget::new(spec, http, settings.allow_private_targets)?)
-            }
+            TargetSpec::Http(spec) => Box::new(HttpTarget::new(
+                spec,
+                &clients.http,
+                settings.allow_private_targets,
+            )?),
             TargetSpec::Sqs(spec) => {
-                let client = self.queue_target(spec.timeout);
+                let client = clients.queues.get_or_init(|| self.queue_targets()).clone();
                 let source = settings.function.queue_url.as_deref();
                 Box::new(SqsTarget::new(client, spec, source)?)
             }
             TargetSpec::DynamoDb(spec) => {
-                let client = self.table_target(spec.timeout);
+                let client = clients.tables.get_or_init(|| self.table_targets()).clone();
                 let markers = Markers {
                     table: settings.function.ledger_table.clone(),
                     time_to_live: settings.function.engine.time_to_live,

@@ -76,20 +76,20 @@ impl Connection {
         SqsQueue::of(self.sqs(), arn, known_url)
     }
 
-    /// A client of SQS for a target: one try is one request of at most `timeout`.
-    pub(crate) fn queue_target(&self, timeout: Duration) -> aws_sdk_sqs::Client {
+    /// A client of SQS for targets: one try is one request, and the target bounds its time.
+    pub(crate) fn queue_targets(&self) -> aws_sdk_sqs::Client {
         let config = aws_sdk_sqs::config::Builder::from(&self.config)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(target_timeouts(timeout))
+            .timeout_config(target_timeouts())
             .build();
         aws_sdk_sqs::Client::from_conf(config)
     }
 
-    /// A client of DynamoDB for a target: one try is one request of at most `timeout`.
-    pub(crate) fn table_target(&self, timeout: Duration) -> aws_sdk_dynamodb::Client {
+    /// A client of DynamoDB for targets: one try is one request, and the target bounds its time.
+    pub(crate) fn table_targets(&self) -> aws_sdk_dynamodb::Client {
         let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(target_timeouts(timeout))
+            .timeout_config(target_timeouts())
             .build();
         aws_sdk_dynamodb::Client::from_conf(config)
     }
@@ -99,11 +99,11 @@ impl Connection {
     }
 }
 
-/// What a target's time-out bounds.
-fn target_timeouts(timeout: Duration) -> TimeoutConfig {
+/// What bounds a request of a target beside its own time-out, which differs from route to route.
+fn target_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
-        .operation_attempt_timeout(timeout)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .disable_operation_attempt_timeout()
         .build()
 }
 

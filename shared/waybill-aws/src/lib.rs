@@ -10,6 +10,6 @@ pub mod connect;
 pub mod dynamodb;
 pub mod http;
 pub mod sqs;
-pub mod target;
+pub mod targets;
 
 mod chain;

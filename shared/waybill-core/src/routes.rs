@@ -13,7 +13,7 @@ mod read;
 mod retry;
 mod span;
 mod substitute;
-mod target;
+mod targets;
 mod transform;
 mod tree;
 
@@ -30,7 +30,7 @@ use crate::retry::RetryPolicy;
 pub use filter::{FILTER_CHOICES_MAX, FILTER_VALUES_MAX, Filter};
 pub use flags::{Flags, Part};
 pub use hidden::{Secret, TargetUrl};
-pub use target::{
+pub use targets::{
     DynamoDbSpec, GroupId, HttpBody, HttpSpec, ItemChange, ItemFault, ItemWrite, ObjectExpression,
     Only, SigningKey, SqsBody, SqsSpec, TargetSpec,
 };

@@ -11,6 +11,7 @@ use waybill_local::LocalAws;
 use waybill_testkit::conformance::{self, Deviation, MakeQueue};
 
 use super::RawTable;
+use super::dynamodb_target::{COUNT, attempt, event, router_at};
 use crate::support::dynamodb_local::make_table;
 use crate::support::ministack::ministack;
 use crate::support::{config_for, connection_to};
@@ -118,4 +119,55 @@ async fn the_ledger_in_ministack_passes_the_suite() {
         table: "suite",
     };
     conformance::ledger(&connection.ledger("suite"), &rows).await;
+}
+
+/// What each kind of queue makes of the key that a repeat carries.
+#[tokio::test]
+async fn a_repeat_into_a_fifo_queue_is_dropped_and_into_another_is_a_second_message_f33() {
+    let stack = ministack().await;
+    let queues = Queues::of(&stack).await;
+    for (name, lines, expected) in [("out", "", 2), ("out.fifo", ", group_id: all", 1)] {
+        let (url, _) = queues.make_by(name, HashMap::new()).await;
+        let target = format!("{{sqs: {{queue_url: '{url}'{lines}, timeout: 60s}}}}");
+        let router = router_at(stack.endpoint(), "ledger", &target).await;
+        for _ in 0..2 {
+            let attempt = attempt(&router, &event("e-1", "[1.10]")).await;
+            assert_eq!(attempt.code, "sent", "{}", attempt.message);
+        }
+        let mut bodies = Vec::new();
+        let ask = queues.client.receive_message().queue_url(&url);
+        let ask = ask
+            .max_number_of_messages(10)
+            .message_attribute_names("All");
+        for message in ask.send().await.expect("a queue can be read").messages() {
+            let attributes = message.message_attributes().expect("it has attributes");
+            let key = attributes["idempotency-key"].string_value();
+            assert_eq!(key, Some("e-1"), "the same on every try");
+            bodies.push(message.body().unwrap_or_default().to_owned());
+        }
+        assert_eq!(bodies.len(), expected, "{name}");
+        assert!(bodies[0].contains(r#""data":[1.10]"#), "{}", bodies[0]);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_comes_again_is_counted_once_in_ministack_too_f33() {
+    let stack = ministack().await;
+    let client = aws_sdk_dynamodb::Client::new(&config_for(stack.endpoint()).await);
+    for table in ["items", "ledger"] {
+        make_table(&client, table).await;
+    }
+    let target = format!("{{dynamodb: {{table: items, {COUNT}, timeout: 60s}}}}");
+    let router = router_at(stack.endpoint(), "ledger", &target).await;
+    for code in ["written", "already_done", "already_done"] {
+        let attempt = attempt(&router, &event("e-1", r#"{"paid": 2}"#)).await;
+        assert_eq!(attempt.code, code, "{}", attempt.message);
+    }
+    let items = client.scan().table_name("items").send().await;
+    let items = items
+        .expect("a table can be read")
+        .items
+        .unwrap_or_default();
+    assert_eq!(items.len(), 1);
+    assert_eq!(items[0]["n"].as_n().map(String::as_str), Ok("1"));
 }

@@ -16,7 +16,7 @@ impl Event {
     /// not call JSON is put in as text, and bytes, or text that is called JSON and is none, as
     /// base64: whoever reads it finds the same bytes. Attributes that are empty are left out.
     pub fn structured(&self, data: &Data) -> String {
-        let said = self.content_type.as_deref().map(str::trim);
+        let said = self.content_type_of(data).map(str::trim);
         let said = said.filter(|said| !said.is_empty());
         let is_json = said.is_none_or(is_json);
         let (media_type, member) = match data {

@@ -32,10 +32,10 @@ fn with_http(lines: &str) -> String {
 
 /// The HTTP target of the first route.
 fn http(file: &RoutesFile) -> &HttpSpec {
-    match &file.routes[0].target {
-        TargetSpec::Http(spec) => spec,
-        other => panic!("{other:?}"),
-    }
+    let TargetSpec::Http(spec) = &file.routes[0].target else {
+        panic!("its target is another");
+    };
+    spec
 }
 
 fn event(source: &str, kind: &str, subject: Option<&str>) -> Event {

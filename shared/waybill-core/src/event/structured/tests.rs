@@ -1,5 +1,14 @@
 use super::*;
 
+/// An event with this data, and its text.
+fn printed(content_type: Option<&str>, data: Data) -> String {
+    let event = Event {
+        data,
+        ..event(content_type)
+    };
+    event.structured(&event.data)
+}
+
 fn event(content_type: Option<&str>) -> Event {
     Event {
         id: "e-1".to_owned(),
@@ -15,7 +24,7 @@ const HEAD: &str = r#"{"specversion":"1.0","id":"e-1","source":"shop","type":"or
 #[test]
 fn json_is_kept_to_the_byte() {
     let raw = r#"{"a": 1.10, "b": 12345678901234567890123, "c":"\ud800"}"#;
-    let text = event(None).structured(&Data::Json(raw.to_owned()));
+    let text = printed(None, Data::Json(raw.to_owned()));
     assert_eq!(text, format!(r#"{HEAD},"data":{raw}}}"#));
 }
 
@@ -47,9 +56,15 @@ fn data_that_is_no_json_is_text_or_base64() {
         (None, Data::Absent, "}"),
     ];
     for (content_type, data, expected) in cases {
-        let text = event(content_type).structured(&data);
-        assert_eq!(text, format!("{HEAD}{expected}"), "{data:?}");
+        let text = printed(content_type, data);
+        assert_eq!(text, format!("{HEAD}{expected}"));
     }
+}
+
+#[test]
+fn what_a_route_made_has_its_own_media_type() {
+    let text = event(Some("image/png")).structured(&Data::Json("[1]".to_owned()));
+    assert_eq!(text, format!(r#"{HEAD},"data":[1]}}"#));
 }
 
 mod properties {
@@ -86,11 +101,11 @@ mod properties {
         ) {
             let (id, source, kind) = names;
             let content_type = content_type.map(str::to_owned);
-            let event = Event { id, source, kind, subject, content_type, ..Event::default() };
+            let event = Event { id, source, kind, subject, content_type, data, ..Event::default() };
             let message = Message {
                 message_id: MessageId::new("m-1").unwrap(),
                 receipt_handle: ReceiptHandle("r".to_owned()),
-                body: event.structured(&data),
+                body: event.structured(&event.data),
                 receive_count: 1,
                 sent: None,
                 group_id: None,
@@ -107,7 +122,7 @@ mod properties {
                 (&read.id, &read.source, &read.kind, &read.subject),
                 (&event.id, &event.source, &event.kind, &event.subject)
             );
-            prop_assert_eq!(read.data.as_bytes(), data.as_bytes());
+            prop_assert_eq!(read.data.as_bytes(), event.data.as_bytes());
         }
     }
 }

@@ -130,7 +130,7 @@ impl SqsTarget {
     /// The message attributes; nine at most, and SQS takes ten.
     fn attributes(&self, request: &TargetRequest<'_>) -> BTreeMap<String, MessageAttribute> {
         let event = request.event;
-        let said = event.content_type.as_deref().map(str::trim);
+        let said = event.content_type_of(request.data).map(str::trim);
         let said = said.filter(|said| !said.is_empty());
         let media_type = match self.spec.body {
             SqsBody::Structured => CLOUD_EVENT,

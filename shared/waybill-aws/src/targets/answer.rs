@@ -67,11 +67,17 @@ where
             None,
         )),
         // The SDK does not tell whether a request was sent before its connection broke.
-        _ => Err(Attempt::unknown(
-            "no_answer",
-            "the service gave no answer; see that the function can reach it",
-        )),
+        SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => Err(unanswered()),
+        _ => Err(unanswered()),
     }
+}
+
+/// A try to which no answer came, though it may have been sent.
+fn unanswered() -> Attempt {
+    Attempt::unknown(
+        "no_answer",
+        "the service gave no answer; see that the function can reach it",
+    )
 }
 
 /// A try whose answer did not come in time.
