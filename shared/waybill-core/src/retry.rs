@@ -96,7 +96,7 @@ pub enum RetryDecision {
 
 /// The codes of attempts that say that the target has too much to do: it throttles, or does not
 /// answer in time.
-pub const OVERLOAD_CODES: [&str; 3] = ["http_429", "timeout", "connect_timeout"];
+pub const OVERLOAD_CODES: [&str; 4] = ["http_429", "throttled", "timeout", "connect_timeout"];
 
 impl Default for RetryPolicy {
     fn default() -> Self {

@@ -351,18 +351,29 @@ fn is_code(name: &str) -> bool {
     CODES.contains(&name) || status.is_some_and(|status| (200..=599).contains(&status))
 }
 
-/// The codes of failed tries that are no status; `docs/FAILURES.md` says what each means.
-const CODES: [&str; 12] = [
+/// The codes of tries that are made again and that are no status; `docs/FAILURES.md` says what each
+/// means.
+const CODES: [&str; 22] = [
+    "access_denied",
     "address_refused",
     "client_failed",
+    "conflict",
     "connect_failed",
     "connect_refused",
     "connect_timeout",
     "connection_lost",
     "dns_failed",
     "lease_ended",
+    "marker_unread",
+    "no_answer",
     "panicked",
+    "queue_missing",
     "request_failed",
+    "request_refused",
+    "service_failed",
+    "table_missing",
+    "target_is_source",
+    "throttled",
     "timeout",
     "tls_failed",
 ];
