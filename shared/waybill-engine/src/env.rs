@@ -57,8 +57,8 @@ pub struct FunctionSettings {
 impl FunctionSettings {
     /// Reads what a function with a handler of its own is told: `WAYBILL_CONSUMER`,
     /// `WAYBILL_LEDGER_TABLE`, `WAYBILL_LEDGER_TTL_DAYS`, `WAYBILL_QUEUE_RETENTION_SECONDS`,
-    /// `WAYBILL_DEAD_LETTER`, `WAYBILL_DLQ_URL` and `WAYBILL_QUEUE_URL`. At most `concurrency` events are worked on at
-    /// once. No key is configured, and a conflict of keys is dead.
+    /// `WAYBILL_DEAD_LETTER`, `WAYBILL_DLQ_URL` and `WAYBILL_QUEUE_URL`. At most `concurrency`
+    /// events are worked on at once. No key is configured, and a conflict of keys is dead.
     ///
     /// # Errors
     ///

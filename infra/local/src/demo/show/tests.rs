@@ -133,9 +133,8 @@ fn the_json_is_the_contracts_and_poll_mode_adds_to_it() {
         r#""attempts":1000,"seconds":12.345,"clean":{"dynamodb_requests_per_message":0.2,"#,
     );
     let once = r#"{"delivered":100,"delivered_twice":0}"#;
-    let fan_out = format!(
-        r#""fan_out":{{"distinct":100,"attempts_at_http":250,"http":{once},"sqs":{once},"dynamodb":{once}}}"#
-    );
+    let targets = format!(r#""http":{once},"sqs":{once},"dynamodb":{once}"#);
+    let fan_out = format!(r#""fan_out":{{"distinct":100,"attempts_at_http":250,{targets}}}"#);
     let trigger_mode =
         format!(r#"{{"mode":"trigger",{account}"sqs_requests_per_message":0.0}},{fan_out}}}"#);
     let added = concat!(
