@@ -4,11 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::MessageSystemAttributeName::ApproximateReceiveCount as ReceiveCount;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 
 use waybill_local::{Fault, FaultAction, Gate, Reply};
 
+use crate::support::config_for;
+use crate::support::dynamodb_local::make_table;
 use crate::support::stage::{Setting, Stage, event, events};
 
 /// Whether a request is about an event whose id begins so.
@@ -173,6 +177,45 @@ async fn promise_2_killed_in_the_middle_nothing_is_lost_and_repeats_carry_their_
     assert_eq!(stage.requests("e-5").len(), 2, "its first answer was lost");
     let rows = stage.bundle.ledger().rows().await.unwrap();
     assert!(rows.iter().all(|row| row.status() == "COMPLETED"));
+}
+
+/// The table is written side by side with the calls, so that some die after their item was written
+/// and before the ledger says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promise_2_killed_in_the_middle_a_table_counts_each_event_once_f33_f38() {
+    let routes = r#"{
+      defaults: {retry: {steps: 10, duration: 1s, factor: 1, jitter: 0}},
+      routes: [
+        {name: hook, target: {http: {url: "URL/hook", timeout: 5s}}},
+        {name: count, target: {dynamodb:
+          {table: counted, key: "{pk: id}", add: "{n: `1`}", timeout: 5s}}}
+      ]
+    }"#;
+    let setting = Setting::new("counted").await.routes(routes);
+    let aws = setting.aws();
+    let table = Client::new(&config_for(aws.endpoint()).await);
+    make_table(&table, "counted").await;
+    let stage = setting.stage(move |received, nth| {
+        // Once: what dies three times is dead, and a machine that is slow may add to that.
+        if nth == 1 && is(received, "e-5") {
+            for sandbox in aws.sandboxes("") {
+                let _ = sandbox.kill();
+            }
+        }
+        ok()
+    });
+    let stage = stage.await;
+    stage.send_in_batches(&events("e", 30)).await;
+    stage.until_delivered(30).await;
+    let rows = stage.bundle.ledger().rows().await.unwrap();
+    let states: Vec<_> = rows.iter().map(|row| row.status()).collect();
+    assert_eq!(states, ["COMPLETED"; 30]);
+    let items = table.scan().table_name("counted").consistent_read(true);
+    let items = items.send().await.expect("the table can be read").items;
+    let items = items.unwrap_or_default();
+    let once = AttributeValue::N("1".to_owned());
+    assert_eq!(items.len(), 30);
+    assert!(items.iter().all(|item| item["n"] == once), "{items:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

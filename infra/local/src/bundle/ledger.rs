@@ -52,7 +52,12 @@ impl LedgerTable {
                 .send()
                 .await
                 .map_err(|error| LocalError::because("cannot read the ledger", error))?;
-            rows.extend(page.items.into_iter().flatten().map(LedgerRow));
+            let events = page.items.into_iter().flatten().filter(|item| {
+                // What begins so is the marker of a delivery to a table.
+                let pk = item.get("pk").and_then(|pk| pk.as_s().ok());
+                pk.is_none_or(|pk| !pk.starts_with('#'))
+            });
+            rows.extend(events.map(LedgerRow));
             from = page.last_evaluated_key.filter(|key| !key.is_empty());
             if from.is_none() {
                 return Ok(rows);
