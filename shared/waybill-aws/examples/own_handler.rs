@@ -34,6 +34,7 @@ impl Handler for Book {
             retry,
             on_rejected,
             time: Duration::from_secs(5),
+            dead_letter: None,
         })
     }
 

@@ -62,8 +62,8 @@ impl Connection {
     /// The first route whose target can never be called: see [`TargetError`].
     pub fn router(&self, settings: &RouteSettings) -> Result<Router, RouteError> {
         let clients = Clients::default();
-        Router::new(settings.routes.clone(), |route| {
-            self.target(&route.target, settings, &clients)
+        Router::new(settings.routes.clone(), |route, spec| {
+            self.target(spec, settings, &clients)
                 .map_err(|error| RouteError {
                     route: route.name.clone(),
                     error,

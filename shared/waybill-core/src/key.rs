@@ -91,6 +91,18 @@ pub fn idempotency_key(consumer: &Consumer, key: &EventKey, route: &RouteName) -
     hex::encode(Sha256::digest(parts.join("\0")))
 }
 
+/// What a route's own dead-letter target is told to know a delivery by: the same on every try, and
+/// never that of the route's target. No route's name has an underscore.
+pub fn dead_letter_key(consumer: &Consumer, key: &EventKey, route: &RouteName) -> String {
+    let parts = [
+        consumer.as_str(),
+        key.as_str(),
+        route.as_str(),
+        "dead_letter",
+    ];
+    hex::encode(Sha256::digest(parts.join("\0")))
+}
+
 /// A compiled JMESPath over the event, as `key:` in the routes file.
 #[derive(Debug, Clone)]
 pub struct KeyExpression(jmespath::Expression<'static>);

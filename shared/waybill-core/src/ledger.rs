@@ -53,7 +53,8 @@ pub struct Record {
     pub routes_version: String,
     /// The matched routes, fixed at the first claim (F55). Empty when nothing was to be tried.
     pub routes: Vec<RouteRecord>,
-    /// The last attempts, oldest first; none on a `COMPLETED` row.
+    /// The last attempts, oldest first; none on a `COMPLETED` row, unless a route's own dead-letter
+    /// target has its event.
     pub attempts: Vec<AttemptRecord>,
     /// How often it was taken over from a lease that ended without a word.
     pub crashes: u32,
@@ -105,6 +106,8 @@ pub struct RouteRecord {
     pub last: String,
     /// When an open route may be tried next.
     pub due: Option<Timestamp>,
+    /// What ended its tries, once the event was left to the route's own dead-letter target.
+    pub died: Option<DeadReason>,
 }
 
 /// Where a route of one event is.
@@ -124,6 +127,11 @@ pub enum RouteState {
     Expired,
     /// The message would have left its queue by age before another try (F08).
     WouldExpire,
+    /// Its target did not take it, for what [`RouteRecord::died`] says; to be delivered to the
+    /// route's own dead-letter target.
+    DeadLetter,
+    /// The route's own dead-letter target has it.
+    DeadLettered,
 }
 
 /// One remembered attempt.
@@ -139,6 +147,8 @@ pub struct AttemptRecord {
     pub code: String,
     /// The attempt's message, cut to 256 bytes.
     pub message: String,
+    /// Whether it was made at the route's own dead-letter target.
+    pub dead_letter: bool,
 }
 
 /// The condition of every write after the first: the row is as I last knew it.
@@ -365,6 +375,17 @@ impl Ask {
     }
 }
 
+/// On what terms a route is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct TryTerms<'a> {
+    /// How its target is tried again.
+    pub retry: &'a RetryPolicy,
+    /// What a final refusal means.
+    pub on_rejected: OnRejected,
+    /// How its own dead-letter target is tried again; none where it has none.
+    pub dead_letter: Option<&'a RetryPolicy>,
+}
+
 impl RouteRecord {
     /// A route that was not tried yet.
     fn open(name: RouteName) -> Self {
@@ -374,14 +395,41 @@ impl RouteRecord {
             attempts: 0,
             last: String::new(),
             due: None,
+            died: None,
         }
+    }
+
+    /// Ends the tries at a target. Those at the route's own dead-letter target follow, where it
+    /// has one; when these end too, the route is dead of what it died of first.
+    fn end(&mut self, reason: DeadReason, dead_letter: bool, now: Timestamp) {
+        self.due = None;
+        if self.died.is_none() && dead_letter {
+            self.state = RouteState::DeadLetter;
+            self.died = Some(reason);
+            self.attempts = 0;
+            self.due = Some(now.after(DEAD_LETTER_WAIT));
+            return;
+        }
+        self.state = match self.died.unwrap_or(reason) {
+            DeadReason::Rejected => RouteState::Rejected,
+            DeadReason::Expired => RouteState::Expired,
+            DeadReason::WouldExpire => RouteState::WouldExpire,
+            DeadReason::AttemptsSpent
+            | DeadReason::Malformed
+            | DeadReason::Unrouted
+            | DeadReason::KeyMissing
+            | DeadReason::KeyConflict
+            | DeadReason::Crashed
+            | DeadReason::RedriveLoop => RouteState::Spent,
+        };
     }
 
     /// Another generation: what was not delivered is tried again, with its tries from zero.
     fn reopen(&mut self) {
         match self.state {
-            RouteState::Delivered | RouteState::LetGo => {}
+            RouteState::Delivered | RouteState::LetGo | RouteState::DeadLettered => {}
             RouteState::Open
+            | RouteState::DeadLetter
             | RouteState::Rejected
             | RouteState::Spent
             | RouteState::Expired
@@ -389,10 +437,15 @@ impl RouteRecord {
                 self.state = RouteState::Open;
                 self.attempts = 0;
                 self.due = None;
+                self.died = None;
             }
         }
     }
 }
+
+/// How long an event waits between its last try at a target and its first at the route's own
+/// dead-letter target: the ledger says first which of the two has it.
+const DEAD_LETTER_WAIT: Duration = Duration::from_secs(1);
 
 /// What a route does with a final refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -420,79 +473,108 @@ impl Record {
         &mut self,
         route: &RouteName,
         attempt: &Attempt,
-        policy: &RetryPolicy,
-        on_rejected: OnRejected,
+        terms: TryTerms<'_>,
         moment: Moment,
     ) {
         let Some(at) = self.routes.iter_mut().find(|r| r.name == *route) else {
             return;
         };
+        let dead_letter = at.state == RouteState::DeadLetter;
         at.attempts = at.attempts.saturating_add(1);
         at.last = attempt.code.to_string();
         at.due = None;
-        at.state = match attempt.outcome {
-            Outcome::Delivered => RouteState::Delivered,
-            Outcome::Rejected => match on_rejected {
-                OnRejected::Dead => RouteState::Rejected,
-                OnRejected::Ack => RouteState::LetGo,
-            },
-            Outcome::Transient { .. } | Outcome::Unknown => {
-                match policy.decide(attempt, at.attempts, moment) {
-                    RetryDecision::RetryAfter(wait) => {
-                        at.due = Some(moment.now.after(wait));
-                        RouteState::Open
-                    }
-                    RetryDecision::Spent => RouteState::Spent,
-                    RetryDecision::Expired => RouteState::Expired,
-                    RetryDecision::WouldExpire => RouteState::WouldExpire,
-                }
+        // A release that does not know the dead-letter target tries as it would the route.
+        let own = terms.dead_letter.filter(|_| dead_letter);
+        let retry = own.unwrap_or(terms.retry);
+        let decision = retry.decide(attempt, at.attempts, moment);
+        let died = match (attempt.outcome, decision) {
+            (Outcome::Delivered, _) => {
+                at.state = match dead_letter {
+                    true => RouteState::DeadLettered,
+                    false => RouteState::Delivered,
+                };
+                None
             }
+            (Outcome::Rejected, _) if !dead_letter && terms.on_rejected == OnRejected::Ack => {
+                at.state = RouteState::LetGo;
+                None
+            }
+            (Outcome::Rejected, _) => Some(DeadReason::Rejected),
+            (_, RetryDecision::RetryAfter(wait)) => {
+                at.due = Some(moment.now.after(wait));
+                None
+            }
+            (_, RetryDecision::Expired) => Some(DeadReason::Expired),
+            (_, RetryDecision::WouldExpire) => Some(DeadReason::WouldExpire),
+            (_, RetryDecision::Spent) => Some(DeadReason::AttemptsSpent),
         };
-        self.remember(route, attempt, moment.now);
+        if let Some(reason) = died {
+            at.end(reason, terms.dead_letter.is_some(), moment.now);
+        }
+        self.remember(route, attempt, dead_letter, moment.now);
     }
 
     /// Ends each open route whose events may not be as old as this one is now (F11). To be asked
     /// before tries begin, never while one is under way: what is being tried may be delivered.
+    /// `policy` says a route's bound, and whether it has a dead-letter target of its own, which is
+    /// given what is too old for the route.
     pub fn expire(
         &mut self,
         life: Life,
         now: Timestamp,
-        max_event_age: impl Fn(&RouteName) -> Option<Duration>,
+        policy: impl Fn(&RouteName) -> (Option<Duration>, bool),
     ) {
         let open = self.routes.iter_mut();
         for at in open.filter(|at| at.state == RouteState::Open) {
-            if life.is_older(max_event_age(&at.name), now) {
-                at.state = RouteState::Expired;
-                at.due = None;
+            let (max_event_age, dead_letter) = policy(&at.name);
+            if life.is_older(max_event_age, now) {
+                at.end(DeadReason::Expired, dead_letter, now);
             }
         }
     }
 
     /// Lets an open route wait until then without a try: nothing is charged.
     pub fn put_off(&mut self, route: &RouteName, until: Timestamp) {
-        let open = |at: &&mut RouteRecord| at.state == RouteState::Open && at.name == *route;
+        let open = |at: &&mut RouteRecord| at.state.is_open() && at.name == *route;
         if let Some(at) = self.routes.iter_mut().find(open) {
             at.due = Some(until);
         }
     }
 
     /// Keeps the last attempts, each cut to what a row may hold (F50).
-    fn remember(&mut self, route: &RouteName, attempt: &Attempt, now: Timestamp) {
+    fn remember(
+        &mut self,
+        route: &RouteName,
+        attempt: &Attempt,
+        dead_letter: bool,
+        now: Timestamp,
+    ) {
         self.attempts.push(AttemptRecord {
             at: now,
             route: route.clone(),
             outcome: attempt.outcome.word().to_owned(),
             code: attempt.code.to_string(),
             message: cut(&attempt.message, ATTEMPT_MESSAGE_MAX).to_owned(),
+            dead_letter,
         });
         let extra = self.attempts.len().saturating_sub(ATTEMPTS_KEPT);
         self.attempts.drain(..extra);
     }
 
+    /// Why a route gave the event up, and the code of its last try, where the event is to be
+    /// delivered to the route's own dead-letter target.
+    pub fn given_up(&self, route: &RouteName) -> Option<(DeadReason, &str)> {
+        let at = self.routes.iter().find(|at| at.name == *route)?;
+        let reason = at.died.filter(|_| at.state == RouteState::DeadLetter)?;
+        let mut tries = self.attempts.iter().rev();
+        let last = tries.find(|tried| tried.route == *route && !tried.dead_letter);
+        Some((reason, last.map_or("", |last| last.code.as_str())))
+    }
+
     /// The routes that may be tried now.
     pub fn ready(&self, now: Timestamp) -> Vec<RouteName> {
         let due = |r: &&RouteRecord| r.due.is_none_or(|due| due <= now);
-        let open = self.routes.iter().filter(|r| r.state == RouteState::Open);
+        let open = self.routes.iter().filter(|r| r.state.is_open());
         open.filter(due).map(|r| r.name.clone()).collect()
     }
 
@@ -507,7 +589,7 @@ impl Record {
         now: Timestamp,
         unstarted: Duration,
     ) -> Disposition {
-        let open = self.routes.iter().filter(|r| r.state == RouteState::Open);
+        let open = self.routes.iter().filter(|r| r.state.is_open());
         let dues: Vec<_> = open.map(|r| r.due.filter(|due| *due > now)).collect();
         let tried = dues.iter().any(Option::is_some);
         let next = dues
@@ -540,7 +622,10 @@ impl Record {
             }
             None => {
                 self.status = Status::Completed;
-                self.attempts.clear();
+                // What a dead-letter target was given is still asked about.
+                if !self.routes.iter().any(|r| r.died.is_some()) {
+                    self.attempts.clear();
+                }
                 Disposition::Ack
             }
         }
@@ -599,6 +684,11 @@ impl Status {
 }
 
 impl RouteState {
+    /// Whether it is to be tried, or tried again: at its target, or at its dead-letter target.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::DeadLetter)
+    }
+
     /// The word that the ledger holds.
     pub fn word(self) -> &'static str {
         match self {
@@ -609,6 +699,8 @@ impl RouteState {
             Self::Spent => "spent",
             Self::Expired => "expired",
             Self::WouldExpire => "would_expire",
+            Self::DeadLetter => "dead_letter",
+            Self::DeadLettered => "dead_lettered",
         }
     }
 
@@ -622,6 +714,8 @@ impl RouteState {
             Self::Spent,
             Self::Expired,
             Self::WouldExpire,
+            Self::DeadLetter,
+            Self::DeadLettered,
         ]
         .into_iter()
         .find(|state| state.word() == word)

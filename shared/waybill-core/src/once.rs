@@ -16,7 +16,7 @@ use crate::event::Data;
 use crate::id::{EventKey, MessageId, Operation};
 use crate::key::{Found, KeyExpression, join};
 use crate::lease;
-use crate::ledger::{OnRejected, Record};
+use crate::ledger::{OnRejected, Record, TryTerms};
 use crate::limit::{LEASE_OVER_DEADLINE, LEASE_SKEW, RESULT_MAX};
 use crate::outcome::Attempt;
 use crate::retry::{Backoff, Jitter, Life, Moment, RetryPolicy};
@@ -233,7 +233,12 @@ pub fn ended(
             life: Life::default(),
         };
         let route = operation.route();
-        record.note(route, attempt, &FOR_EVER, OnRejected::Dead, moment);
+        let terms = TryTerms {
+            retry: &FOR_EVER,
+            on_rejected: OnRejected::Dead,
+            dead_letter: None,
+        };
+        record.note(route, attempt, terms, moment);
     };
     match end {
         End::Done { result } => {

@@ -4,6 +4,7 @@
 //! its line and what to do. Nothing that is not understood is ignored: an unknown key, operator or
 //! target is refused by its name, so that no event is quietly routed by half a rule.
 
+mod dead_letter;
 mod delivery;
 mod fields;
 mod filter;
@@ -27,6 +28,7 @@ use crate::key::KeyExpression;
 use crate::ledger::{DeadLetter, OnRejected};
 use crate::retry::RetryPolicy;
 
+pub use dead_letter::DeadLetterTarget;
 pub use filter::{FILTER_CHOICES_MAX, FILTER_VALUES_MAX, Filter};
 pub use flags::{Flags, Part};
 pub use hidden::{Secret, TargetUrl};
@@ -86,6 +88,8 @@ pub struct Route {
     pub target: TargetSpec,
     /// How often and how long apart the target is tried again, and until when.
     pub retry: RetryPolicy,
+    /// Where the events go that the target does not take; none, their messages are dead.
+    pub dead_letter: Option<DeadLetterTarget>,
 }
 
 /// What becomes of an event that no route matches.

@@ -10,6 +10,8 @@ use waybill_core::message::Message;
 use waybill_core::outcome::{Attempt, DeadReason};
 use waybill_core::retry::RetryPolicy;
 
+use crate::ports::GivenUp;
+
 /// What is done with an event, in one or several parts that succeed or fail alone. The ledger
 /// keeps each part's state by its name, so that what is done is not done again.
 pub trait Handler: Send + Sync {
@@ -60,6 +62,17 @@ pub struct Policy {
     pub on_rejected: OnRejected,
     /// How long a try may take; none starts with less time left.
     pub time: Duration,
+    /// What is done with an event that the part gives up. Without it the message is dead.
+    pub dead_letter: Option<DeadLetterPolicy>,
+}
+
+/// How what a part gives up is handed to a dead-letter target of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadLetterPolicy {
+    /// How often and how long apart. After the last the message is dead.
+    pub retry: RetryPolicy,
+    /// How long a try may take; none starts with less time left.
+    pub time: Duration,
 }
 
 /// What a handler is given for one try.
@@ -78,4 +91,7 @@ pub struct Delivery<'a> {
     pub attempt: u32,
     /// How long it may take at most; it is cut off then.
     pub limit: Duration,
+    /// Where the part gave the event up: it is to be handed to the part's own dead-letter target,
+    /// by an idempotency key of its own. Never where [`Policy::dead_letter`] is none.
+    pub given_up: Option<GivenUp<'a>>,
 }

@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 
 use waybill_core::event::{Data, Event};
-use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle};
+use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle, RouteName};
 use waybill_core::ledger::{Fence, Record, Row};
 use waybill_core::message::{Message, MessageAttribute};
-use waybill_core::outcome::Attempt;
+use waybill_core::outcome::{Attempt, DeadReason};
 use waybill_core::time::Timestamp;
 
 /// The ledger: rows by key, linearizable per key.
@@ -210,6 +211,30 @@ pub struct TargetRequest<'a> {
     pub idempotency_key: &'a str,
     /// How long this try may take at most.
     pub limit: Duration,
+    /// Where the target is a route's own dead-letter target: what the route gave up.
+    pub given_up: Option<GivenUp<'a>>,
+}
+
+/// Why a route gave an event up: what its own dead-letter target is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct GivenUp<'a> {
+    /// Which route.
+    pub route: &'a RouteName,
+    /// Why.
+    pub reason: DeadReason,
+    /// The code of the last try at the route's target; empty where there was none.
+    pub code: &'a str,
+}
+
+impl GivenUp<'_> {
+    /// The HTTP header and the message attribute that says it.
+    pub const NAME: &'static str = "waybill-dead";
+
+    /// As one line of JSON: `{"route":"crm","reason":"attempts_spent","code":"http_503"}`.
+    pub fn to_json(&self) -> String {
+        // Three texts: nothing of it can fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }
 
 /// Time and chance, handed to decisions as values.

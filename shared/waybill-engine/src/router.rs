@@ -9,9 +9,9 @@ use waybill_core::id::RouteName;
 use waybill_core::limit::WAIT_MAX;
 use waybill_core::message::Message;
 use waybill_core::outcome::{Attempt, DeadReason};
-use waybill_core::routes::{Part, Route, RoutesFile, TransformFailed, Unrouted};
+use waybill_core::routes::{Part, Route, RoutesFile, TargetSpec, TransformFailed, Unrouted};
 
-use crate::handler::{Delivery, Handler, Plan, Policy};
+use crate::handler::{DeadLetterPolicy, Delivery, Handler, Plan, Policy};
 use crate::ports::{Target, TargetRequest};
 use crate::telemetry::{self, Shadow};
 
@@ -19,22 +19,30 @@ use crate::telemetry::{self, Shadow};
 pub struct Router {
     file: RoutesFile,
     targets: HashMap<RouteName, Box<dyn Target>>,
+    /// The routes' own dead-letter targets.
+    dead_letters: HashMap<RouteName, Box<dyn Target>>,
     /// Whether any route is a shadow: without one, nothing is looked at twice.
     has_shadows: bool,
 }
 
 impl Router {
-    /// Builds a target for every route; the first that cannot be built is the error.
+    /// Builds a target for every route, and a dead-letter target for those that have one; the
+    /// first that cannot be built is the error.
     pub fn new<E>(
         file: RoutesFile,
-        target: impl Fn(&Route) -> Result<Box<dyn Target>, E>,
+        target: impl Fn(&Route, &TargetSpec) -> Result<Box<dyn Target>, E>,
     ) -> Result<Self, E> {
         let targets = file
             .routes
             .iter()
-            .map(|route| Ok((route.name.clone(), target(route)?)));
+            .map(|route| Ok((route.name.clone(), target(route, &route.target)?)));
+        let dead_letters = file.routes.iter().filter_map(|route| {
+            let spec = &route.dead_letter.as_ref()?.target;
+            Some(target(route, spec).map(|target| (route.name.clone(), target)))
+        });
         Ok(Self {
             targets: targets.collect::<Result<_, E>>()?,
+            dead_letters: dead_letters.collect::<Result<_, E>>()?,
             has_shadows: file.routes.iter().any(|route| route.flags.shadow),
             file,
         })
@@ -81,6 +89,10 @@ impl Handler for Router {
             retry: route.retry.clone(),
             on_rejected: route.on_rejected,
             time: route.target.timeout(),
+            dead_letter: route.dead_letter.as_ref().map(|own| DeadLetterPolicy {
+                retry: own.retry.clone(),
+                time: own.target.timeout(),
+            }),
         })
     }
 
@@ -110,10 +122,19 @@ impl Handler for Router {
 
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {
         let route = self.file.route(delivery.route);
-        let (Some(route), Some(target)) = (route, self.targets.get(delivery.route)) else {
+        let targets = match delivery.given_up {
+            None => &self.targets,
+            Some(_) => &self.dead_letters,
+        };
+        let (Some(route), Some(target)) = (route, targets.get(delivery.route)) else {
             return Attempt::transient("route_unknown", "the route has no target", None);
         };
-        let data = match shaped(route, delivery.event) {
+        // A dead letter is the event as it came: the transform may be why it is one.
+        let data = match delivery.given_up {
+            None => shaped(route, delivery.event),
+            Some(_) => Ok(Cow::Borrowed(&delivery.event.data)),
+        };
+        let data = match data {
             Ok(data) => data,
             Err(why) => return Attempt::rejected("transform_failed", why.to_string()),
         };
@@ -123,6 +144,7 @@ impl Handler for Router {
             message: delivery.message,
             idempotency_key: delivery.idempotency_key,
             limit: delivery.limit,
+            given_up: delivery.given_up,
         };
         target.send(request).await
     }

@@ -51,12 +51,20 @@ pub fn record_unread(message_id: &str, what: &str) {
 }
 
 /// One try ended. `unknown` is the third of the open doors: sent, and no answer.
-pub(crate) fn attempt_ended(message: &Message, route: &RouteName, attempt: &Attempt) {
+///
+/// `dead_letter`: it was made at the route's own dead-letter target.
+pub(crate) fn attempt_ended(
+    message: &Message,
+    route: &RouteName,
+    dead_letter: bool,
+    attempt: &Attempt,
+) {
     let (outcome, code) = (attempt.outcome.word(), attempt.code.as_ref());
     match attempt.outcome {
         Outcome::Delivered => debug!(
             message.id = message.message_id.as_str(),
             route.name = route.as_str(),
+            dead_letter,
             delivery.outcome = outcome,
             failure.code = code,
             "attempt ended"
@@ -64,12 +72,23 @@ pub(crate) fn attempt_ended(message: &Message, route: &RouteName, attempt: &Atte
         Outcome::Rejected | Outcome::Transient { .. } | Outcome::Unknown => info!(
             message.id = message.message_id.as_str(),
             route.name = route.as_str(),
+            dead_letter,
             delivery.outcome = outcome,
             failure.code = code,
             failure.message = attempt.message,
             "attempt ended"
         ),
     }
+}
+
+/// A route gave its event up: from here on it is for the route's own dead-letter target.
+pub(crate) fn given_up(message: &Message, route: &RouteName, reason: DeadReason) {
+    warn!(
+        message.id = message.message_id.as_str(),
+        route.name = route.as_str(),
+        reason = reason.word(),
+        "route gave up; its dead-letter target is next"
+    );
 }
 
 /// A shadow route takes an event: what would have become of it, and how long what would have been

@@ -12,8 +12,8 @@ use tokio::time::{sleep, timeout};
 use waybill_core::deadline::{Budget, Start};
 use waybill_core::event::Event;
 use waybill_core::id::{EventKey, RouteName};
-use waybill_core::key::{KEY_ATTRIBUTE, idempotency_key, key_attribute};
-use waybill_core::ledger::{Ask, DeadLetter, OnRejected, Record, RouteState, Status};
+use waybill_core::key::{KEY_ATTRIBUTE, dead_letter_key, idempotency_key, key_attribute};
+use waybill_core::ledger::{Ask, DeadLetter, OnRejected, Record, Status, TryTerms};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
 use waybill_core::retry::{Jitter, Life, Moment, RetryPolicy, store_trouble_wait};
@@ -23,7 +23,7 @@ use crate::engine::{Engine, Source};
 use crate::flow::Item;
 use crate::handler::{Delivery, Handler};
 use crate::keeper::Hold;
-use crate::ports::{Ambient, Ledger, Outgoing, Queue};
+use crate::ports::{Ambient, GivenUp, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
 use crate::telemetry;
 
@@ -205,7 +205,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             return Ok(());
         }
         record.expire(self.life(work), now, |route| {
-            self.handler.policy(route)?.retry.max_event_age
+            let policy = self.handler.policy(route);
+            policy.map_or((None, false), |policy| {
+                (policy.retry.max_event_age, policy.dead_letter.is_some())
+            })
         });
         let ready = record.ready(now);
         let mut running = FuturesUnordered::new();
@@ -271,9 +274,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
     /// Whether a route that is still open is held back.
     fn waits_for_what_is_off(&self, record: &Record) -> bool {
-        let open = record.routes.iter().filter(|r| r.state == RouteState::Open);
-        open.into_iter()
-            .any(|r| self.handler.held_back(&r.name).is_some())
+        let mut open = record.routes.iter().filter(|r| r.state.is_open());
+        open.any(|r| self.handler.held_back(&r.name).is_some())
     }
 
     /// Renews a lease that ended, or is about to, while its claim was on its way: others may take
@@ -307,22 +309,39 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         record: &Record,
         route: &'a RouteName,
     ) -> Option<impl Future<Output = (&'a RouteName, Attempt)> + use<'a, H, L, A, Q>> {
+        let at = record.routes.iter().find(|at| at.name == *route)?;
         let policy = self.handler.policy(route);
-        let known = policy.is_some();
-        let wanted = policy.map_or(Duration::ZERO, |policy| policy.time);
+        let given_up = record.given_up(route);
+        let unknown = match (&policy, given_up) {
+            (None, _) => Some(format!("the routes file in force has no route `{route}`")),
+            (Some(policy), Some(_)) if policy.dead_letter.is_none() => Some(format!(
+                "the routes file in force gives route `{route}` no dead-letter target"
+            )),
+            (Some(_), _) => None,
+        };
+        let wanted = policy.map_or(Duration::ZERO, |policy| match policy.dead_letter {
+            Some(own) if given_up.is_some() => own.time,
+            Some(_) | None => policy.time,
+        });
         let Start::Now { limit } = shift.budget.start(self.ambient.now(), wanted) else {
             return None;
         };
-        let at = record.routes.iter().find(|at| at.name == *route)?;
         let attempt = at.attempts.saturating_add(1);
+        let given_up = given_up.map(|(reason, code)| (reason, code.to_owned()));
         let event = work.event.as_ref();
         Some(async move {
             let _running = shift.desk.running();
-            let (Some(event), true) = (event, known) else {
-                let message = format!("the routes file in force has no route `{route}`");
-                return (route, Attempt::transient("route_unknown", message, None));
+            let event = match (event, unknown) {
+                (Some(event), None) => event,
+                (_, unknown) => {
+                    let message = unknown.unwrap_or_default();
+                    return (route, Attempt::transient("route_unknown", message, None));
+                }
             };
-            let key = idempotency_key(&self.config.consumer, &work.key, route);
+            let key = match given_up {
+                None => idempotency_key(&self.config.consumer, &work.key, route),
+                Some(_) => dead_letter_key(&self.config.consumer, &work.key, route),
+            };
             let delivery = Delivery {
                 event,
                 message: &work.item.message,
@@ -330,6 +349,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 idempotency_key: &key,
                 attempt,
                 limit,
+                given_up: given_up.as_ref().map(|(reason, code)| GivenUp {
+                    route,
+                    reason: *reason,
+                    code,
+                }),
             };
             // The call itself may panic, before there is a future.
             let trying = async { self.handler.deliver(delivery).await };
@@ -345,17 +369,27 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
     /// Notes one attempt in the row.
     fn note(&self, work: &Work, record: &mut Record, route: &RouteName, attempt: &Attempt) {
-        let (retry, on_rejected) = match self.handler.policy(route) {
-            Some(policy) => (policy.retry, policy.on_rejected),
-            None => (RetryPolicy::default(), OnRejected::Dead),
+        let policy = self.handler.policy(route);
+        let (retry, on_rejected, own) = match policy {
+            Some(policy) => (policy.retry, policy.on_rejected, policy.dead_letter),
+            None => (RetryPolicy::default(), OnRejected::Dead, None),
         };
+        let terms = TryTerms {
+            retry: &retry,
+            on_rejected,
+            dead_letter: own.as_ref().map(|own| &own.retry),
+        };
+        let dead_letter = record.given_up(route).is_some();
         let moment = Moment {
             now: self.ambient.now(),
             jitter: Jitter::from_bits(self.ambient.random()),
             life: self.life(work),
         };
-        record.note(route, attempt, &retry, on_rejected, moment);
-        telemetry::attempt_ended(&work.item.message, route, attempt);
+        record.note(route, attempt, terms, moment);
+        telemetry::attempt_ended(&work.item.message, route, dead_letter, attempt);
+        if let Some((reason, _)) = record.given_up(route).filter(|_| !dead_letter) {
+            telemetry::given_up(&work.item.message, route, reason);
+        }
     }
 
     /// How long the message of a work is there.
@@ -508,7 +542,7 @@ fn is_terminal(record: &Record, route: &RouteName) -> bool {
     record
         .routes
         .iter()
-        .any(|at| at.name == *route && at.state != RouteState::Open)
+        .any(|at| at.name == *route && !at.state.is_open())
 }
 
 /// The message as it goes to the dead-letter queue: its body untouched, its key, so that a

@@ -144,6 +144,7 @@ pub fn route_record(name: &str, state: RouteState, attempts: u32) -> RouteRecord
         attempts,
         last: if attempts == 0 { "" } else { "http_503" }.to_owned(),
         due: None,
+        died: None,
     }
 }
 
@@ -155,5 +156,6 @@ pub fn attempt_record(name: &str, n: u64) -> AttemptRecord {
         outcome: "transient".to_owned(),
         code: "http_503".to_owned(),
         message: format!("the target answered 503 to attempt {n}"),
+        dead_letter: false,
     }
 }

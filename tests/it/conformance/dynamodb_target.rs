@@ -127,6 +127,7 @@ pub(super) async fn attempt(router: &Router, event: &Event) -> Attempt {
         idempotency_key: &event.id,
         attempt: 1,
         limit: Duration::from_secs(60),
+        given_up: None,
     };
     router.deliver(delivery).await
 }
@@ -354,6 +355,7 @@ async fn what_the_table_refuses_is_told_apart() {
             idempotency_key: "another",
             attempt: 1,
             limit: Duration::from_secs(60),
+            given_up: None,
         };
         let refused = router.deliver(delivery).await;
         assert_eq!(refused.code, code, "{lines}: {}", refused.message);

@@ -41,22 +41,25 @@ const DLQ_SENT: &str = "dlq_sent";
 const REDRIVE_N: &str = "redrive_n";
 const RESULT: &str = "result";
 
-/// Names inside a route: its name, state, attempts, last code, due time.
+/// Names inside a route: its name, state, attempts, last code, due time, what it died of.
 mod route {
     pub(super) const NAME: &str = "n";
     pub(super) const STATE: &str = "s";
     pub(super) const ATTEMPTS: &str = "a";
     pub(super) const LAST: &str = "l";
     pub(super) const DUE: &str = "d";
+    pub(super) const DIED: &str = "x";
 }
 
-/// Names inside an attempt: when, at which route, outcome, code, message.
+/// Names inside an attempt: when, at which route, outcome, code, message, whether at the route's own
+/// dead-letter target.
 mod attempt {
     pub(super) const AT: &str = "t";
     pub(super) const ROUTE: &str = "r";
     pub(super) const OUTCOME: &str = "o";
     pub(super) const CODE: &str = "c";
     pub(super) const MESSAGE: &str = "m";
+    pub(super) const DEAD_LETTER: &str = "x";
 }
 
 /// Every attribute of a row but its key, in a fixed order; `None` where the row does not have it.
@@ -193,6 +196,7 @@ fn route_value(record: &RouteRecord) -> AttributeValue {
         (route::ATTEMPTS, unless_zero(record.attempts)),
         (route::LAST, unless_empty(&record.last)),
         (route::DUE, record.due.map(time)),
+        (route::DIED, record.died.map(|died| text(died.word()))),
     ];
     let named = [
         (route::NAME, Some(text(record.name.as_str()))),
@@ -209,6 +213,10 @@ fn route_record(item: &Item) -> Result<RouteRecord, String> {
         attempts: u32_of(item, route::ATTEMPTS)?.unwrap_or_default(),
         last: text_of(item, route::LAST)?.unwrap_or_default().to_owned(),
         due: time_of(item, route::DUE)?,
+        died: match item.contains_key(route::DIED) {
+            true => Some(word_of(item, route::DIED, DeadReason::parse)?),
+            false => None,
+        },
     })
 }
 
@@ -220,6 +228,10 @@ fn attempt_value(record: &AttemptRecord) -> AttributeValue {
         (attempt::OUTCOME, Some(text(record.outcome.as_str()))),
         (attempt::CODE, unless_empty(&record.code)),
         (attempt::MESSAGE, unless_empty(&record.message)),
+        (
+            attempt::DEAD_LETTER,
+            record.dead_letter.then_some(AttributeValue::Bool(true)),
+        ),
     ])
 }
 
@@ -232,6 +244,7 @@ fn attempt_record(item: &Item) -> Result<AttemptRecord, String> {
         outcome: need(attempt::OUTCOME, text_of(item, attempt::OUTCOME)?)?.to_owned(),
         code: words(attempt::CODE)?,
         message: words(attempt::MESSAGE)?,
+        dead_letter: bool_of(item, attempt::DEAD_LETTER)?.unwrap_or_default(),
     })
 }
 

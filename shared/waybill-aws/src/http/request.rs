@@ -10,7 +10,7 @@ use reqwest::header::{
 
 use waybill_core::event::{Data, Event};
 use waybill_core::routes::{HttpBody, Secret};
-use waybill_engine::ports::TargetRequest;
+use waybill_engine::ports::{GivenUp, TargetRequest};
 
 use super::HttpTargetError;
 
@@ -71,6 +71,10 @@ pub(super) fn headers(request: &TargetRequest<'_>, mode: HttpBody, route: &Heade
         ("traceparent", parent),
     ];
     insert(&mut map, always);
+    if let Some(given_up) = request.given_up {
+        let value = HeaderValue::try_from(given_up.to_json()).ok();
+        map.extend(value.map(|value| (HeaderName::from_static(GivenUp::NAME), value)));
+    }
     map
 }
 

@@ -195,6 +195,7 @@ async fn send_event(target: &HttpTarget, event: &Event, limit: Duration) -> Atte
             message: &fixtures::message("m-1", ""),
             idempotency_key,
             limit,
+            given_up: None,
         })
         .await
 }
@@ -452,6 +453,7 @@ async fn what_a_route_made_has_its_own_media_type_and_not_the_producers() {
         message: &fixtures::message("m-1", ""),
         idempotency_key: "k",
         limit: Duration::from_secs(5),
+        given_up: None,
     };
     target.send(request).await;
     let request = server.requests().pop().unwrap();

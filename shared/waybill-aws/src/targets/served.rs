@@ -141,6 +141,7 @@ pub(super) async fn try_within(
         message,
         idempotency_key: "c0ffee",
         limit,
+        given_up: None,
     };
     target.send(request).await
 }

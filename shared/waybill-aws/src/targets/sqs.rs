@@ -10,7 +10,7 @@ use waybill_core::limit::SQS_MESSAGE_MAX;
 use waybill_core::message::{AttributeValue, MessageAttribute};
 use waybill_core::outcome::Attempt;
 use waybill_core::routes::{GroupId, SqsBody, SqsSpec};
-use waybill_engine::ports::{Outgoing, Target, TargetRequest};
+use waybill_engine::ports::{GivenUp, Outgoing, Target, TargetRequest};
 
 use crate::sqs::entry;
 use crate::sqs::place::{QueueArn, is_same};
@@ -127,7 +127,7 @@ impl SqsTarget {
         }
     }
 
-    /// The message attributes; nine at most, and SQS takes ten.
+    /// The message attributes; ten at most, as many as SQS takes.
     fn attributes(&self, request: &TargetRequest<'_>) -> BTreeMap<String, MessageAttribute> {
         let event = request.event;
         let said = event.content_type_of(request.data).map(str::trim);
@@ -136,8 +136,10 @@ impl SqsTarget {
             SqsBody::Structured => CLOUD_EVENT,
             SqsBody::Plain => said.unwrap_or(request.data.usual_type()),
         };
+        let given_up = request.given_up.map(|given_up| given_up.to_json());
         let attributes = [
             ("idempotency-key", Some(request.idempotency_key)),
+            (GivenUp::NAME, given_up.as_deref()),
             ("content-type", Some(media_type)),
             ("ce-specversion", Some("1.0")),
             ("ce-id", Some(event.id.as_str())),

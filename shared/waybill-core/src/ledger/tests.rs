@@ -47,6 +47,15 @@ fn ended() -> Timestamp {
     NOW.before(Duration::from_secs(10))
 }
 
+/// The terms of a route without a dead-letter target.
+fn terms(retry: &RetryPolicy) -> TryTerms<'_> {
+    TryTerms {
+        retry,
+        on_rejected: OnRejected::Dead,
+        dead_letter: None,
+    }
+}
+
 #[test]
 fn the_questions_are_asked_in_their_order() {
     let lease_until = NOW.after(Duration::from_secs(5));
@@ -474,7 +483,7 @@ fn a_row_remembers_the_last_twenty_attempts_cut_to_size_f50() {
         ..RetryPolicy::default()
     };
     for _ in 0..30 {
-        row.note(&route("a"), &attempt, &policy, OnRejected::Dead, at(NOW));
+        row.note(&route("a"), &attempt, terms(&policy), at(NOW));
     }
     assert_eq!((row.attempts.len(), row.routes[0].attempts), (20, 30));
     assert!(row.attempts.iter().all(|a| a.message.len() == 256));
@@ -531,7 +540,9 @@ fn every_write_counts_one_and_never_shortens_a_rows_life() {
 
 #[test]
 fn the_ledgers_words_are_what_they_were() {
-    use RouteState::{Delivered, Expired, LetGo, Open, Rejected, Spent, WouldExpire};
+    use RouteState::{
+        DeadLetter, DeadLettered, Delivered, Expired, LetGo, Open, Rejected, Spent, WouldExpire,
+    };
     let statuses = [
         (Status::InProgress, "IN_PROGRESS"),
         (Status::Pending, "PENDING"),
@@ -549,6 +560,8 @@ fn the_ledgers_words_are_what_they_were() {
         (Spent, "spent"),
         (Expired, "expired"),
         (WouldExpire, "would_expire"),
+        (DeadLetter, "dead_letter"),
+        (DeadLettered, "dead_lettered"),
     ];
     for (state, word) in states {
         assert_eq!(state.word(), word);
@@ -563,7 +576,11 @@ fn a_refusal_ends_its_route_as_the_route_says() {
         let mut row = other(Status::InProgress);
         let refused = Attempt::rejected("http_400", "no");
         let policy = RetryPolicy::default();
-        row.note(&route("a"), &refused, &policy, on_rejected, at(NOW));
+        let terms = TryTerms {
+            on_rejected,
+            ..terms(&policy)
+        };
+        row.note(&route("a"), &refused, terms, at(NOW));
         row
     };
     let row = note(OnRejected::Dead);
@@ -601,7 +618,7 @@ fn an_attempt_at_a_route_that_the_row_does_not_have_is_no_attempt() {
     let before = row.clone();
     let policy = RetryPolicy::default();
     let done = Attempt::delivered("ok");
-    row.note(&route("new"), &done, &policy, OnRejected::Dead, at(NOW));
+    row.note(&route("new"), &done, terms(&policy), at(NOW));
     assert_eq!(row, before);
 }
 
@@ -615,7 +632,7 @@ fn a_failed_try_whose_next_would_come_too_late_ends_its_route_f08_f11() {
             ..RetryPolicy::default()
         };
         let moment = Moment { life, ..at(NOW) };
-        row.note(&route("a"), &busy, &policy, OnRejected::Dead, moment);
+        row.note(&route("a"), &busy, terms(&policy), moment);
         (
             row.routes[0].state,
             row.routes[0].due,
@@ -647,7 +664,8 @@ fn open_routes_expire_and_no_others_f11() {
     };
     let expire = |row: &mut Record, now| {
         let minute = Some(Duration::from_secs(60));
-        row.expire(life, now, |name| minute.filter(|_| *name == route("a")));
+        let bound = |name: &RouteName| minute.filter(|_| *name == route("a"));
+        row.expire(life, now, |name| (bound(name), false));
     };
     let mut row = other(Status::InProgress);
     row.routes[0].due = Some(NOW.after(Duration::from_secs(5)));
@@ -678,7 +696,7 @@ fn what_ends_well_forgets_its_attempts_and_what_is_dead_keeps_them() {
         row.routes.truncate(1);
         let busy = Attempt::transient("http_503", "busy", None);
         let policy = RetryPolicy::default();
-        row.note(&route("a"), &busy, &policy, OnRejected::Dead, at(NOW));
+        row.note(&route("a"), &busy, terms(&policy), at(NOW));
         row.routes[0].state = state;
         row.close(&MessageId::new("m-9").unwrap(), NOW, Duration::ZERO);
         row
@@ -693,6 +711,100 @@ fn what_ends_well_forgets_its_attempts_and_what_is_dead_keeps_them() {
         dlq_sent: false,
     };
     assert_eq!(dead.death, Some(death));
+}
+
+/// A route with a dead-letter target of its own, which is tried twice a second apart.
+fn own_dead_letter(row: &mut Record, attempts: &[(Attempt, Timestamp)]) {
+    let policy = RetryPolicy {
+        steps: 1,
+        jitter: 0.0,
+        ..RetryPolicy::default()
+    };
+    let terms = TryTerms {
+        dead_letter: Some(&policy),
+        ..terms(&policy)
+    };
+    for (attempt, now) in attempts {
+        row.note(&route("a"), attempt, terms, at(*now));
+    }
+}
+
+#[test]
+fn what_a_route_gives_up_is_for_its_own_dead_letter_target_next() {
+    let (busy, refused) = (
+        Attempt::transient("http_503", "busy", None),
+        Attempt::rejected("http_400", "no"),
+    );
+    let second = Duration::from_secs(1);
+    let ends = [
+        (vec![refused.clone()], DeadReason::Rejected, "http_400"),
+        (vec![busy.clone(); 2], DeadReason::AttemptsSpent, "http_503"),
+    ];
+    for (attempts, reason, code) in ends {
+        let mut row = other(Status::InProgress);
+        row.routes.truncate(1);
+        let attempts: Vec<_> = attempts.into_iter().map(|a| (a, NOW)).collect();
+        own_dead_letter(&mut row, &attempts);
+        assert_eq!(row.given_up(&route("a")), Some((reason, code)));
+        let at_it = &row.routes[0];
+        assert_eq!((at_it.state, at_it.attempts), (RouteState::DeadLetter, 0));
+        // The ledger says so before the dead-letter target is tried.
+        assert!(row.ready(NOW).is_empty());
+        let id = MessageId::new("m-1").unwrap();
+        let retried = Disposition::Retry { after: second };
+        assert_eq!(row.close(&id, NOW, Duration::ZERO), retried);
+        assert_eq!(row.ready(NOW.after(second)), [route("a")]);
+
+        let delivered = Attempt::delivered("sent");
+        own_dead_letter(&mut row, &[(delivered, NOW.after(second))]);
+        assert_eq!(row.routes[0].state, RouteState::DeadLettered);
+        assert_eq!(row.given_up(&route("a")), None);
+        assert_eq!(row.close(&id, NOW, Duration::ZERO), Disposition::Ack);
+        let tries = attempts.len() + 1;
+        assert_eq!(row.attempts.len(), tries, "the ledger still says why");
+        assert_eq!(row.attempts.iter().filter(|a| a.dead_letter).count(), 1);
+    }
+}
+
+#[test]
+fn what_the_dead_letter_target_does_not_take_is_dead_of_what_it_died_of_first() {
+    let refused = Attempt::rejected("http_400", "no");
+    let busy = Attempt::transient("http_503", "busy", None);
+    let mut row = other(Status::InProgress);
+    row.routes.truncate(1);
+    own_dead_letter(&mut row, &[(refused, NOW), (busy.clone(), NOW)]);
+    let at_it = &row.routes[0];
+    let waiting = (RouteState::DeadLetter, 1, true);
+    let is = |at: &RouteRecord| (at.state, at.attempts, at.due.is_some());
+    assert_eq!(is(at_it), waiting, "it has tries of its own");
+    own_dead_letter(&mut row, &[(busy, NOW)]);
+    assert_eq!(row.routes[0].state, RouteState::Rejected);
+    let id = MessageId::new("m-1").unwrap();
+    let reason = DeadReason::Rejected;
+    let dead = Disposition::Dead { reason };
+    assert_eq!(row.close(&id, NOW, Duration::ZERO), dead);
+    // A redrive begins at the route's target again.
+    let next = ask().take_over(&row, TakeOver::Redrive, &ask().first("v", &[]), NOW);
+    let at_it = &next.routes[0];
+    let anew = (RouteState::Open, 0, None, None);
+    assert_eq!((at_it.state, at_it.attempts, at_it.due, at_it.died), anew);
+}
+
+#[test]
+fn what_is_too_old_for_its_route_goes_to_the_dead_letter_target_once_f11() {
+    let life = Life {
+        sent: Some(NOW.before(Duration::from_secs(60))),
+        retention: None,
+    };
+    let mut row = other(Status::InProgress);
+    let bound = |name: &RouteName| (Some(Duration::from_secs(1)), *name == route("a"));
+    row.expire(life, NOW, bound);
+    let states: Vec<_> = row.routes.iter().map(|at| at.state).collect();
+    assert_eq!(states, [RouteState::DeadLetter, RouteState::Expired]);
+    assert_eq!(row.given_up(&route("a")), Some((DeadReason::Expired, "")));
+    let before = row.clone();
+    row.expire(life, NOW.after(Duration::from_secs(60)), bound);
+    assert_eq!(row, before, "no event is too old for a dead-letter target");
 }
 
 #[test]
@@ -763,7 +875,7 @@ proptest! {
             for name in row.ready(now) {
                 let outcome = outcomes.next().unwrap();
                 let attempt = Attempt { outcome, code: "c".into(), message: String::new() };
-                row.note(&name, &attempt, &policy, OnRejected::Dead, at(now));
+                row.note(&name, &attempt, terms(&policy), at(now));
                 tries += 1;
             }
             match row.close(&id, now, Duration::ZERO) {

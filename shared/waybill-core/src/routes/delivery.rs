@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::dead_letter::DeadLetterTarget;
 use super::fields::{Faults, Fields, join};
 use super::span;
 use super::tree::{Key, Node, Place, Value};
@@ -16,6 +17,8 @@ use crate::retry::{Backoff, RetryPolicy};
 pub(super) struct Delivery {
     /// How the target is tried again.
     pub(super) retry: RetryPolicy,
+    /// Where dead letters go, where it says so; nothing after a fault was told.
+    pub(super) dead_letter: Option<Option<DeadLetterTarget>>,
     /// How long one try may take, where it is said, and where that stands.
     timeout: Option<(Duration, Place)>,
     /// The place of its `timeout` in the file.
@@ -33,11 +36,6 @@ impl Delivery {
             "deadLetterSink",
         ];
         let fields = Fields::open(node, path, &known, faults)?;
-        if let Some(sink) = fields.get("deadLetterSink") {
-            let message = "a route has no dead-letter target of its own yet: what is dead goes to \
-                 the queue's dead-letter queue; leave it out";
-            faults.add(&join(path, "deadLetterSink"), sink.at, message);
-        }
         let steps = match fields.get("retry") {
             Some(_) => fields.integer("retry", 0, 100, faults),
             None => fields.missing("retry", "say how often after the first try", faults),
@@ -68,9 +66,17 @@ impl Delivery {
             cap: VISIBILITY_MAX,
             ..RetryPolicy::default()
         };
+        let dead_letter = match fields.get("deadLetterSink") {
+            Some(node) => {
+                let path = join(path, "deadLetterSink");
+                DeadLetterTarget::read_sink(node, &path, &retry, faults).map(Some)
+            }
+            None => Some(None),
+        };
         let path = join(path, "timeout");
         Some(Self {
             retry,
+            dead_letter,
             timeout,
             path,
         })

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::dead_letter::DeadLetterTarget;
+use super::delivery::Delivery;
 use super::fields::{Faults, Fields, join};
 use super::filter::Filter;
 use super::flags::Flags;
@@ -117,6 +119,7 @@ fn route(
         "retry",
         "delivery",
         "max_event_age",
+        "dead_letter",
     ];
     let fields = Fields::open(node, path, &known, faults)?;
     let name = name(&fields, names, faults);
@@ -138,6 +141,7 @@ fn route(
         None => Some(None),
     };
     let flags = flags(&fields, faults);
+    let dead_letter = dead_letter(&fields, defaults, delivery.as_ref(), faults);
     let target = match fields.get("target") {
         Some(node) => {
             let node = match &delivery {
@@ -157,7 +161,28 @@ fn route(
         flags,
         target: target?,
         retry,
+        dead_letter: dead_letter?,
     })
+}
+
+/// Reads a route's own dead-letter target, which `delivery` may name in Knative's way. `None` only
+/// after a fault was told.
+fn dead_letter(
+    fields: &Fields<'_>,
+    defaults: &Defaults,
+    delivery: Option<&Delivery>,
+    faults: &mut Faults,
+) -> Option<Option<DeadLetterTarget>> {
+    let sink = delivery.map_or(Some(None), |delivery| delivery.dead_letter.clone());
+    let Some(node) = fields.get("dead_letter") else {
+        return sink;
+    };
+    let path = join(fields.path, "dead_letter");
+    if !matches!(sink, Some(None)) {
+        let message = "`delivery.deadLetterSink` says it too; leave one of the two out";
+        faults.add(&path, node.at, message);
+    }
+    DeadLetterTarget::read(node, &path, defaults, faults).map(Some)
 }
 
 /// Reads how far a route is switched on.

@@ -66,6 +66,21 @@ impl Defaults {
     }
 }
 
+impl Defaults {
+    /// Reads how a route's own dead-letter target is tried: `retry` over these. No event is too old
+    /// for it.
+    pub(super) fn of_dead_letter(&self, fields: &Fields<'_>, faults: &mut Faults) -> RetryPolicy {
+        let said = fields.get("retry").map(|node| {
+            let path = join(fields.path, "retry");
+            Keys::read(node, &path, &self.keys, faults).1
+        });
+        RetryPolicy {
+            max_event_age: None,
+            ..said.unwrap_or_else(|| self.policy.clone())
+        }
+    }
+}
+
 /// Reads `max_event_age`.
 fn max_event_age(fields: &Fields<'_>, faults: &mut Faults) -> Option<Duration> {
     fields.duration(

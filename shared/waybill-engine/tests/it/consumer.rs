@@ -35,6 +35,7 @@ impl Handler for Picky {
             retry,
             on_rejected,
             time: Duration::from_secs(10),
+            dead_letter: None,
         })
     }
 

@@ -41,6 +41,7 @@ impl Handler for Slow {
             retry,
             on_rejected,
             time: Duration::from_secs(10),
+            dead_letter: None,
         })
     }
 

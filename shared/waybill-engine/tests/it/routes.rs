@@ -25,10 +25,12 @@ use crate::scene::{Scene, TIMEOUT, VISIBILITY};
 /// One call of a target: which route's, and what it was given.
 type Sent = (String, Data);
 
-/// A target that notes what it is given and answers 503 to a body that says `busy`.
+/// A target that notes what it is given and answers 503 to a body that says `busy`; a dead-letter
+/// target takes everything, and is noted under its route's name with `!`.
 struct Noting {
     route: String,
     sent: Arc<Mutex<Vec<Sent>>>,
+    given_up: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Target for Noting {
@@ -36,6 +38,10 @@ impl Target for Noting {
         let sent = (self.route.clone(), request.data.clone());
         self.sent.lock().unwrap().push(sent);
         let busy = request.data.as_bytes() == br#"{"busy":true}"#;
+        let busy = busy && request.given_up.is_none();
+        let why = request.given_up.map_or(String::new(), |why| why.to_json());
+        let told = (request.idempotency_key.to_owned(), why);
+        self.given_up.lock().unwrap().push(told);
         async move {
             match busy {
                 true => Attempt::transient("http_503", "busy", None),
@@ -65,6 +71,8 @@ impl io::Write for Log {
 struct World {
     scene: Scene,
     sent: Arc<Mutex<Vec<Sent>>>,
+    /// The idempotency key of each call, and what it was told of a route that gave up.
+    given_up: Arc<Mutex<Vec<(String, String)>>>,
     log: Log,
 }
 
@@ -73,6 +81,7 @@ impl World {
         Self {
             scene: Scene::new(&[]),
             sent: Arc::default(),
+            given_up: Arc::default(),
             log: Log::default(),
         }
     }
@@ -95,10 +104,12 @@ impl World {
             .map(|line| format!("  - {{ {line}, {target} }}\n"))
             .collect();
         let file = RoutesFile::parse(&format!("routes:\n{}", lines.concat()), |_| None).unwrap();
-        let router = Router::new(file, |route| {
+        let router = Router::new(file, |route, spec| {
+            let own = if *spec == route.target { "" } else { "!" };
             Ok::<_, ()>(Box::new(Noting {
-                route: route.name.as_str().to_owned(),
+                route: format!("{}{own}", route.name),
                 sent: Arc::clone(&self.sent),
+                given_up: Arc::clone(&self.given_up),
             }) as Box<dyn Target>)
         });
         let scene = &self.scene;
@@ -408,4 +419,56 @@ async fn a_percentage_takes_an_event_or_lets_it_go_and_a_redelivery_falls_the_sa
     }
     // By hash: these are the same on every run.
     assert!((5..=15).contains(&taken.len()), "{taken:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_route_gives_up_is_given_to_its_own_dead_letter_target_as_it_came() {
+    let world = World::new();
+    world.send("1", r#"{"busy":true}"#);
+    let own = "dead_letter: { target: { http: { url: \"https://dead.example/\" } } }";
+    let routes = format!("name: crm, retry: {{ steps: 1 }}, {own}\nname: erp, transform: id");
+    assert_eq!(world.turn(&routes).await, [Handed::Back]);
+    world.scene.wait_for_next().await;
+    assert_eq!(world.turn(&routes).await, [Handed::Back]);
+    let row = world.row("1").unwrap();
+    assert_eq!(row.routes[0].state, RouteState::DeadLetter);
+    assert!(world.logged().contains("route gave up"));
+    let busy = ("crm", r#"{"busy":true}"#);
+    assert_eq!(world.sent(), calls(&[busy, busy, ("erp", "1")]));
+
+    world.scene.wait_for_next().await;
+    assert_eq!(world.turn(&routes).await, [Handed::Over]);
+    assert_eq!(world.sent(), calls(&[("crm!", r#"{"busy":true}"#)]));
+    let told = world.given_up.lock().unwrap().clone();
+    let (key, why) = told.last().unwrap();
+    let expected = r#"{"route":"crm","reason":"attempts_spent","code":"http_503"}"#;
+    assert_eq!(why, expected);
+    let others = &told[..told.len() - 1];
+    assert!(
+        others
+            .iter()
+            .all(|(other, why)| other != key && why.is_empty())
+    );
+    let row = world.row("1").unwrap();
+    assert_eq!(row.status, Status::Completed);
+    assert_eq!(row.routes[0].state, RouteState::DeadLettered);
+    assert_eq!(row.routes[1].state, RouteState::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_without_the_dead_letter_target_waits_for_one_that_has_it_f55() {
+    let world = World::new();
+    world.send("1", r#"{"busy":true}"#);
+    let own = "dead_letter: { target: { http: { url: \"https://dead.example/\" } } }";
+    let with = format!("name: crm, retry: {{ steps: 0 }}, {own}");
+    world.turn(&with).await;
+    world.scene.wait_for_next().await;
+    assert_eq!(world.turn("name: crm").await, [Handed::Back]);
+    let row = world.row("1").unwrap();
+    let waits = (RouteState::DeadLetter, "route_unknown");
+    assert_eq!((row.routes[0].state, row.routes[0].last.as_str()), waits);
+    world.scene.wait_for_next().await;
+    assert_eq!(world.turn(&with).await, [Handed::Over]);
+    let calls = calls(&[("crm", r#"{"busy":true}"#), ("crm!", r#"{"busy":true}"#)]);
+    assert_eq!(world.sent(), calls);
 }

@@ -162,6 +162,7 @@ impl Scene {
                     },
                     on_rejected: OnRejected::Dead,
                     time: Duration::from_secs(10),
+                    dead_letter: None,
                 },
                 retries: HashMap::new(),
                 answers: Arc::default(),

@@ -151,6 +151,7 @@ fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Policy> {
             retry,
             on_rejected,
             time,
+            dead_letter: None,
         };
         (fixtures::route(name), policy)
     };

@@ -71,8 +71,13 @@ fn a_delivery_is_whole_and_says_what_it_can_not_do() {
             "or `exponential`",
         ),
         (
-            "retry: 0, deadLetterSink: { uri: \"https://x\" }",
-            "no dead-letter target of its own",
+            "retry: 0, deadLetterSink: { ref: { name: x } }",
+            "known here: `uri`",
+        ),
+        ("retry: 0, deadLetterSink: {}", "`uri` is missing"),
+        (
+            "retry: 0, deadLetterSink: { uri: \"ftp://x\" }",
+            "`routes[0].delivery.deadLetterSink.uri`",
         ),
         ("retry: 0, retryAfterMax: PT1M", "key is not known"),
     ] {

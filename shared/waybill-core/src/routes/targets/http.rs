@@ -58,7 +58,7 @@ const HEADER_NAME_MAX: usize = 256;
 const HEADER_VALUE_MAX: usize = 8 * 1024;
 
 /// Headers that Waybill or the connection sets.
-const RESERVED_HEADERS: [&str; 14] = [
+const RESERVED_HEADERS: [&str; 15] = [
     "connection",
     "content-encoding",
     "content-length",
@@ -73,6 +73,7 @@ const RESERVED_HEADERS: [&str; 14] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "waybill-dead",
 ];
 
 /// Families of headers that Waybill, a proxy or the Standard Webhooks signature sets.
