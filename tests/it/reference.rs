@@ -131,11 +131,12 @@ impl Schema {
         let mut whole = match others {
             // A mapping that takes one key of several has no least.
             _ if node["maxProperties"] == 1 => Map::new(),
-            Others::Example(nth) if rest.is_empty() => {
-                let example = &said.unwrap_or(&node["examples"])[nth];
-                example.as_object().cloned().unwrap_or_default()
+            Others::Example(nth) => {
+                let example = said.unwrap_or(&node["examples"])[nth].as_object();
+                let least = || self.least_mapping(node);
+                example.cloned().unwrap_or_else(least)
             }
-            Others::Example(_) | Others::Least => self.least_mapping(node),
+            Others::Least => self.least_mapping(node),
         };
         whole.insert(key.to_owned(), inner);
         Value::Object(whole)

@@ -391,6 +391,8 @@ fn the_lifecycle_of_a_route_is_drawn_in_the_words_of_the_code() {
         RouteState::Spent,
         RouteState::Expired,
         RouteState::WouldExpire,
+        RouteState::DeadLetter,
+        RouteState::DeadLettered,
     ];
     for state in all {
         match state {
@@ -400,7 +402,9 @@ fn the_lifecycle_of_a_route_is_drawn_in_the_words_of_the_code() {
             | RouteState::LetGo
             | RouteState::Spent
             | RouteState::Expired
-            | RouteState::WouldExpire => {}
+            | RouteState::WouldExpire
+            | RouteState::DeadLetter
+            | RouteState::DeadLettered => {}
         }
     }
     let expected = all.iter().map(|state| state.word().to_owned()).collect();

@@ -10,8 +10,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use waybill_core::event::{Data, Event};
 use waybill_core::http::StatusClass;
-use waybill_core::outcome::Outcome;
+use waybill_core::outcome::{DeadReason, Outcome};
 use waybill_core::routes::{Secret, TargetUrl};
+use waybill_engine::ports::GivenUp;
 use waybill_testkit::fixtures;
 
 use super::guard::{Lookup, ResolveError, Resolver};
@@ -459,6 +460,30 @@ async fn what_a_route_made_has_its_own_media_type_and_not_the_producers() {
     let request = server.requests().pop().unwrap();
     assert!(request.contains("\r\ncontent-type: text/plain; charset=utf-8\r\n"));
     assert!(request.ends_with("\r\n\r\norder 1"), "{request}");
+}
+
+#[tokio::test]
+async fn a_dead_letter_says_which_route_gave_it_up_and_why() {
+    let server = Server::of_status(200, "").await;
+    let target = target(&spec(&server.url()));
+    let route = fixtures::route("crm");
+    let event = event();
+    let request = TargetRequest {
+        event: &event,
+        data: &event.data,
+        message: &fixtures::message("m-1", ""),
+        idempotency_key: "k",
+        limit: Duration::from_secs(5),
+        given_up: Some(GivenUp {
+            route: &route,
+            reason: DeadReason::Rejected,
+            code: "http_422",
+        }),
+    };
+    target.send(request).await;
+    let request = server.requests().pop().unwrap();
+    let line = r#"waybill-dead: {"route":"crm","reason":"rejected","code":"http_422"}"#;
+    assert!(request.lines().any(|told| told == line), "{request}");
 }
 
 #[tokio::test]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use waybill_core::id::MessageId;
-use waybill_core::ledger::{Record, RouteState, Row, Status};
+use waybill_core::ledger::{Record, RouteRecord, RouteState, Row, Status};
 use waybill_core::outcome::DeadReason;
 use waybill_core::retry::outage_survived;
 use waybill_testkit::TestAmbient;
 
-use super::target::{Heard, Try};
+use super::plan::steps as steps_of;
+use super::target::{Heard, Try, dead_letter_of};
 use super::watch::{Log, digest, key_of_standing};
 use super::{Account, Door, SIX_HOURS, Trial};
 use crate::fault::Fault;
@@ -100,8 +101,10 @@ impl Trial {
         drop(log);
         for route in &row.routes {
             let steps = self.plan.policies.get(&route.name);
-            let steps = steps.map_or(0, |policy| policy.retry.steps);
-            let tried = tries.iter().filter(|t| t.route == route.name.as_str());
+            let steps = steps.map_or(0, steps_of);
+            let own = dead_letter_of(&route.name);
+            let here = |t: &&Try| t.route == route.name.as_str() || t.route == own;
+            let tried = tries.iter().filter(here);
             let tried = tried.filter(|t| t.heard != Heard::Death).count();
             let charged = usize::try_from(route.attempts).unwrap_or(usize::MAX);
             self.watch
@@ -125,18 +128,19 @@ impl Trial {
             let mut of_row = log.tries.iter().filter(|(key, _)| *key == row.key);
             of_row.any(|(_, t)| t.route == route && !t.effects.is_empty())
         };
-        let delivered = row
-            .routes
-            .iter()
-            .filter(|r| r.state == RouteState::Delivered);
-        let invented = delivered.filter(|r| !taken(r.name.as_str())).count();
+        let invented = |r: &&RouteRecord| {
+            (r.state == RouteState::Delivered && !taken(r.name.as_str()))
+                || (r.state == RouteState::DeadLettered && !taken(&dead_letter_of(&r.name)))
+        };
+        let invented = row.routes.iter().filter(invented).count();
         drop(log);
         self.watch.must(invented == 0, || {
             format!("delivered, but its target never took it: {row:#?}")
         });
         let right = match (row.status, row.death.as_ref().map(|d| d.reason)) {
             (Status::Completed, _) => {
-                let ended = |state| state == RouteState::Delivered || state == RouteState::LetGo;
+                use RouteState::{DeadLettered, Delivered, LetGo};
+                let ended = |state| [Delivered, LetGo, DeadLettered].contains(&state);
                 row.routes.iter().all(|r| ended(r.state))
             }
             (Status::Dead, Some(DeadReason::AttemptsSpent)) => any(RouteState::Spent),

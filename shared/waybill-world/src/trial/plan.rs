@@ -8,7 +8,7 @@ use waybill_core::ledger::{DeadLetter, OnRejected};
 use waybill_core::retry::{Backoff, RetryPolicy};
 use waybill_core::routes::OnConflict;
 use waybill_engine::engine::Config;
-use waybill_engine::handler::Policy;
+use waybill_engine::handler::{DeadLetterPolicy, Policy};
 use waybill_testkit::fixtures;
 
 use crate::chance::Chance;
@@ -63,7 +63,7 @@ impl Plan {
             _ => 1,
         };
         let policies = policies(chance, slow);
-        let steps = policies.values().map(|policy| policy.retry.steps).max();
+        let steps = policies.values().map(steps).max();
         let steps = steps.unwrap_or_default();
         let dead_letter = match fifo || chance.hits(500) {
             true => DeadLetter::Send,
@@ -135,8 +135,16 @@ impl Plan {
     }
 }
 
-/// Routes `a`, `b` and `c`; what `c` refuses is let go.
+/// The most retries of a route: the first try at its dead-letter target is one more.
+pub(crate) fn steps(policy: &Policy) -> u32 {
+    let own = policy.dead_letter.as_ref();
+    policy.retry.steps + own.map_or(0, |own| own.retry.steps + 1)
+}
+
+/// Routes `a`, `b` and `c`; what `c` refuses is let go, and what `b` gives up goes to a dead-letter
+/// target of its own in every fourth world.
 fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Policy> {
+    let own = chance.hits(250);
     let policy = |(name, on_rejected)| {
         let retry = RetryPolicy {
             steps: u32::try_from(chance.below(4)).unwrap_or_default(),
@@ -147,11 +155,15 @@ fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Policy> {
             ..RetryPolicy::default()
         };
         let time = Duration::from_secs((1 + chance.below(4)) * slow);
+        let dead_letter = (own && name == "b").then(|| DeadLetterPolicy {
+            retry: retry.clone(),
+            time,
+        });
         let policy = Policy {
             retry,
             on_rejected,
             time,
-            dead_letter: None,
+            dead_letter,
         };
         (fixtures::route(name), policy)
     };

@@ -62,6 +62,11 @@ pub(crate) struct Worker {
     pub(crate) watch: Arc<Watch>,
 }
 
+/// What the tries at a route's own dead-letter target are noted under.
+pub(crate) fn dead_letter_of(route: &RouteName) -> String {
+    format!("{route}!")
+}
+
 /// What a target does with one request.
 #[derive(Debug, Clone, Copy)]
 struct Mood {
@@ -223,7 +228,10 @@ impl<'a> Entry<'a> {
             key_of(delivery.message),
             Try {
                 data: String::from_utf8_lossy(delivery.event.data.as_bytes()).into_owned(),
-                route: delivery.route.as_str().to_owned(),
+                route: match delivery.given_up {
+                    None => delivery.route.as_str().to_owned(),
+                    Some(_) => dead_letter_of(delivery.route),
+                },
                 idempotency_key: delivery.idempotency_key.to_owned(),
                 by: worker.sandbox.number(),
                 owner,

@@ -18,7 +18,7 @@ use waybill_engine::ports::{Outgoing, Write};
 use waybill_testkit::{FakeLedger, FakeQueue, Standing, fixtures};
 
 use super::plan::Plan;
-use super::target::{Heard, Try};
+use super::target::{Heard, Try, dead_letter_of};
 use crate::fault::Fault;
 use crate::mapping::{Answer, Observer};
 use crate::sandbox::Sandbox;
@@ -182,6 +182,12 @@ impl Watch {
         self.must(mine || self.plan.wild, || {
             format!("{sandbox:?} began a try of {message:?} on a claim it has not: {row:#?}")
         });
+        if delivery.given_up.is_some() {
+            let said = row.as_ref().and_then(|row| row.given_up(delivery.route));
+            self.must(said.is_some() || self.plan.wild, || {
+                format!("given to a dead-letter target before the ledger said so: {row:#?}")
+            });
+        }
         let live = row
             .as_ref()
             .is_some_and(|row| row.lease_until > sandbox.by_its_clock(now));
@@ -340,6 +346,9 @@ impl Watch {
                     if route.state == RouteState::Delivered {
                         let name = route.name.as_str().to_owned();
                         log.delivered.insert((next.owner, name));
+                    } else if route.state == RouteState::DeadLettered {
+                        log.delivered
+                            .insert((next.owner, dead_letter_of(&route.name)));
                     }
                 }
             }

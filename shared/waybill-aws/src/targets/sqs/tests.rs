@@ -3,13 +3,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use waybill_core::event::Event;
-use waybill_core::outcome::Outcome;
+use waybill_core::outcome::{DeadReason, Outcome};
 use waybill_core::routes::TargetSpec;
 
 use super::super::served::{
     Answer, TRANSIENT, connected, deliver, event, message, refuses, serving, spec, try_within,
 };
 use waybill_core::message::Message;
+use waybill_testkit::fixtures;
 
 use super::*;
 
@@ -63,6 +64,29 @@ async fn a_message_is_the_whole_event_and_carries_its_key_f33() {
         "MessageGroupId": "g-1",
     });
     assert_eq!(body, Some(expected));
+}
+
+#[tokio::test]
+async fn a_dead_letter_says_which_route_gave_it_up_and_why() {
+    let (connection, mut requests) = serving([done()]).await;
+    let target = SqsTarget::new(connection.queue_targets(), &queue(OUT, ""), None).unwrap();
+    let (event, route) = (event("{}"), fixtures::route("crm"));
+    let request = TargetRequest {
+        event: &event,
+        data: &event.data,
+        message: &message(),
+        idempotency_key: "c0ffee",
+        limit: Duration::from_secs(30),
+        given_up: Some(GivenUp {
+            route: &route,
+            reason: DeadReason::AttemptsSpent,
+            code: "http_503",
+        }),
+    };
+    assert_eq!(target.send(request).await, Attempt::delivered("sent"));
+    let (_, body) = requests.try_recv().unwrap();
+    let why = r#"{"route":"crm","reason":"attempts_spent","code":"http_503"}"#;
+    assert_eq!(body["MessageAttributes"]["waybill-dead"], attribute(why));
 }
 
 #[tokio::test]
