@@ -29,6 +29,7 @@ pub mod command;
 pub mod demo;
 pub mod functions;
 pub mod local_aws;
+pub mod pressure;
 pub mod process;
 pub mod proxy;
 pub mod receiver;
