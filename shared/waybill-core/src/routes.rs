@@ -8,6 +8,7 @@ mod delivery;
 mod fields;
 mod filter;
 mod flags;
+mod gate;
 mod hidden;
 mod read;
 mod retry;
@@ -22,6 +23,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::event::Event;
+use crate::gate::GateSpec;
 use crate::id::{Consumer, RouteName};
 use crate::key::KeyExpression;
 use crate::ledger::{DeadLetter, OnRejected};
@@ -86,6 +88,8 @@ pub struct Route {
     pub target: TargetSpec,
     /// How often and how long apart the target is tried again, and until when.
     pub retry: RetryPolicy,
+    /// What holds it back so that the target is not hurt.
+    pub gate: GateSpec,
 }
 
 /// What becomes of an event that no route matches.

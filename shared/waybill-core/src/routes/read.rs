@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::fields::{Faults, Fields, join};
 use super::filter::Filter;
 use super::flags::Flags;
+use super::gate;
 use super::retry::Defaults;
 use super::transform::Transform;
 use super::tree::{Node, Value};
@@ -117,6 +118,9 @@ fn route(
         "retry",
         "delivery",
         "max_event_age",
+        "breaker",
+        "rate",
+        "concurrency",
     ];
     let fields = Fields::open(node, path, &known, faults)?;
     let name = name(&fields, names, faults);
@@ -138,6 +142,7 @@ fn route(
         None => Some(None),
     };
     let flags = flags(&fields, faults);
+    let gate = gate::read(&fields, faults);
     let target = match fields.get("target") {
         Some(node) => {
             let node = match &delivery {
@@ -157,6 +162,7 @@ fn route(
         flags,
         target: target?,
         retry,
+        gate,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What one world is like: drawn from its chance before anything happens.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybill_core::id::{Consumer, RouteName};
@@ -22,7 +23,7 @@ use crate::world::World;
 pub(crate) struct Plan {
     pub(crate) fifo: bool,
     pub(crate) config: Config,
-    pub(crate) policies: BTreeMap<RouteName, Policy>,
+    pub(crate) policies: BTreeMap<RouteName, Arc<Policy>>,
     pub(crate) mapping: Option<Mapping>,
     pub(crate) polling: Option<Polling>,
     pub(crate) max_receive_count: u32,
@@ -136,7 +137,7 @@ impl Plan {
 }
 
 /// Routes `a`, `b` and `c`; what `c` refuses is let go.
-fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Policy> {
+fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Arc<Policy>> {
     let policy = |(name, on_rejected)| {
         let retry = RetryPolicy {
             steps: u32::try_from(chance.below(4)).unwrap_or_default(),
@@ -152,7 +153,7 @@ fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Policy> {
             on_rejected,
             time,
         };
-        (fixtures::route(name), policy)
+        (fixtures::route(name), Arc::new(policy))
     };
     let routes = [
         ("a", OnRejected::Dead),
