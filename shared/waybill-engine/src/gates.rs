@@ -142,9 +142,10 @@ impl Shared {
     /// Waits at each gate of a route. The breaker is asked first and last: what waits long must not
     /// begin at a target that failed meanwhile, and a probe's lease must not be waited away.
     async fn admit(self: &Arc<Self>, gate: &Arc<Gate>, asks: Asks<'_>) -> Result<Held, NotNow> {
-        if let Some(at) = gate.breaker {
-            self.breakers.wait_for(self, at, asks).await?;
-        }
+        let mut permit = match gate.breaker {
+            Some(at) => Some((at, self.breakers.wait_for(self, at, asks.until).await?)),
+            None => None,
+        };
         let place = match &gate.places {
             Some(places) => Some(places.take(self, asks.until).await?),
             None => None,
@@ -152,10 +153,14 @@ impl Shared {
         if let Some(rate) = &gate.rate {
             rate.wait_for(self, asks.until).await?;
         }
-        let ticket = match gate.breaker {
-            Some(at) => Some(self.breakers.enter(self, at).await?),
-            None => None,
-        };
+        let mut ticket = None;
+        while let Some((at, taken)) = permit {
+            ticket = self.breakers.enter(self, at, taken).await?;
+            if ticket.is_some() {
+                break;
+            }
+            permit = Some((at, self.breakers.wait_for(self, at, asks.until).await?));
+        }
         Ok(Held {
             shared: Arc::clone(self),
             gate: Arc::clone(gate),

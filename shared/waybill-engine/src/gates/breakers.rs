@@ -12,7 +12,6 @@ use waybill_core::limit::BATCH_GET_MAX;
 use waybill_core::outcome::DeferCause;
 use waybill_core::time::Timestamp;
 
-use crate::handler::Asks;
 use crate::ports::GatePut;
 use crate::telemetry;
 
@@ -100,56 +99,53 @@ impl Breakers {
         &self,
         shared: &Shared,
         at: usize,
-        asks: Asks<'_>,
-    ) -> Result<(), NotNow> {
+        until: Timestamp,
+    ) -> Result<Permit, NotNow> {
         loop {
             self.refresh(shared).await?;
-            match self.ask(shared, at, Permit::Take) {
-                Says::Go(_) | Says::Probe(..) => return Ok(()),
+            match self.ask(shared, at, Permit::Wanted) {
+                Says::Go(_) => return Ok(Permit::Taken),
+                Says::Probe(..) => return Ok(Permit::Wanted),
                 Says::NotNow(not_now) => return Err(not_now),
-                Says::WaitTo(next) if next > asks.until => {
-                    return Err(breaker_open(Duration::ZERO));
-                }
+                Says::WaitTo(next) if next > until => return Err(breaker_open(Duration::ZERO)),
                 Says::WaitTo(next) => sleep(next.since(shared.ambient.now())).await,
             }
         }
     }
 
-    /// Lets a try through that has waited for all else. A probe is taken here, by one write.
-    pub(super) async fn enter(&self, shared: &Shared, at: usize) -> Result<Ticket, NotNow> {
-        if let Some(passed) = self.passed(shared, at) {
+    /// Lets a try through that has waited for all else. A probe is taken here, by one write. `None`
+    /// where it must wait once more: a probe was due, and another has made it meanwhile.
+    pub(super) async fn enter(
+        &self,
+        shared: &Shared,
+        at: usize,
+        permit: Permit,
+    ) -> Result<Option<Ticket>, NotNow> {
+        let passed = |says| match says {
+            Says::Go(ticket) => Some(Ok(Some(ticket))),
+            Says::NotNow(not_now) => Some(Err(not_now)),
+            Says::WaitTo(_) => Some(Ok(None)),
+            Says::Probe(..) => None,
+        };
+        if let Some(passed) = passed(self.ask(shared, at, permit)) {
             return passed;
         }
         let _requests = self.requests.lock().await;
         // Another try of this process may have taken the probe, or ended it, meanwhile.
-        if let Some(passed) = self.passed(shared, at) {
-            return passed;
-        }
-        let Says::Probe(row, probe) = self.ask(shared, at, Permit::Taken) else {
-            return Err(breaker_open(Duration::ZERO));
+        let (row, probe) = match self.ask(shared, at, permit) {
+            Says::Probe(row, probe) => (row, probe),
+            says @ (Says::Go(_) | Says::NotNow(_) | Says::WaitTo(_)) => {
+                return passed(says).unwrap_or(Ok(None));
+            }
         };
         match self.put(shared, at, row).await {
-            Wrote::Mine(epoch) => Ok(Ticket {
+            Wrote::Mine(epoch) => Ok(Some(Ticket {
                 at,
                 epoch,
                 probe: Some(probe),
-            }),
-            Wrote::Others => match self.ask(shared, at, Permit::Taken) {
-                Says::Go(ticket) => Ok(ticket),
-                Says::NotNow(not_now) => Err(not_now),
-                Says::WaitTo(_) | Says::Probe(..) => Err(breaker_open(Duration::ZERO)),
-            },
+            })),
+            Wrote::Others => passed(self.ask(shared, at, permit)).unwrap_or(Ok(None)),
             Wrote::Unsaid => Err(NotNow::store_down()),
-        }
-    }
-
-    /// What follows without a write; `None` where a probe is due.
-    fn passed(&self, shared: &Shared, at: usize) -> Option<Result<Ticket, NotNow>> {
-        match self.ask(shared, at, Permit::Taken) {
-            Says::Go(ticket) => Some(Ok(ticket)),
-            Says::NotNow(not_now) => Some(Err(not_now)),
-            Says::WaitTo(_) => Some(Err(breaker_open(Duration::ZERO))),
-            Says::Probe(..) => None,
         }
     }
 
@@ -379,10 +375,11 @@ impl View {
     }
 }
 
-/// Whether one who asks has been let through a ramp before.
+/// Whether one who asks has been let through before; what is let through by a ramp is counted
+/// once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Permit {
-    Take,
+pub(super) enum Permit {
+    Wanted,
     Taken,
 }
 

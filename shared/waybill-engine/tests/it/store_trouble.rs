@@ -59,7 +59,7 @@ async fn six_hours_without_a_ledger_carry_no_valid_message_into_the_dead_letter_
         let busy = Attempt::transient("http_503", "busy", None);
         scene.answer("e", "crm", Answer::Give(busy));
     }
-    scene.drain(4).await;
+    scene.drain(5).await;
     assert_eq!(scene.tried().len(), 4);
     assert!(scene.dead_letters.inner().is_empty());
 }
