@@ -108,6 +108,9 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
         DeferCause::GroupBlocked,
         DeferCause::LeaseLost,
         DeferCause::RouteOff,
+        DeferCause::BreakerOpen,
+        DeferCause::RateLimited,
+        DeferCause::Saturated,
     ];
     for cause in all {
         // A new cause must be explained too: this stops compiling when there is one.
@@ -123,7 +126,10 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
             | DeferCause::DeadLetterUnavailable
             | DeferCause::GroupBlocked
             | DeferCause::LeaseLost
-            | DeferCause::RouteOff => {}
+            | DeferCause::RouteOff
+            | DeferCause::BreakerOpen
+            | DeferCause::RateLimited
+            | DeferCause::Saturated => {}
         }
     }
     let words: Vec<_> = all.iter().map(|cause| cause.word()).collect();

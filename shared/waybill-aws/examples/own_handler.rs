@@ -28,14 +28,14 @@ impl Handler for Book {
         }
     }
 
-    fn policy(&self, _: &RouteName) -> Option<Policy> {
+    fn policy(&self, _: &RouteName) -> Option<Arc<Policy>> {
         let (retry, on_rejected) = (RetryPolicy::default(), OnRejected::Dead);
-        Some(Policy {
+        Some(Arc::new(Policy {
             retry,
             on_rejected,
             time: Duration::from_secs(5),
             dead_letter: None,
-        })
+        }))
     }
 
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {

@@ -2,6 +2,7 @@
 //! until there is work.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybill_core::id::{Consumer as Namespace, Operation, RouteName};
@@ -10,6 +11,7 @@ use waybill_core::routes::TargetSpec;
 use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
 use waybill_engine::env::{FunctionSettings, PollSettings, RouteSettings};
+use waybill_engine::gates::Gates;
 use waybill_engine::handler::Handler;
 use waybill_engine::once::Once;
 use waybill_engine::poller::{Poller, PollerConfig};
@@ -55,20 +57,27 @@ struct Clients {
 
 impl Connection {
     /// The handler that delivers along the routes of `settings`, with a target for each; those of
-    /// one kind share their connections.
+    /// one kind share their connections. What its gates share is in the ledger's table.
     ///
     /// # Errors
     ///
     /// The first route whose target can never be called: see [`TargetError`].
     pub fn router(&self, settings: &RouteSettings) -> Result<Router, RouteError> {
         let clients = Clients::default();
-        Router::new(settings.routes.clone(), |route, spec| {
+        let router = Router::new(settings.routes.clone(), |route, spec| {
             self.target(spec, settings, &clients)
                 .map_err(|error| RouteError {
                     route: route.name.clone(),
                     error,
                 })
-        })
+        })?;
+        let gates = Gates::new(
+            &settings.routes.routes,
+            &settings.function.engine.consumer,
+            Arc::new(self.gates(&settings.function.ledger_table)),
+            Arc::new(System),
+        );
+        Ok(router.with_gates(gates))
     }
 
     /// The target of one route.

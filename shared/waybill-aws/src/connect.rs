@@ -9,7 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 
-use crate::dynamodb::DynamoLedger;
+use crate::dynamodb::{DynamoGates, DynamoLedger};
 use crate::sqs::SqsQueue;
 
 /// Region, credentials and endpoints, read once; adapters are made of it when they are needed.
@@ -59,10 +59,12 @@ impl Connection {
     /// The ledger in the DynamoDB table `table`. Its client makes one try: the engine retries
     /// within its deadline, and reads a refusal that may be its own earlier try (F40).
     pub fn ledger(&self, table: impl Into<String>) -> DynamoLedger {
-        let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
-            .retry_config(RetryConfig::disabled())
-            .build();
-        DynamoLedger::new(aws_sdk_dynamodb::Client::from_conf(config), table)
+        DynamoLedger::new(self.table_client(), table)
+    }
+
+    /// The rows of gates in the DynamoDB table `table`, which is the ledger's.
+    pub fn gates(&self, table: impl Into<String>) -> DynamoGates {
+        DynamoGates::new(self.table_client(), table)
     }
 
     /// The queue at a URL.
@@ -90,6 +92,14 @@ impl Connection {
         let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
             .retry_config(RetryConfig::disabled())
             .timeout_config(target_timeouts())
+            .build();
+        aws_sdk_dynamodb::Client::from_conf(config)
+    }
+
+    /// A client of DynamoDB that makes one try.
+    fn table_client(&self) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
+            .retry_config(RetryConfig::disabled())
             .build();
         aws_sdk_dynamodb::Client::from_conf(config)
     }

@@ -4,6 +4,7 @@
 pub mod item;
 
 mod error;
+mod gates;
 mod statement;
 
 use aws_sdk_dynamodb::Client;
@@ -18,6 +19,8 @@ use waybill_engine::ports::{Ledger, StoreError, Write, Written};
 
 use error::Asked;
 use statement::Statement;
+
+pub use gates::DynamoGates;
 
 /// The ledger in one DynamoDB table. Clones share their client.
 ///

@@ -54,13 +54,18 @@ impl Budget {
     /// left during the first half, so that every try is possible in some invocation.
     pub fn start(&self, now: Timestamp, wanted: Duration) -> Start {
         let left = self.work_until().since(now);
-        let all = self.work_until().since(self.started);
-        match left >= wanted.min(all / 2) && !left.is_zero() {
+        match now <= self.start_until(wanted) && !left.is_zero() {
             true => Start::Now {
                 limit: left.min(wanted),
             },
             false => Start::TooLate,
         }
+    }
+
+    /// When a try that may take `wanted` must have begun.
+    pub fn start_until(&self, wanted: Duration) -> Timestamp {
+        let all = self.work_until().since(self.started);
+        self.work_until().before(wanted.min(all / 2))
     }
 
     /// The invocation's whole time.

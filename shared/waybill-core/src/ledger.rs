@@ -541,6 +541,23 @@ impl Record {
         }
     }
 
+    /// Notes a try that is not charged to its route, which stays open and waits until then: one
+    /// that found out whether its target is back. The event that was sent to find out must not die
+    /// of it.
+    pub fn note_uncharged(
+        &mut self,
+        route: &RouteName,
+        attempt: &Attempt,
+        now: Timestamp,
+        until: Timestamp,
+    ) {
+        if let Some(at) = self.routes.iter_mut().find(|r| r.name == *route) {
+            at.last = attempt.code.to_string();
+            self.put_off(route, until);
+            self.remember(route, attempt, false, now);
+        }
+    }
+
     /// Keeps the last attempts, each cut to what a row may hold (F50).
     fn remember(
         &mut self,

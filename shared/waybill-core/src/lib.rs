@@ -6,7 +6,7 @@
 //!
 //! In reading order: what arrives ([`sqs_event`], [`message`], [`event`], [`envelope`], [`key`], [`digest`]),
 //! where it goes ([`routes`], [`http`]), who may work on it ([`ledger`]), what became of it ([`outcome`],
-//! [`retry`], [`deadline`]) and what is answered ([`batch`]); and, where we poll ourselves, when to
+//! [`retry`], [`deadline`]), what spares a target ([`gate`]) and what is answered ([`batch`]); and, where we poll ourselves, when to
 //! receive ([`polling`]) and how long to hold what was received ([`lease`]); and how an operation of
 //! your own is run once in effect ([`once`]).
 
@@ -15,6 +15,7 @@ pub mod deadline;
 pub mod digest;
 pub mod envelope;
 pub mod event;
+pub mod gate;
 pub mod http;
 pub mod id;
 pub mod key;

@@ -212,6 +212,12 @@ pub enum DeferCause {
     LeaseLost,
     /// What is left of it is for routes that are switched off (`enabled: false`, `shadow: true`).
     RouteOff,
+    /// What is left of it is for a target that fails: its breaker is open.
+    BreakerOpen,
+    /// Its route's rate leaves it no time to begin in this invocation.
+    RateLimited,
+    /// Its route has as many tries under way as it may, and no place became free in time.
+    Saturated,
 }
 
 impl DeferCause {
@@ -230,6 +236,9 @@ impl DeferCause {
             Self::GroupBlocked => "group_blocked",
             Self::LeaseLost => "lease_lost",
             Self::RouteOff => "route_off",
+            Self::BreakerOpen => "breaker_open",
+            Self::RateLimited => "rate_limited",
+            Self::Saturated => "saturated",
         }
     }
 }

@@ -41,6 +41,20 @@ pub struct Moment {
     pub changed: Timestamp,
     /// Whether something wants to run alone.
     pub quiet: bool,
+    /// How much there is use for.
+    pub appetite: Appetite,
+}
+
+/// How much there is use for, as far as the targets take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Appetite {
+    /// Whatever there is room for.
+    #[default]
+    Full,
+    /// One message, with which one of them may be probed.
+    Taste,
+    /// Nothing until then: none of them takes anything.
+    Sated(Timestamp),
 }
 
 /// What to do next.
@@ -171,6 +185,11 @@ impl Rules {
         if let Some(pause) = pace.paused_until.filter(|pause| moment.now < *pause) {
             return Next::Wait(pause.min(until));
         }
+        match moment.appetite {
+            Appetite::Full => {}
+            Appetite::Sated(rest) if rest > moment.now => return Next::Wait(rest.min(until)),
+            Appetite::Sated(_) | Appetite::Taste => return self.taste(moment, until),
+        }
         let room = self.capacity.saturating_sub(moment.held + moment.expected);
         let full = self.capacity.min(self.left(moment)).min(SQS_BATCH_MAX);
         let max = room.min(full);
@@ -181,6 +200,19 @@ impl Rules {
         if max < full && moment.now < patient_until {
             return Next::Wait(patient_until.min(until));
         }
+        self.receive(max, moment, until)
+    }
+
+    /// One message at a time, of which nothing else is under way.
+    fn taste(&self, moment: Moment, until: Timestamp) -> Next {
+        if moment.quiet || moment.held + moment.receiving > 0 || self.left(moment) == 0 {
+            return Next::Wait(until);
+        }
+        self.receive(1, moment, until)
+    }
+
+    /// A receive that is answered in time.
+    fn receive(&self, max: usize, moment: Moment, until: Timestamp) -> Next {
         let wait = match self.stop_when_empty || moment.receiving > 0 {
             true => SHORT_WAIT,
             false => LONG_POLL_MAX,

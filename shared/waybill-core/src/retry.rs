@@ -194,6 +194,11 @@ impl Jitter {
         let high = u32::try_from(bits >> 32).unwrap_or(u32::MAX);
         Self(f64::from(high) / (f64::from(u32::MAX) + 1.0))
     }
+
+    /// This part of a time.
+    pub fn of(self, whole: Duration) -> Duration {
+        whole.mul_f64(self.0)
+    }
 }
 
 impl Life {
@@ -220,20 +225,37 @@ impl Life {
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const LAST_TRY_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// The wait of a message that was not tried because the ledger did not answer: 5 s, doubled with
-/// each receive, at most fifteen minutes.
+/// The wait of a message that was not tried because the ledger did not answer.
 pub fn store_trouble_wait(receive_count: u32) -> Duration {
-    let doublings = receive_count.saturating_sub(1).min(8);
-    (Duration::from_secs(5) * 2u32.pow(doublings)).min(WAIT_MAX)
+    outage_wait(receive_count)
 }
 
-/// How long an outage of the ledger may last before the redrive policy would take valid messages:
-/// the waits of the receives that `max_receive_count` leaves beside those of `steps` retries. Work
-/// in between makes it longer, other trouble shorter.
+/// The wait of a message that cannot be tried, after so many receives: of what is away for five
+/// minutes it comes back within 35 s of the end; and what is away for six hours does not use up
+/// the receives that a queue usually gives a message. At most an hour.
+pub fn outage_wait(receive_count: u32) -> Duration {
+    let seconds = match receive_count {
+        0 | 1 => 5,
+        2 => 10,
+        3 => 20,
+        4..=11 => 35,
+        12 => 2 * 60,
+        13 => 5 * 60,
+        14 => 15 * 60,
+        15 => 45 * 60,
+        16.. => 60 * 60,
+    };
+    Duration::from_secs(seconds)
+}
+
+/// How long an outage of the ledger, or of a target that has a breaker, may last before the redrive
+/// policy would take valid messages: the waits of the receives that `max_receive_count` leaves
+/// beside one for each try of a route with `steps` retries, and one for chance. Work in between
+/// makes it longer, other trouble shorter.
 pub fn outage_survived(max_receive_count: u32, steps: u32) -> Duration {
-    let needed = steps.saturating_add(1).saturating_mul(2).saturating_add(3);
+    let needed = steps.saturating_add(2);
     let spare = max_receive_count.saturating_sub(needed);
-    (1..=spare).map(store_trouble_wait).sum()
+    (1..=spare).map(outage_wait).sum()
 }
 
 #[cfg(test)]

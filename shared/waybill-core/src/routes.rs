@@ -9,6 +9,7 @@ mod delivery;
 mod fields;
 mod filter;
 mod flags;
+mod gate;
 mod hidden;
 mod read;
 mod retry;
@@ -23,6 +24,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::event::Event;
+use crate::gate::GateSpec;
 use crate::id::{Consumer, RouteName};
 use crate::key::KeyExpression;
 use crate::ledger::{DeadLetter, OnRejected};
@@ -90,6 +92,8 @@ pub struct Route {
     pub retry: RetryPolicy,
     /// Where the events go that the target does not take; none, their messages are dead.
     pub dead_letter: Option<DeadLetterTarget>,
+    /// What holds it back so that the target is not hurt.
+    pub gate: GateSpec,
 }
 
 /// What becomes of an event that no route matches.

@@ -1,14 +1,20 @@
 //! What is done with an event: delivering along routes is one handler, an async function of your
 //! own another.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::future::BoxFuture;
 
 use waybill_core::event::Event;
 use waybill_core::id::RouteName;
 use waybill_core::ledger::OnRejected;
 use waybill_core::message::Message;
-use waybill_core::outcome::{Attempt, DeadReason};
+use waybill_core::outcome::{Attempt, DeadReason, DeferCause};
+use waybill_core::polling::Appetite;
 use waybill_core::retry::RetryPolicy;
+use waybill_core::time::Timestamp;
 
 use crate::ports::GivenUp;
 
@@ -20,12 +26,19 @@ pub trait Handler: Send + Sync {
 
     /// How a part is tried; `None` when this release does not know the part, which is then tried
     /// again later as a transient failure.
-    fn policy(&self, route: &RouteName) -> Option<Policy>;
+    fn policy(&self, route: &RouteName) -> Option<Arc<Policy>>;
 
-    /// How long a part waits that must not be tried now, although it is known; `None` when it may
-    /// be tried. Waiting is no attempt. By default nothing waits.
-    fn held_back(&self, _: &RouteName) -> Option<Duration> {
-        None
+    /// Whether a part that is known may be tried now. It may wait for that, up to `asks.until`,
+    /// and holds up nothing else meanwhile; a part that waits longer is put off. Waiting is no
+    /// attempt. By default everything may.
+    fn admit<'a>(&'a self, _: Asks<'a>) -> impl Future<Output = Admission> + Send + 'a {
+        async { Admission::Go(Pass::default()) }
+    }
+
+    /// How much a poller should receive now, as far as is known without a request; by default
+    /// whatever there is room for.
+    fn appetite(&self) -> Appetite {
+        Appetite::Full
     }
 
     /// Told of an event when its row is claimed for the first time, or when [`Plan::Ignore`] lets
@@ -73,6 +86,92 @@ pub struct DeadLetterPolicy {
     pub retry: RetryPolicy,
     /// How long a try may take; none starts with less time left.
     pub time: Duration,
+}
+
+impl Default for Policy {
+    /// Of a part that is not known: retried as usual, and begun whatever time is left.
+    fn default() -> Self {
+        Self {
+            retry: RetryPolicy::default(),
+            on_rejected: OnRejected::default(),
+            time: Duration::ZERO,
+            dead_letter: None,
+        }
+    }
+}
+
+/// A part that wants to be tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Asks<'a> {
+    /// Which part.
+    pub route: &'a RouteName,
+    /// How often its message was received.
+    pub receive_count: u32,
+    /// When the try must have begun.
+    pub until: Timestamp,
+    /// Whether the try is one at the part's own dead-letter target.
+    pub given_up: bool,
+}
+
+/// Whether a part may be tried.
+#[derive(Debug)]
+pub enum Admission {
+    /// Now.
+    Go(Pass),
+    /// Not in this turn; nothing is charged.
+    Wait {
+        /// How long it is put off.
+        after: Duration,
+        /// Why.
+        cause: DeferCause,
+    },
+}
+
+/// The right to make one try. What it holds is given back when it is dropped.
+#[derive(Default)]
+pub struct Pass(Option<Box<dyn Passage>>);
+
+/// What a pass stands for, told how its try ended.
+pub trait Passage: Send {
+    /// The try ended like this after so long. Dropped without it, the try was broken off or never
+    /// made.
+    fn ended<'a>(self: Box<Self>, attempt: &'a Attempt, took: Duration) -> BoxFuture<'a, Charge>;
+}
+
+/// Whether a try counts among those that a part may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charge {
+    /// It does.
+    Charged,
+    /// It does not: it found out whether the target is back. The part waits.
+    Free {
+        /// How long.
+        after: Duration,
+        /// Why.
+        cause: DeferCause,
+    },
+}
+
+impl Pass {
+    /// A pass that is told of its try's end.
+    pub fn new(passage: impl Passage + 'static) -> Self {
+        Self(Some(Box::new(passage)))
+    }
+
+    /// Tells how the try ended; whether it is charged.
+    pub(crate) async fn ended(self, attempt: &Attempt, took: Duration) -> Charge {
+        match self.0 {
+            Some(passage) => passage.ended(attempt, took).await,
+            None => Charge::Charged,
+        }
+    }
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = self.0.is_some();
+        f.debug_tuple("Pass").field(&told).finish()
+    }
 }
 
 /// What a handler is given for one try.

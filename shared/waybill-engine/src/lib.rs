@@ -5,7 +5,7 @@
 //!
 //! [`consumer`] turns invocations into batches, [`poller`] receives by itself; [`engine`] runs
 //! messages through a [`handler`]; [`router`] is the handler that delivers along the routes of a
-//! file; [`env`](mod@env) reads what a function is told. [`once`] runs any async operation of your
+//! file, and [`gates`] spare their targets; [`env`](mod@env) reads what a function is told. [`once`] runs any async operation of your
 //! own once in effect, without a queue.
 
 mod acker;
@@ -14,6 +14,7 @@ pub mod consumer;
 pub mod engine;
 pub mod env;
 mod flow;
+pub mod gates;
 mod hand_back;
 pub mod handler;
 mod keeper;

@@ -23,7 +23,7 @@ use waybill_core::lease::{Holding, Terms};
 use waybill_core::ledger::DeadLetter;
 use waybill_core::message::{Message, is_fifo};
 use waybill_core::outcome::{DeferCause, Disposition};
-use waybill_core::polling::{Answer, Moment, Next, Pace, Rules, Stop};
+use waybill_core::polling::{Answer, Appetite, Moment, Next, Pace, Rules, Stop};
 use waybill_core::time::Timestamp;
 
 use crate::acker::{Acker, LINGER, LINGER_FIFO, Leaving, ON_THEIR_WAY_MAX, Staying, Tray};
@@ -244,6 +244,8 @@ struct Poll<'p, Q, A> {
     /// A message ended: there is room.
     ended: Notify,
     quiet: Arc<AtomicBool>,
+    /// How much there is use for.
+    appetite: &'p (dyn Fn() -> Appetite + Sync),
     /// How many ended messages are not gone yet.
     on_their_way: Arc<AtomicUsize>,
 }
@@ -301,6 +303,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             state: Mutex::default(),
             ended: Notify::new(),
             quiet: Arc::default(),
+            appetite: &|| self.handler.appetite(),
             on_their_way: Arc::clone(&on_their_way),
         };
         let until = budget.settle_until();
@@ -441,6 +444,7 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
             received: state.received,
             changed: state.changed,
             quiet: self.quiet.load(Ordering::Relaxed) || on_their_way > ON_THEIR_WAY_MAX,
+            appetite: (self.appetite)(),
         }
     }
 

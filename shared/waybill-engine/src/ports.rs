@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use waybill_core::event::{Data, Event};
+use waybill_core::gate::{GateKey, GateRow};
 use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle, RouteName};
 use waybill_core::ledger::{Fence, Record, Row};
 use waybill_core::message::{Message, MessageAttribute};
@@ -98,6 +99,31 @@ pub enum StoreErrorKind {
     Transient,
     /// A missing table or permission, or a request that is wrong: a person must mend it.
     Permanent,
+}
+
+/// Rows that say how gates stand ([`waybill_core::gate`]): few, small, each linearizable. Boxed,
+/// because what delivers along routes does not know the ledger.
+pub trait GateStore: Send + Sync {
+    /// Reads at most [`waybill_core::limit::BATCH_GET_MAX`] rows of distinct keys, consistently, in
+    /// one request. Answers by position. A row of another release is
+    /// [`waybill_core::gate::GateState::Unknown`].
+    fn read<'a>(
+        &'a self,
+        keys: &'a [GateKey],
+    ) -> BoxFuture<'a, Vec<Result<Option<GateRow>, StoreError>>>;
+
+    /// Puts a row where the one that stands has the number before its own; or where none stands,
+    /// when its number is 1. One request is made. Where the answer is `Err` the row may be there.
+    fn put<'a>(&'a self, row: &'a GateRow) -> BoxFuture<'a, Result<GatePut, StoreError>>;
+}
+
+/// The answer to the put of a gate's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GatePut {
+    /// The row is as asked.
+    Done,
+    /// Another stands there, or none does.
+    Refused(Option<GateRow>),
 }
 
 /// One SQS queue. Every answer is by position (F31); batch entry ids are positions (F32). A batch

@@ -2,50 +2,88 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::time::Duration;
+use std::sync::Arc;
 
 use waybill_core::event::{Data, Event};
 use waybill_core::id::RouteName;
 use waybill_core::limit::WAIT_MAX;
 use waybill_core::message::Message;
-use waybill_core::outcome::{Attempt, DeadReason};
+use waybill_core::outcome::{Attempt, DeadReason, DeferCause};
+use waybill_core::polling::Appetite;
+use waybill_core::retry::store_trouble_wait;
 use waybill_core::routes::{Part, Route, RoutesFile, TargetSpec, TransformFailed, Unrouted};
 
-use crate::handler::{DeadLetterPolicy, Delivery, Handler, Plan, Policy};
+use crate::gates::Gates;
+use crate::handler::{Admission, Asks, DeadLetterPolicy, Delivery, Handler, Pass, Plan, Policy};
 use crate::ports::{Target, TargetRequest};
 use crate::telemetry::{self, Shadow};
 
 /// Delivers an event to the target of every route that wants it.
 pub struct Router {
     file: RoutesFile,
-    targets: HashMap<RouteName, Box<dyn Target>>,
-    /// The routes' own dead-letter targets.
-    dead_letters: HashMap<RouteName, Box<dyn Target>>,
+    ways: HashMap<RouteName, Way>,
+    gates: Option<Gates>,
     /// Whether any route is a shadow: without one, nothing is looked at twice.
     has_shadows: bool,
 }
 
+/// What is known of one route before any event of it comes.
+struct Way {
+    /// Where it stands in the file.
+    at: usize,
+    target: Box<dyn Target>,
+    /// The route's own dead-letter target.
+    dead_letter: Option<Box<dyn Target>>,
+    policy: Arc<Policy>,
+}
+
 impl Router {
     /// Builds a target for every route, and a dead-letter target for those that have one; the
-    /// first that cannot be built is the error.
+    /// first that cannot be built is the error. Routes that have a gate wait until it is there: see
+    /// [`Router::with_gates`].
     pub fn new<E>(
         file: RoutesFile,
         target: impl Fn(&Route, &TargetSpec) -> Result<Box<dyn Target>, E>,
     ) -> Result<Self, E> {
-        let targets = file
-            .routes
-            .iter()
-            .map(|route| Ok((route.name.clone(), target(route, &route.target)?)));
-        let dead_letters = file.routes.iter().filter_map(|route| {
-            let spec = &route.dead_letter.as_ref()?.target;
-            Some(target(route, spec).map(|target| (route.name.clone(), target)))
+        let routes = file.routes.iter().enumerate();
+        let ways = routes.map(|(at, route)| {
+            let own = route.dead_letter.as_ref();
+            let policy = Policy {
+                retry: route.retry.clone(),
+                on_rejected: route.on_rejected,
+                time: route.target.timeout(),
+                dead_letter: own.map(|own| DeadLetterPolicy {
+                    retry: own.retry.clone(),
+                    time: own.target.timeout(),
+                }),
+            };
+            let way = Way {
+                at,
+                target: target(route, &route.target)?,
+                dead_letter: own.map(|own| target(route, &own.target)).transpose()?,
+                policy: Arc::new(policy),
+            };
+            Ok((route.name.clone(), way))
         });
         Ok(Self {
-            targets: targets.collect::<Result<_, E>>()?,
-            dead_letters: dead_letters.collect::<Result<_, E>>()?,
+            ways: ways.collect::<Result<_, E>>()?,
+            gates: None,
             has_shadows: file.routes.iter().any(|route| route.flags.shadow),
             file,
         })
+    }
+
+    /// The same with the gates of its routes: breakers, rates, places.
+    #[must_use]
+    pub fn with_gates(mut self, gates: Gates) -> Self {
+        self.gates = Some(gates);
+        self
+    }
+
+    /// The route of this name, and what is known of it.
+    fn way(&self, name: &RouteName) -> Option<(&Route, &Way)> {
+        let way = self.ways.get(name)?;
+        Some((self.file.routes.get(way.at)?, way))
     }
 
     /// The routes that take an event and are not disabled, and what each has to do with it.
@@ -83,24 +121,44 @@ impl Handler for Router {
         }
     }
 
-    fn policy(&self, route: &RouteName) -> Option<Policy> {
-        let route = self.file.route(route)?;
-        Some(Policy {
-            retry: route.retry.clone(),
-            on_rejected: route.on_rejected,
-            time: route.target.timeout(),
-            dead_letter: route.dead_letter.as_ref().map(|own| DeadLetterPolicy {
-                retry: own.retry.clone(),
-                time: own.target.timeout(),
-            }),
-        })
+    fn policy(&self, route: &RouteName) -> Option<Arc<Policy>> {
+        let (_, way) = self.way(route)?;
+        Some(Arc::clone(&way.policy))
     }
 
-    fn held_back(&self, route: &RouteName) -> Option<Duration> {
-        let route = self.file.route(route)?;
-        // The longest wait: an hour costs four receives, and a route that is switched on again
-        // is noticed within a quarter of one.
-        route.flags.holds().then_some(WAIT_MAX)
+    async fn admit<'a>(&'a self, asks: Asks<'a>) -> Admission {
+        let Some((route, _)) = self.way(asks.route) else {
+            return Admission::Go(Pass::default());
+        };
+        if route.flags.holds() {
+            // The longest wait: an hour costs four receives, and a route that is switched on again
+            // is noticed within a quarter of one.
+            return Admission::Wait {
+                after: WAIT_MAX,
+                cause: DeferCause::RouteOff,
+            };
+        }
+        if asks.given_up {
+            // The gates are the target's, and this is another.
+            return Admission::Go(Pass::default());
+        }
+        match &self.gates {
+            Some(gates) => gates.admit(asks).await,
+            None if route.gate.is_open() => Admission::Go(Pass::default()),
+            None => Admission::Wait {
+                after: store_trouble_wait(asks.receive_count),
+                cause: DeferCause::StoreDown,
+            },
+        }
+    }
+
+    fn appetite(&self) -> Appetite {
+        let Some(gates) = &self.gates else {
+            return Appetite::Full;
+        };
+        let routes = self.file.routes.iter();
+        let on = routes.filter(|route| !route.flags.holds());
+        gates.appetite(on.map(|route| &route.name))
     }
 
     fn observe(&self, message: &Message, event: &Event) {
@@ -121,12 +179,14 @@ impl Handler for Router {
     }
 
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {
-        let route = self.file.route(delivery.route);
-        let targets = match delivery.given_up {
-            None => &self.targets,
-            Some(_) => &self.dead_letters,
-        };
-        let (Some(route), Some(target)) = (route, targets.get(delivery.route)) else {
+        let way = self.way(delivery.route).and_then(|(route, way)| {
+            let target = match delivery.given_up {
+                None => &way.target,
+                Some(_) => way.dead_letter.as_ref()?,
+            };
+            Some((route, target))
+        });
+        let Some((route, target)) = way else {
             return Attempt::transient("route_unknown", "the route has no target", None);
         };
         // A dead letter is the event as it came: the transform may be why it is one.

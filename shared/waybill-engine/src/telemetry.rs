@@ -9,6 +9,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use waybill_core::gate::breaker::Breaker;
 use waybill_core::id::{MessageId, Operation, RouteName};
 use waybill_core::message::Message;
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
@@ -117,6 +118,28 @@ pub(crate) enum Shadow {
     Malformed,
     /// It would be refused: the transform makes nothing of it; why.
     TransformFailed(String),
+}
+
+/// A breaker moved, by what this process saw or probed.
+pub(crate) fn breaker_moved(route: &RouteName, to: &Breaker) {
+    let route = route.as_str();
+    match to {
+        Breaker::Open(open) if open.round == 0 => warn!(
+            route.name = route,
+            "breaker opened; the target fails, and nothing is sent to it but probes"
+        ),
+        Breaker::Open(open) => info!(
+            route.name = route,
+            probes = open.round,
+            "breaker stays open"
+        ),
+        Breaker::Ramp { round, .. } => info!(
+            route.name = route,
+            probes = round,
+            "breaker closes; more and more is sent to the target"
+        ),
+        Breaker::Closed => {}
+    }
 }
 
 /// A body has no meaning, or not the key that it should.

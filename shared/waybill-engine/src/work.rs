@@ -3,6 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
@@ -13,15 +14,15 @@ use waybill_core::deadline::{Budget, Start};
 use waybill_core::event::Event;
 use waybill_core::id::{EventKey, RouteName};
 use waybill_core::key::{KEY_ATTRIBUTE, dead_letter_key, idempotency_key, key_attribute};
-use waybill_core::ledger::{Ask, DeadLetter, OnRejected, Record, Status, TryTerms};
+use waybill_core::ledger::{Ask, DeadLetter, Record, Status, TryTerms};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
-use waybill_core::retry::{Jitter, Life, Moment, RetryPolicy, store_trouble_wait};
+use waybill_core::retry::{Jitter, Life, Moment, store_trouble_wait};
 use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
 use crate::flow::Item;
-use crate::handler::{Delivery, Handler};
+use crate::handler::{Admission, Asks, Charge, Delivery, Handler, Policy};
 use crate::keeper::Hold;
 use crate::ports::{Ambient, GivenUp, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
@@ -119,6 +120,27 @@ impl Finished {
     }
 }
 
+/// What became of a work's routes in one turn.
+#[derive(Debug, Default)]
+struct Turn {
+    /// Tries made.
+    attempts: u32,
+    /// Of these, those that count.
+    charged: u32,
+    /// Why a route was put off, where one was.
+    put_off: Option<DeferCause>,
+}
+
+/// How one route's turn ended.
+enum Ended {
+    /// A try was made.
+    Tried(Attempt, Option<Arc<Policy>>, Charge),
+    /// It waits until then, untried.
+    PutOff(Timestamp, DeferCause),
+    /// Its turn came too late.
+    Unbegun,
+}
+
 /// What the works of one invocation share.
 pub(crate) struct Shift<'a, Q> {
     /// Where the messages came from.
@@ -148,21 +170,19 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         if record.status == Status::Dead {
             return self.bury(shift, work, record, 0).await;
         }
-        let mut attempts_made = 0;
-        if let Err(settled) = self
-            .try_routes(shift, work, &mut record, &mut attempts_made)
-            .await
-        {
+        let mut turn = Turn::default();
+        let tried = self.try_routes(shift, work, &mut record, &mut turn).await;
+        let attempts_made = turn.attempts;
+        if let Err(settled) = tried {
             return self.unsettled(work, settled, attempts_made);
         }
         let now = self.ambient.now();
         let held = record.fence();
         let mut disposition = record.close(&work.item.message.message_id, now, UNSTARTED_WAIT);
         if let Disposition::Retry { after } = disposition
-            && attempts_made == 0
-            && self.waits_for_what_is_off(&record)
+            && turn.charged == 0
+            && let Some(cause) = turn.put_off
         {
-            let cause = DeferCause::RouteOff;
             disposition = Disposition::Defer { after, cause };
         }
         if let Disposition::Defer { cause, .. } = &mut disposition
@@ -196,7 +216,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         shift: Shift<'_, Q>,
         work: &Work,
         record: &mut Record,
-        attempts_made: &mut u32,
+        turn: &mut Turn,
     ) -> Result<(), Settled> {
         let mut hold = work.item.hold.clone();
         self.renew_an_old_lease(shift, &hold, record).await?;
@@ -214,11 +234,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let mut running = FuturesUnordered::new();
         let mut under_way = Vec::new();
         for route in &ready {
-            if let Some(wait) = self.handler.held_back(route) {
-                record.put_off(route, now.after(wait));
-            } else if let Some(trying) = self.start_route(shift, work, record, route) {
+            let begun = Arc::new(AtomicBool::new(false));
+            let told = Arc::clone(&begun);
+            if let Some(trying) = self.start_route(shift, work, record, route, told) {
                 running.push(trying);
-                under_way.push(route);
+                under_way.push((route, begun));
             }
         }
         let mut write = OptionFuture::from(None);
@@ -231,10 +251,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 .map(|at| at.since(self.ambient.now()));
             tokio::select! {
                 biased;
-                Some((route, attempt)) = running.next() => {
-                    *attempts_made = attempts_made.saturating_add(1);
-                    under_way.retain(|at| *at != route);
-                    self.note(work, record, route, &attempt);
+                Some((route, ended)) = running.next() => {
+                    under_way.retain(|(at, _)| *at != route);
+                    self.take_in(work, record, turn, route, ended);
                     unwritten |= is_terminal(record, route);
                 }
                 Some((settled, next)) = &mut write => {
@@ -252,10 +271,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 () = hold.renewed(record.lease_until), if idle => unwritten = true,
                 () = sleep(cut_in.unwrap_or_default()), if cut_in.is_some() => {
                     running.clear();
-                    for route in under_way.drain(..) {
-                        *attempts_made = attempts_made.saturating_add(1);
+                    // What still waited for its turn was not begun, and is not charged.
+                    let begun = under_way.drain(..);
+                    for (route, _) in begun.filter(|(_, begun)| begun.load(Ordering::Relaxed)) {
                         let what = "the lease ended while the handler was at work";
-                        self.note(work, record, route, &Attempt::unknown("lease_ended", what));
+                        let attempt = Attempt::unknown("lease_ended", what);
+                        let policy = self.handler.policy(route);
+                        let ended = Ended::Tried(attempt, policy, Charge::Charged);
+                        self.take_in(work, record, turn, route, ended);
                     }
                 }
             }
@@ -270,12 +293,6 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
         }
         Ok(())
-    }
-
-    /// Whether a route that is still open is held back.
-    fn waits_for_what_is_off(&self, record: &Record) -> bool {
-        let mut open = record.routes.iter().filter(|r| r.state.is_open());
-        open.any(|r| self.handler.held_back(&r.name).is_some())
     }
 
     /// Renews a lease that ended, or is about to, while its claim was on its way: others may take
@@ -299,45 +316,70 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         Ok(())
     }
 
-    /// One try of one route, cut off at its limit; nothing when there is no time for it. A route
-    /// that this release does not know counts as a transient failure: during a deployment the
-    /// older release may see what the newer one planned.
+    /// One try of one route, when its handler lets it begin, and cut off at its limit; nothing when
+    /// there is no time for it. A route that this release does not know counts as a transient
+    /// failure: during a deployment the older release may see what the newer one planned.
     fn start_route<'a, Q: Queue>(
         &'a self,
         shift: Shift<'a, Q>,
         work: &'a Work,
         record: &Record,
         route: &'a RouteName,
-    ) -> Option<impl Future<Output = (&'a RouteName, Attempt)> + use<'a, H, L, A, Q>> {
+        begun: Arc<AtomicBool>,
+    ) -> Option<impl Future<Output = (&'a RouteName, Ended)> + use<'a, H, L, A, Q>> {
         let at = record.routes.iter().find(|at| at.name == *route)?;
         let policy = self.handler.policy(route);
         let given_up = record.given_up(route);
-        let unknown = match (&policy, given_up) {
-            (None, _) => Some(format!("the routes file in force has no route `{route}`")),
-            (Some(policy), Some(_)) if policy.dead_letter.is_none() => Some(format!(
+        let unknown = match &policy {
+            None => Some(format!("the routes file in force has no route `{route}`")),
+            Some(policy) if given_up.is_some() && policy.dead_letter.is_none() => Some(format!(
                 "the routes file in force gives route `{route}` no dead-letter target"
             )),
-            (Some(_), _) => None,
+            Some(_) => None,
         };
-        let wanted = policy.map_or(Duration::ZERO, |policy| match policy.dead_letter {
-            Some(own) if given_up.is_some() => own.time,
-            Some(_) | None => policy.time,
+        let wanted = policy.as_ref().map_or(Duration::ZERO, |policy| {
+            let own = policy.dead_letter.as_ref().filter(|_| given_up.is_some());
+            own.map_or(policy.time, |own| own.time)
         });
-        let Start::Now { limit } = shift.budget.start(self.ambient.now(), wanted) else {
+        let Start::Now { .. } = shift.budget.start(self.ambient.now(), wanted) else {
             return None;
         };
         let attempt = at.attempts.saturating_add(1);
         let given_up = given_up.map(|(reason, code)| (reason, code.to_owned()));
-        let event = work.event.as_ref();
         Some(async move {
-            let _running = shift.desk.running();
-            let event = match (event, unknown) {
+            let event = match (work.event.as_ref(), unknown) {
                 (Some(event), None) => event,
                 (_, unknown) => {
                     let message = unknown.unwrap_or_default();
-                    return (route, Attempt::transient("route_unknown", message, None));
+                    let attempt = Attempt::transient("route_unknown", message, None);
+                    return (route, Ended::Tried(attempt, policy, Charge::Charged));
                 }
             };
+            let asks = Asks {
+                route,
+                receive_count: work.item.message.receive_count,
+                until: shift.budget.start_until(wanted),
+                given_up: given_up.is_some(),
+            };
+            let admitting = AssertUnwindSafe(self.handler.admit(asks)).catch_unwind();
+            let pass = match admitting.await {
+                Ok(Admission::Go(pass)) => pass,
+                Ok(Admission::Wait { after, cause }) => {
+                    let until = self.ambient.now().after(after);
+                    return (route, Ended::PutOff(until, cause));
+                }
+                Err(_) => {
+                    let attempt = Attempt::unknown("panicked", "the handler panicked");
+                    return (route, Ended::Tried(attempt, policy, Charge::Charged));
+                }
+            };
+            // It may have waited.
+            let now = self.ambient.now();
+            let Start::Now { limit } = shift.budget.start(now, wanted) else {
+                return (route, Ended::Unbegun);
+            };
+            begun.store(true, Ordering::Relaxed);
+            let _running = shift.desk.running();
             let key = match given_up {
                 None => idempotency_key(&self.config.consumer, &work.key, route),
                 Some(_) => dead_letter_key(&self.config.consumer, &work.key, route),
@@ -363,30 +405,52 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 Ok(Err(_)) => Attempt::unknown("panicked", "the handler panicked"),
                 Err(_) => Attempt::unknown("timeout", "the handler did not end in its time"),
             };
-            (route, attempt)
+            let took = self.ambient.now().since(now);
+            let charge = pass.ended(&attempt, took).await;
+            (route, Ended::Tried(attempt, policy, charge))
         })
     }
 
-    /// Notes one attempt in the row.
-    fn note(&self, work: &Work, record: &mut Record, route: &RouteName, attempt: &Attempt) {
-        let policy = self.handler.policy(route);
-        let (retry, on_rejected, own) = match policy {
-            Some(policy) => (policy.retry, policy.on_rejected, policy.dead_letter),
-            None => (RetryPolicy::default(), OnRejected::Dead, None),
+    /// Notes in the row how a route's turn ended.
+    fn take_in(
+        &self,
+        work: &Work,
+        record: &mut Record,
+        turn: &mut Turn,
+        route: &RouteName,
+        ended: Ended,
+    ) {
+        let now = self.ambient.now();
+        let (attempt, policy, charge) = match ended {
+            Ended::Unbegun => return,
+            Ended::PutOff(until, cause) => {
+                record.put_off(route, until);
+                turn.put_off = Some(cause);
+                return;
+            }
+            Ended::Tried(attempt, policy, charge) => (attempt, policy, charge),
         };
-        let terms = TryTerms {
-            retry: &retry,
-            on_rejected,
-            dead_letter: own.as_ref().map(|own| &own.retry),
-        };
+        turn.attempts = turn.attempts.saturating_add(1);
         let dead_letter = record.given_up(route).is_some();
+        telemetry::attempt_ended(&work.item.message, route, dead_letter, &attempt);
+        if let Charge::Free { after, cause } = charge {
+            record.note_uncharged(route, &attempt, now, now.after(after));
+            turn.put_off = Some(cause);
+            return;
+        }
+        turn.charged = turn.charged.saturating_add(1);
+        let policy = policy.unwrap_or_default();
         let moment = Moment {
-            now: self.ambient.now(),
+            now,
             jitter: Jitter::from_bits(self.ambient.random()),
             life: self.life(work),
         };
-        record.note(route, attempt, terms, moment);
-        telemetry::attempt_ended(&work.item.message, route, dead_letter, attempt);
+        let terms = TryTerms {
+            retry: &policy.retry,
+            on_rejected: policy.on_rejected,
+            dead_letter: policy.dead_letter.as_ref().map(|own| &own.retry),
+        };
+        record.note(route, &attempt, terms, moment);
         if let Some((reason, _)) = record.given_up(route).filter(|_| !dead_letter) {
             telemetry::given_up(&work.item.message, route, reason);
         }

@@ -10,10 +10,12 @@ pub mod fixtures;
 
 mod ambient;
 mod faulty;
+mod gates;
 mod ledger;
 mod queue;
 
 pub use ambient::TestAmbient;
 pub use faulty::{Call, Fault, Faulty, Trouble};
+pub use gates::{FakeGates, GateCounts};
 pub use ledger::{FakeLedger, LedgerCounts};
 pub use queue::{FakeQueue, QueueAsk, QueueCounts, QueueRequest, Standing};

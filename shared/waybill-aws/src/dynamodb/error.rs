@@ -17,6 +17,8 @@ pub(super) enum Asked {
     Write,
     /// `BatchGetItem`.
     Read,
+    /// `PutItem`.
+    Put,
 }
 
 /// The error of a whole request.
@@ -96,6 +98,7 @@ pub(super) fn of_code(code: &str, message: &str, asked: Asked, table: &str) -> S
             match asked {
                 Asked::Write => "`dynamodb:PartiQLInsert` and `dynamodb:PartiQLUpdate`",
                 Asked::Read => "`dynamodb:BatchGetItem`",
+                Asked::Put => "`dynamodb:PutItem`",
             }
         ),
         _ if message.is_empty() => format!("ledger table `{table}` answered `{code}`"),

@@ -39,6 +39,9 @@ fn words_are_what_they_were() {
         (DeferCause::GroupBlocked, "group_blocked"),
         (DeferCause::LeaseLost, "lease_lost"),
         (DeferCause::RouteOff, "route_off"),
+        (DeferCause::BreakerOpen, "breaker_open"),
+        (DeferCause::RateLimited, "rate_limited"),
+        (DeferCause::Saturated, "saturated"),
     ];
     for (cause, word) in causes {
         assert_eq!((cause.word(), cause.to_string()), (word, word.to_owned()));

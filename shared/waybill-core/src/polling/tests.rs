@@ -30,6 +30,7 @@ fn moment() -> Moment {
         received: 0,
         changed: START,
         quiet: false,
+        appetite: Appetite::Full,
     }
 }
 

@@ -7,6 +7,7 @@ use super::delivery::Delivery;
 use super::fields::{Faults, Fields, join};
 use super::filter::Filter;
 use super::flags::Flags;
+use super::gate;
 use super::retry::Defaults;
 use super::transform::Transform;
 use super::tree::{Node, Value};
@@ -120,6 +121,9 @@ fn route(
         "delivery",
         "max_event_age",
         "dead_letter",
+        "breaker",
+        "rate",
+        "concurrency",
     ];
     let fields = Fields::open(node, path, &known, faults)?;
     let name = name(&fields, names, faults);
@@ -142,6 +146,7 @@ fn route(
     };
     let flags = flags(&fields, faults);
     let dead_letter = dead_letter(&fields, defaults, delivery.as_ref(), faults);
+    let gate = gate::read(&fields, faults);
     let target = match fields.get("target") {
         Some(node) => {
             let node = match &delivery {
@@ -162,6 +167,7 @@ fn route(
         target: target?,
         retry,
         dead_letter: dead_letter?,
+        gate,
     })
 }
 

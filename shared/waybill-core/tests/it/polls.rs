@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use waybill_core::deadline::Budget;
 use waybill_core::lease::{Holding, Keep, Terms, longest};
 use waybill_core::limit::{SQS_BATCH_MAX, VISIBILITY_MAX};
-use waybill_core::polling::{Answer, Moment, Next, Pace, Rules};
+use waybill_core::polling::{Answer, Appetite, Moment, Next, Pace, Rules};
 use waybill_core::time::Timestamp;
 
 const START: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -94,6 +94,7 @@ impl Walk {
             received: 0,
             changed: START,
             quiet: false,
+            appetite: Appetite::Full,
         };
         Self {
             rules,

@@ -14,6 +14,7 @@ mod delivery;
 mod expiry;
 mod fifo;
 mod gaps;
+mod gates;
 mod hostile;
 mod leases;
 mod once;

@@ -86,11 +86,11 @@ impl Handler for Script {
         })
     }
 
-    fn policy(&self, route: &RouteName) -> Option<Policy> {
+    fn policy(&self, route: &RouteName) -> Option<Arc<Policy>> {
         let own = self.retries.get(route.as_str()).cloned();
         let mut policy = self.routes.contains(route).then(|| self.policy.clone())?;
         policy.retry = own.unwrap_or(policy.retry);
-        Some(policy)
+        Some(Arc::new(policy))
     }
 
     fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> impl Future<Output = Attempt> + Send + 'a {

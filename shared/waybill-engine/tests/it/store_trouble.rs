@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use waybill_core::batch::Handed;
 use waybill_core::ledger::Status;
 use waybill_core::outcome::Attempt;
+use waybill_engine::ports::Ambient;
 use waybill_testkit::{Call, Fault, Trouble};
 
 use crate::scene::{Answer, Scene};
@@ -27,13 +28,40 @@ async fn nothing_is_begun_or_charged_while_the_ledger_is_down_f43() {
         waits.push(scene.visible_in().as_secs());
     }
     assert!(scene.tried().is_empty());
-    assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
+    assert_eq!(waits, [5, 10, 20, 35, 35, 35, 35, 35, 35, 35]);
     scene
         .ledger
         .always(Call::Write, Fault::Pass)
         .always(Call::Read, Fault::Pass);
     scene.drain(2).await;
     assert_eq!(scene.tries()[0].attempt, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn six_hours_without_a_ledger_carry_no_valid_message_into_the_dead_letter_queue_f43() {
+    let scene = Scene::new(&["crm"]);
+    scene
+        .ledger
+        .always(Call::Write, Fault::refused())
+        .always(Call::Read, Fault::refused());
+    scene.send("e");
+    let back = scene.ambient.now().after(Duration::from_secs(6 * 3600));
+    while scene.ambient.now() < back {
+        scene.turn().await;
+        scene.wait_for_next().await;
+    }
+    scene
+        .ledger
+        .always(Call::Write, Fault::Pass)
+        .always(Call::Read, Fault::Pass);
+    // And every try that the route may have is still possible.
+    for _ in 0..3 {
+        let busy = Attempt::transient("http_503", "busy", None);
+        scene.answer("e", "crm", Answer::Give(busy));
+    }
+    scene.drain(5).await;
+    assert_eq!(scene.tried().len(), 4);
+    assert!(scene.dead_letters.inner().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

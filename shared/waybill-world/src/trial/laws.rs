@@ -101,7 +101,7 @@ impl Trial {
         drop(log);
         for route in &row.routes {
             let steps = self.plan.policies.get(&route.name);
-            let steps = steps.map_or(0, steps_of);
+            let steps = steps.map_or(0, |policy| steps_of(policy));
             let own = dead_letter_of(&route.name);
             let here = |t: &&Try| t.route == route.name.as_str() || t.route == own;
             let tried = tries.iter().filter(here);

@@ -1,6 +1,7 @@
 //! What one world is like: drawn from its chance before anything happens.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybill_core::id::{Consumer, RouteName};
@@ -22,7 +23,7 @@ use crate::world::World;
 pub(crate) struct Plan {
     pub(crate) fifo: bool,
     pub(crate) config: Config,
-    pub(crate) policies: BTreeMap<RouteName, Policy>,
+    pub(crate) policies: BTreeMap<RouteName, Arc<Policy>>,
     pub(crate) mapping: Option<Mapping>,
     pub(crate) polling: Option<Polling>,
     pub(crate) max_receive_count: u32,
@@ -63,7 +64,7 @@ impl Plan {
             _ => 1,
         };
         let policies = policies(chance, slow);
-        let steps = policies.values().map(steps).max();
+        let steps = policies.values().map(|policy| steps(policy)).max();
         let steps = steps.unwrap_or_default();
         let dead_letter = match fifo || chance.hits(500) {
             true => DeadLetter::Send,
@@ -143,7 +144,7 @@ pub(crate) fn steps(policy: &Policy) -> u32 {
 
 /// Routes `a`, `b` and `c`; what `c` refuses is let go, and what `b` gives up goes to a dead-letter
 /// target of its own in every fourth world.
-fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Policy> {
+fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Arc<Policy>> {
     let own = chance.hits(250);
     let policy = |(name, on_rejected)| {
         let retry = RetryPolicy {
@@ -165,7 +166,7 @@ fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Policy> {
             time,
             dead_letter,
         };
-        (fixtures::route(name), policy)
+        (fixtures::route(name), Arc::new(policy))
     };
     let routes = [
         ("a", OnRejected::Dead),

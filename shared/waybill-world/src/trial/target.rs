@@ -158,7 +158,7 @@ impl Handler for Worker {
         }
     }
 
-    fn policy(&self, route: &RouteName) -> Option<Policy> {
+    fn policy(&self, route: &RouteName) -> Option<Arc<Policy>> {
         self.watch.plan.policies.get(route).cloned()
     }
 

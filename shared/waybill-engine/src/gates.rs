@@ -1,0 +1,230 @@
+//! What the routes of one process wait at before a try: breakers, rates, places.
+//!
+//! What is decided is decided in `waybill_core::gate`; what processes share is in a [`GateStore`].
+//! A route without a gate costs nothing here, and one without a breaker or a rate makes no request.
+//! Nothing runs by itself: each request is made by a try that waits for its answer, and others that
+//! wait for the same share it.
+
+mod breakers;
+mod places;
+mod rate;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use waybill_core::gate::{Health, put_off_wait};
+use waybill_core::id::{Consumer, RouteName};
+use waybill_core::outcome::{Attempt, DeferCause};
+use waybill_core::polling::Appetite;
+use waybill_core::retry::Jitter;
+use waybill_core::routes::Route;
+use waybill_core::time::Timestamp;
+
+use crate::handler::{Admission, Asks, Charge, Pass, Passage};
+use crate::ports::{Ambient, GateStore};
+
+use breakers::{Breakers, Ticket};
+use places::{Place, Places};
+use rate::RateGate;
+
+/// The gates of one process's routes.
+pub struct Gates {
+    shared: Arc<Shared>,
+    routes: HashMap<RouteName, Arc<Gate>>,
+}
+
+/// What gates need of the outside.
+struct Shared {
+    store: Arc<dyn GateStore>,
+    ambient: Arc<dyn Ambient>,
+    breakers: Breakers,
+}
+
+/// The gates of one route.
+struct Gate {
+    /// How long a try may take.
+    time: Duration,
+    places: Option<Places>,
+    rate: Option<RateGate>,
+    /// Its breaker's place among [`Breakers`].
+    breaker: Option<usize>,
+}
+
+/// Why a try may not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NotNow {
+    /// How long it is put off at least.
+    at_least: Duration,
+    cause: DeferCause,
+}
+
+/// What a try holds while it is under way.
+struct Held {
+    shared: Arc<Shared>,
+    gate: Arc<Gate>,
+    route: RouteName,
+    receive_count: u32,
+    place: Option<Place>,
+    ticket: Option<Ticket>,
+}
+
+impl Gates {
+    /// The gates of these routes, of processes that share `store` and are one consumer.
+    pub fn new(
+        routes: &[Route],
+        consumer: &Consumer,
+        store: Arc<dyn GateStore>,
+        ambient: Arc<dyn Ambient>,
+    ) -> Self {
+        let mut breakers = Breakers::default();
+        let gated = routes.iter().filter(|route| !route.gate.is_open());
+        let routes = gated.map(|route| {
+            let time = route.target.timeout();
+            let spec = &route.gate;
+            let gate = Gate {
+                time,
+                places: spec.concurrency.map(Places::new),
+                rate: spec
+                    .rate
+                    .map(|rate| RateGate::new(rate, consumer, &route.name)),
+                breaker: spec
+                    .breaker
+                    .map(|spec| breakers.add(spec, consumer, &route.name, time)),
+            };
+            (route.name.clone(), Arc::new(gate))
+        });
+        Self {
+            routes: routes.collect(),
+            shared: Arc::new(Shared {
+                store,
+                ambient,
+                breakers,
+            }),
+        }
+    }
+
+    /// Whether a route may be tried now; waits for it up to `asks.until`.
+    pub(crate) async fn admit(&self, asks: Asks<'_>) -> Admission {
+        let Some(gate) = self.routes.get(asks.route) else {
+            return Admission::Go(Pass::default());
+        };
+        match self.shared.admit(gate, asks).await {
+            Ok(held) => Admission::Go(Pass::new(held)),
+            Err(not_now) => self.shared.put_off(not_now, asks.receive_count),
+        }
+    }
+
+    /// How much there is use for, where every one of these routes is known to be shut.
+    pub(crate) fn appetite<'r>(&self, routes: impl Iterator<Item = &'r RouteName>) -> Appetite {
+        let now = self.shared.ambient.now();
+        let mut rest: Option<Timestamp> = None;
+        for route in routes {
+            let breaker = self.routes.get(route).and_then(|gate| gate.breaker);
+            let shut = breaker.and_then(|at| self.shared.breakers.rests_until(at, now));
+            let Some(until) = shut else {
+                return Appetite::Full;
+            };
+            rest = Some(rest.map_or(until, |rest| rest.min(until)));
+        }
+        match rest {
+            None => Appetite::Full,
+            Some(until) if until <= now => Appetite::Taste,
+            Some(until) => Appetite::Sated(until),
+        }
+    }
+}
+
+impl Shared {
+    /// Waits at each gate of a route. The breaker is asked first and last: what waits long must not
+    /// begin at a target that failed meanwhile, and a probe's lease must not be waited away.
+    async fn admit(self: &Arc<Self>, gate: &Arc<Gate>, asks: Asks<'_>) -> Result<Held, NotNow> {
+        let mut permit = match gate.breaker {
+            Some(at) => Some((at, self.breakers.wait_for(self, at, asks.until).await?)),
+            None => None,
+        };
+        let place = match &gate.places {
+            Some(places) => Some(places.take(self, asks.until).await?),
+            None => None,
+        };
+        if let Some(rate) = &gate.rate {
+            rate.wait_for(self, asks.until).await?;
+        }
+        let mut ticket = None;
+        while let Some((at, taken)) = permit {
+            ticket = self.breakers.enter(self, at, taken).await?;
+            if ticket.is_some() {
+                break;
+            }
+            permit = Some((at, self.breakers.wait_for(self, at, asks.until).await?));
+        }
+        Ok(Held {
+            shared: Arc::clone(self),
+            gate: Arc::clone(gate),
+            route: asks.route.clone(),
+            receive_count: asks.receive_count,
+            place,
+            ticket,
+        })
+    }
+
+    /// Puts a route off.
+    fn put_off(&self, not_now: NotNow, receive_count: u32) -> Admission {
+        let jitter = Jitter::from_bits(self.ambient.random());
+        Admission::Wait {
+            after: put_off_wait(not_now.at_least, receive_count, jitter),
+            cause: not_now.cause,
+        }
+    }
+}
+
+impl Passage for Held {
+    fn ended<'a>(self: Box<Self>, attempt: &'a Attempt, took: Duration) -> BoxFuture<'a, Charge> {
+        async move {
+            let health = Health::of(attempt, took, self.gate.time);
+            if let Some(place) = self.place {
+                place.ended(took, health);
+            }
+            let Some(ticket) = self.ticket else {
+                return Charge::Charged;
+            };
+            let breakers = &self.shared.breakers;
+            match breakers
+                .ended(&self.shared, ticket, &self.route, health)
+                .await
+            {
+                None => Charge::Charged,
+                Some(not_now) => match self.shared.put_off(not_now, self.receive_count) {
+                    Admission::Wait { after, cause } => Charge::Free { after, cause },
+                    Admission::Go(_) => Charge::Charged,
+                },
+            }
+        }
+        .boxed()
+    }
+}
+
+impl NotNow {
+    /// The rows cannot be read or written: nothing passes (F43).
+    fn store_down() -> Self {
+        Self {
+            at_least: Duration::ZERO,
+            cause: DeferCause::StoreDown,
+        }
+    }
+}
+
+/// How long a request for a gate's row may take.
+const REQUEST_TIME: Duration = Duration::from_secs(1);
+
+/// How long a rate's row lives after its last write: after that time it says nothing.
+const RATE_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a breaker's row lives after its last write.
+const BREAKER_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+#[cfg(test)]
+mod tests;
