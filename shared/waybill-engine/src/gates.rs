@@ -108,7 +108,7 @@ impl Gates {
     }
 
     /// Whether a route may be tried now; waits for it up to `asks.until`.
-    pub(crate) async fn admit(&self, asks: Asks<'_>) -> Admission {
+    pub async fn admit(&self, asks: Asks<'_>) -> Admission {
         let Some(gate) = self.routes.get(asks.route) else {
             return Admission::Go(Pass::default());
         };
@@ -119,7 +119,7 @@ impl Gates {
     }
 
     /// How much there is use for, where every one of these routes is known to be shut.
-    pub(crate) fn appetite<'r>(&self, routes: impl Iterator<Item = &'r RouteName>) -> Appetite {
+    pub fn appetite<'r>(&self, routes: impl Iterator<Item = &'r RouteName>) -> Appetite {
         let now = self.shared.ambient.now();
         let mut rest: Option<Timestamp> = None;
         for route in routes {

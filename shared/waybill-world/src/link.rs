@@ -7,13 +7,16 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use waybill_core::gate::{GateKey, GateRow};
 use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle};
 use waybill_core::ledger::Row;
 use waybill_core::message::Message;
 use waybill_engine::ports::{
-    Ledger, Outgoing, Queue, QueueError, QueueErrorKind, StoreError, StoreErrorKind,
-    VisibilityChange, Write, Written,
+    GatePut, GateStore, Ledger, Outgoing, Queue, QueueError, QueueErrorKind, StoreError,
+    StoreErrorKind, VisibilityChange, Write, Written,
 };
+
+use waybill_testkit::FakeGates;
 
 use crate::fault::Fault;
 use crate::sandbox::{Asks, Sandbox};
@@ -291,6 +294,40 @@ impl<L: Ledger + Clone + 'static> Ledger for Link<L> {
         };
         self.carry(keys.to_vec(), Duration::ZERO, store_error, serve)
             .await
+    }
+}
+
+impl GateStore for Link<FakeGates> {
+    fn read<'a>(
+        &'a self,
+        keys: &'a [GateKey],
+    ) -> BoxFuture<'a, Vec<Result<Option<GateRow>, StoreError>>> {
+        let store = self.service.clone();
+        let serve = move |keys: Vec<GateKey>| -> BoxFuture<'static, _> {
+            let store = store.clone();
+            Box::pin(async move { store.read(&keys).await })
+        };
+        Box::pin(self.carry(keys.to_vec(), Duration::ZERO, store_error, serve))
+    }
+
+    fn put<'a>(&'a self, row: &'a GateRow) -> BoxFuture<'a, Result<GatePut, StoreError>> {
+        let store = self.service.clone();
+        let serve = move |rows: Vec<GateRow>| -> BoxFuture<'static, _> {
+            let store = store.clone();
+            Box::pin(async move {
+                let mut answers = Vec::new();
+                for row in &rows {
+                    answers.push(store.put(row).await);
+                }
+                answers
+            })
+        };
+        Box::pin(async move {
+            let rows = vec![row.clone()];
+            let carried = self.carry(rows, Duration::ZERO, store_error, serve);
+            let answer = carried.await.pop();
+            answer.unwrap_or_else(|| Err(store_error(Trouble::Unanswered)))
+        })
     }
 }
 

@@ -24,12 +24,13 @@ use waybill_core::ledger::Status;
 use waybill_core::time::Timestamp;
 use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
+use waybill_engine::gates::Gates;
 use waybill_engine::poller::{Poller, PollerConfig};
 use waybill_engine::ports::{Ambient, Outgoing};
 use waybill_testkit::{FakeQueue, fixtures};
 
 use crate::fault::{Fault, Faults};
-use crate::link::Link;
+use crate::link::{Link, Service};
 use crate::mapping::Function;
 use crate::sandbox::Sandbox;
 use crate::world::{Outage, Weather, World};
@@ -600,9 +601,16 @@ struct Ports {
 impl Ports {
     fn of(watch: &Arc<Watch>, sandbox: &Sandbox) -> Self {
         let by = sandbox.number();
+        let gates = watch.plan.gates.as_ref().map(|file| {
+            let store = Link::new(sandbox.clone(), watch.gates.clone(), Service::Store);
+            let consumer = &watch.plan.config.consumer;
+            let store = Arc::new(store);
+            Arc::new(Gates::new(&file.routes, consumer, store, sandbox.ambient()))
+        });
         let worker = Worker {
             sandbox: sandbox.clone(),
             watch: watch.clone(),
+            gates,
         };
         let ledger = sandbox.ledger(SeenLedger {
             watch: watch.clone(),

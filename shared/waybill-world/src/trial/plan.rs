@@ -7,7 +7,7 @@ use std::time::Duration;
 use waybill_core::id::{Consumer, RouteName};
 use waybill_core::ledger::{DeadLetter, OnRejected};
 use waybill_core::retry::{Backoff, RetryPolicy};
-use waybill_core::routes::OnConflict;
+use waybill_core::routes::{OnConflict, RoutesFile};
 use waybill_engine::engine::Config;
 use waybill_engine::handler::{DeadLetterPolicy, Policy};
 use waybill_testkit::fixtures;
@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     /// How many times slower targets are than usual.
     pub(crate) slow: u64,
     pub(crate) in_flight_max: Option<usize>,
+    /// What holds its routes back, where anything does.
+    pub(crate) gates: Option<RoutesFile>,
     /// An outage of six hours, of the store or of the target.
     pub(crate) long_outage: Option<Fault>,
 }
@@ -76,7 +78,9 @@ impl Plan {
         let mut long_outage = vec![Fault::LongStoreOutage, Fault::LongTargetOutage];
         long_outage.retain(|fault| world.allows(*fault));
         let long_outage = chance.pick(&long_outage);
+        let gates = chance.hits(300).then(|| gates(chance, &policies));
         Self {
+            gates,
             fifo,
             max_receive_count: match (fifo, dead_letter) {
                 (true, _) => 10 * (steps + 1) + 20,
@@ -174,6 +178,25 @@ fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Arc<Policy>> {
         ("c", OnRejected::Ack),
     ];
     routes.map(policy).into()
+}
+
+/// A file that says what holds the routes back: one has a breaker, one a rate, one few places.
+fn gates(chance: &Chance, policies: &BTreeMap<RouteName, Arc<Policy>>) -> RoutesFile {
+    let probe = chance.from_to(1, 10);
+    let failures = chance.from_to(1, 5);
+    let limit = chance.from_to(1, 20);
+    let routes = policies.iter().map(|(name, policy)| {
+        let gate = match name.as_str() {
+            "a" => format!("breaker: {{ failures: {failures}, probe: {probe}s }}"),
+            "b" => format!("rate: {{ limit: {limit} }}"),
+            _ => format!("concurrency: {failures}"),
+        };
+        let timeout = policy.time.as_secs();
+        let url = "https://target.example/";
+        format!("  - {{ name: {name}, {gate}, target: {{ http: {{ url: '{url}', timeout: {timeout}s }} }} }}\n")
+    });
+    let text = format!("routes:\n{}", routes.collect::<String>());
+    RoutesFile::parse(&text, |_| None).expect("a plain file")
 }
 
 fn polling(chance: &Chance, longest: Duration) -> Polling {

@@ -10,8 +10,10 @@ use tokio::time::sleep;
 use waybill_core::event::Event;
 use waybill_core::id::{OwnerId, RouteName};
 use waybill_core::outcome::{Attempt, DeadReason};
+use waybill_core::polling::Appetite;
 use waybill_core::time::Timestamp;
-use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
+use waybill_engine::gates::Gates;
+use waybill_engine::handler::{Admission, Asks, Delivery, Handler, Pass, Plan, Policy};
 use waybill_testkit::fixtures;
 
 use crate::fault::Fault;
@@ -60,6 +62,7 @@ pub(crate) enum Heard {
 pub(crate) struct Worker {
     pub(crate) sandbox: Sandbox,
     pub(crate) watch: Arc<Watch>,
+    pub(crate) gates: Option<Arc<Gates>>,
 }
 
 /// What the tries at a route's own dead-letter target are noted under.
@@ -160,6 +163,19 @@ impl Handler for Worker {
 
     fn policy(&self, route: &RouteName) -> Option<Arc<Policy>> {
         self.watch.plan.policies.get(route).cloned()
+    }
+
+    async fn admit<'a>(&'a self, asks: Asks<'a>) -> Admission {
+        match &self.gates {
+            Some(gates) if !asks.given_up => gates.admit(asks).await,
+            Some(_) | None => Admission::Go(Pass::default()),
+        }
+    }
+
+    fn appetite(&self) -> Appetite {
+        let routes = self.watch.plan.policies.keys();
+        let gates = self.gates.as_ref();
+        gates.map_or(Appetite::Full, |gates| gates.appetite(routes))
     }
 
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {

@@ -15,7 +15,7 @@ use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
 use waybill_engine::handler::Delivery;
 use waybill_engine::ports::{Outgoing, Write};
-use waybill_testkit::{FakeLedger, FakeQueue, Standing, fixtures};
+use waybill_testkit::{FakeGates, FakeLedger, FakeQueue, Standing, fixtures};
 
 use super::plan::Plan;
 use super::target::{Heard, Try, dead_letter_of};
@@ -29,6 +29,8 @@ pub(crate) struct Watch {
     pub(crate) world: World,
     pub(crate) plan: Plan,
     pub(crate) ledger: FakeLedger,
+    /// How the gates stand.
+    pub(crate) gates: FakeGates,
     pub(crate) queue: FakeQueue,
     pub(crate) dead: FakeQueue,
     log: Mutex<Log>,
@@ -118,6 +120,7 @@ impl Watch {
             world,
             plan,
             ledger: FakeLedger::new(),
+            gates: FakeGates::new(),
             queue,
             dead,
             log: Mutex::default(),
