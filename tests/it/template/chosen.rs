@@ -213,7 +213,9 @@ impl Template {
         for statement in statements {
             assert_eq!(statement["Effect"], "Allow");
             let resource = &statement["Resource"];
-            let resource = resource["Fn::GetAtt"].as_str().or(resource["Fn::Sub"].as_str());
+            let resource = resource["Fn::GetAtt"]
+                .as_str()
+                .or(resource["Fn::Sub"].as_str());
             let resource = resource.expect("one named resource").to_owned();
             allowed
                 .entry(resource)
