@@ -12,6 +12,7 @@ mod consumer;
 mod documents;
 mod fan_out;
 mod fifo;
+mod live;
 mod poller;
 mod reference;
 mod startup;

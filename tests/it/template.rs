@@ -320,6 +320,26 @@ fn a_function_may_send_to_the_dead_letter_queue_in_send_mode_only() {
 }
 
 #[test]
+fn routes_in_a_parameter_are_read_by_that_name_and_no_other_parameter_may_be() {
+    let template = || Template::new().with("Mode", "both");
+    let name = "/shop/routes";
+    for (function, role) in [
+        ("ConsumerFunction", "ConsumerRole"),
+        ("PollerFunction", "PollerRole"),
+    ] {
+        let kept = template().with("RoutesParameterName", name);
+        let routes = &kept.variables(function)["WAYBILL_ROUTES"];
+        assert_eq!(*routes, json!({ "Fn::Sub": "ssm:${RoutesParameterName}" }));
+        let mut reading = kept.role(role);
+        let parameter = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter\
+                         ${RoutesParameterName}";
+        let reads = reading.remove(parameter);
+        assert_eq!(reads, Some(set(&["ssm:GetParameter"])));
+        assert_eq!(reading, template().role(role));
+    }
+}
+
+#[test]
 fn no_role_can_send_a_message_back_to_its_own_queue_f28() {
     for (kind, template) in Template::every_kind() {
         for role in template.of_type("AWS::IAM::Role") {
@@ -371,7 +391,13 @@ fn what_the_targets_need_is_one_policy_of_the_teams_for_both_functions() {
     }
     let description = &template.text["Parameters"]["TargetPolicyArn"]["Description"];
     let description = description.as_str().unwrap();
-    for action in ["sqs:SendMessage", "dynamodb:PutItem", "dynamodb:UpdateItem"] {
+    for action in [
+        "sqs:SendMessage",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "secretsmanager:GetSecretValue",
+        "ssm:GetParameter",
+    ] {
         assert!(description.contains(action), "{action}");
     }
 }
@@ -446,10 +472,11 @@ fn the_readme_of_each_function_names_the_variables_it_is_told() {
 fn the_readme_of_each_function_names_every_action_of_its_role() {
     let template = Template::new().with("Mode", "both");
     let template = template.with("DeadLetterMode", "send");
+    let template = template.with("RoutesParameterName", "/shop/routes");
     for (name, folder) in FUNCTIONS {
         let readme = yaml::text(&format!("{folder}/README.md"));
         let role = template.role(&name.replace("Function", "Role"));
-        assert_eq!(role.len(), 4);
+        assert_eq!(role.len(), 5);
         for action in role.into_values().flatten() {
             assert!(
                 readme.contains(&format!("`{action}`")),

@@ -4,13 +4,13 @@ use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
 use waybill_aws::assemble::AwsConsumer;
-use waybill_aws::connect::connect;
+use waybill_aws::live::{self, Told};
 use waybill_core::time::Timestamp;
-use waybill_engine::env::{ProcessEnv, RouteSettings};
+use waybill_engine::env::{ConfigErrors, ProcessEnv};
 use waybill_engine::router::Router;
 use waybill_engine::telemetry;
 
@@ -24,18 +24,20 @@ struct Refused(String);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     telemetry::init();
-    let consumer = match start().await {
-        Ok(consumer) => Arc::new(consumer),
+    let live = match live::start(ProcessEnv, CONCURRENCY, consumer).await {
+        Ok(live) => Arc::new(live),
         Err(error) => {
             telemetry::cannot_start(&error.to_string());
             return ExitCode::FAILURE;
         }
     };
     let serve = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
-        let consumer = Arc::clone(&consumer);
+        let live = Arc::clone(&live);
         async move {
             let deadline = Timestamp::from_millis(event.context.deadline);
-            let response = Box::pin(consumer.handle(event.payload.get(), deadline)).await;
+            let consumer = live.current();
+            let work = Box::pin(consumer.handle(event.payload.get(), deadline));
+            let response = live.beside(deadline, work).await;
             response.map_err(|error| Refused(error.to_string()))
         }
     });
@@ -48,10 +50,9 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Reads the configuration and connects; no request is made yet.
-async fn start() -> Result<AwsConsumer<Router>, Error> {
-    let settings = RouteSettings::read(&ProcessEnv, CONCURRENCY)?;
-    let connection = connect().await?;
+/// The function over the routes as they are; no request is made.
+fn consumer(told: Told) -> Result<AwsConsumer<Router>, ConfigErrors> {
+    let (settings, connection) = told?;
     let router = connection.router(&settings)?;
     Ok(connection.consumer(router, settings.function))
 }

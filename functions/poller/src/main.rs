@@ -5,13 +5,13 @@ use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
 use waybill_aws::assemble::AwsPoller;
-use waybill_aws::connect::connect;
+use waybill_aws::live::{self, Told};
 use waybill_core::time::Timestamp;
-use waybill_engine::env::{PollSettings, ProcessEnv, RouteSettings, all};
+use waybill_engine::env::{ConfigErrors, PollSettings, ProcessEnv, all};
 use waybill_engine::router::Router;
 use waybill_engine::telemetry;
 
@@ -25,18 +25,20 @@ struct Refused(String);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     telemetry::init();
-    let poller = match start().await {
-        Ok(poller) => Arc::new(poller),
+    let live = match live::start(ProcessEnv, CONCURRENCY, poller).await {
+        Ok(live) => Arc::new(live),
         Err(error) => {
             telemetry::cannot_start(&error.to_string());
             return ExitCode::FAILURE;
         }
     };
     let serve = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
-        let poller = Arc::clone(&poller);
+        let live = Arc::clone(&live);
         async move {
             let deadline = Timestamp::from_millis(event.context.deadline);
-            let report = Box::pin(poller.handle(event.payload.get(), deadline)).await;
+            let poller = live.current();
+            let work = Box::pin(poller.handle(event.payload.get(), deadline));
+            let report = live.beside(deadline, work).await;
             report.map_err(|error| Refused(error.to_string()))
         }
     });
@@ -49,11 +51,9 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Reads the configuration and connects; no request is made yet.
-async fn start() -> Result<AwsPoller<Router>, Error> {
-    let settings = RouteSettings::read(&ProcessEnv, CONCURRENCY);
-    let (settings, poll) = all(settings, PollSettings::read(&ProcessEnv))?;
-    let connection = connect().await?;
+/// The function over the routes as they are; no request is made.
+fn poller(told: Told) -> Result<AwsPoller<Router>, ConfigErrors> {
+    let ((settings, connection), poll) = all(told, PollSettings::read(&ProcessEnv))?;
     let reserve = settings.longest_try();
     let router = connection.router(&settings)?;
     Ok(connection.poller(router, settings.function, poll, reserve))

@@ -17,6 +17,7 @@
 mod api;
 mod dice;
 mod error;
+mod kept;
 mod lock;
 mod say;
 mod server;

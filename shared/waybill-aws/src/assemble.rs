@@ -21,7 +21,7 @@ use waybill_engine::router::Router;
 use crate::ambient::System;
 use crate::connect::Connection;
 use crate::dynamodb::DynamoLedger;
-use crate::http::{HttpClient, HttpTarget};
+use crate::http::HttpTarget;
 use crate::sqs::SqsQueue;
 use crate::targets::{DynamoDbTarget, Markers, SqsTarget, TargetError};
 
@@ -47,8 +47,6 @@ pub struct RouteError {
 /// What targets of one kind share, made for the first of them.
 #[derive(Default)]
 struct Clients {
-    /// Of `http` targets.
-    http: HttpClient,
     /// Of `sqs` targets.
     queues: OnceCell<aws_sdk_sqs::Client>,
     /// Of `dynamodb` targets.
@@ -90,7 +88,8 @@ impl Connection {
         Ok(match spec {
             TargetSpec::Http(spec) => Box::new(HttpTarget::new(
                 spec,
-                &clients.http,
+                self.http(),
+                self.secrets(),
                 settings.allow_private_targets,
             )?),
             TargetSpec::Sqs(spec) => {

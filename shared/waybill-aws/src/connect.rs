@@ -1,5 +1,6 @@
 //! Clients of AWS: one reading of the configuration, and time-outs that fit a Lambda function.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -9,13 +10,21 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 
+use crate::ambient::System;
 use crate::dynamodb::{DynamoGates, DynamoLedger};
+use crate::http::HttpClient;
+use crate::kept::Keeping;
+use crate::secrets::Secrets;
 use crate::sqs::SqsQueue;
 
 /// Region, credentials and endpoints, read once; adapters are made of it when they are needed.
 #[derive(Debug, Clone)]
 pub struct Connection {
     config: SdkConfig,
+    /// The connections of HTTP targets. Clones share them.
+    http: HttpClient,
+    /// What is kept of the secrets that routes refer to. Clones share it.
+    secrets: Secrets,
 }
 
 /// AWS cannot be reached as configured.
@@ -51,7 +60,16 @@ impl Connection {
         let loader = loader.timeout_config(timeouts).retry_config(retries);
         let config = loader.load().await;
         match config.region() {
-            Some(region) if !region.as_ref().is_empty() => Ok(Self { config }),
+            Some(region) if !region.as_ref().is_empty() => {
+                let http = HttpClient::new();
+                let keeping = Keeping::new(config.clone(), http.clone());
+                let secrets = Secrets::new(keeping, Arc::new(System));
+                Ok(Self {
+                    config,
+                    http,
+                    secrets,
+                })
+            }
             Some(_) | None => Err(ConnectError::RegionMissing),
         }
     }
@@ -102,6 +120,21 @@ impl Connection {
             .retry_config(RetryConfig::disabled())
             .build();
         aws_sdk_dynamodb::Client::from_conf(config)
+    }
+
+    /// The connections that HTTP targets share.
+    pub(crate) fn http(&self) -> &HttpClient {
+        &self.http
+    }
+
+    /// The secrets that routes refer to.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// Who is asked for what is kept in Parameter Store.
+    pub(crate) fn keeping(&self) -> Keeping {
+        Keeping::new(self.config.clone(), self.http.clone())
     }
 
     fn sqs(&self) -> aws_sdk_sqs::Client {

@@ -5,6 +5,7 @@
 //! What a status means is decided in [`waybill_core::http`].
 
 mod client;
+mod credentials;
 mod failure;
 mod guard;
 mod request;
@@ -13,17 +14,19 @@ mod signature;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, Url};
 use tokio::time::Instant;
 
 use waybill_core::http::{StatusOverrides, classify};
-use waybill_core::outcome::Attempt;
-use waybill_core::routes::{HttpBody, HttpSpec, SigningKey};
+use waybill_core::outcome::{Attempt, Outcome};
+use waybill_core::routes::{HttpBody, HttpSpec};
 use waybill_engine::ports::{Ambient, Target, TargetRequest};
 
 use crate::ambient::System;
+use crate::secrets::Secrets;
 
+use credentials::{Credentials, Shown};
 use guard::Reach;
 
 pub use client::HttpClient;
@@ -40,12 +43,10 @@ const ANSWER_WAIT: Duration = Duration::from_millis(250);
 pub struct HttpTarget {
     /// Where to POST; never shown, because its path may be a secret.
     url: HiddenUrl,
-    /// The route's own headers.
-    headers: HeaderMap,
+    /// The route's own headers, and the secrets by which each request is signed.
+    credentials: Credentials,
     /// How an event is put into a request.
     body: HttpBody,
-    /// Secrets by which each request is signed.
-    signature: Vec<SigningKey>,
     /// How long one try may take.
     timeout: Duration,
     /// What this target means by a status.
@@ -87,7 +88,7 @@ pub enum HttpTargetError {
 struct HiddenUrl(Url);
 
 impl HttpTarget {
-    /// A target that shares `client` with others. Nothing is connected or read from disk yet.
+    /// A target that shares `client` and `secrets` with others. Nothing is connected or read yet.
     ///
     /// With `allow_private`, for local runs, `http:` and any address may be called.
     ///
@@ -98,6 +99,7 @@ impl HttpTarget {
     pub fn new(
         spec: &HttpSpec,
         client: &HttpClient,
+        secrets: &Secrets,
         allow_private: bool,
     ) -> Result<Self, HttpTargetError> {
         let reach = if allow_private {
@@ -114,10 +116,9 @@ impl HttpTarget {
             tls: url.scheme() == "https",
         };
         Ok(Self {
-            headers: request::route_headers(&spec.headers)?,
+            credentials: Credentials::new(&spec.headers, &spec.signature, secrets)?,
             url: HiddenUrl(url),
             body: spec.body,
-            signature: spec.signature.clone(),
             timeout: spec.timeout,
             statuses: spec.statuses.clone(),
             client: client.clone(),
@@ -136,28 +137,41 @@ impl HttpTarget {
             Ok(client) => client,
             Err(message) => return Attempt::transient("client_failed", message, None),
         };
-        let answer = client.execute(self.request(request));
+        let shown = match tokio::time::timeout_at(deadline, self.credentials.show()).await {
+            Ok(Ok(shown)) => shown,
+            Ok(Err(put_off)) => return put_off,
+            Err(_) => {
+                let message = "a secret of the route could not be read within the try";
+                return Attempt::transient("secret_unavailable", message, None);
+            }
+        };
+        let answer = client.execute(self.request(request, &shown));
         match tokio::time::timeout_at(deadline, answer).await {
-            Ok(Ok(response)) => self.judge(response, deadline).await,
+            Ok(Ok(response)) => self.judge(response, &shown, deadline).await,
             Ok(Err(error)) => failure::attempt(&error),
             Err(_) => Attempt::unknown("timeout", "the target did not answer in time"),
         }
     }
 
     /// The request of one try.
-    fn request(&self, request: TargetRequest<'_>) -> reqwest::Request {
+    fn request(&self, request: TargetRequest<'_>, shown: &Shown) -> reqwest::Request {
         let mut post = reqwest::Request::new(Method::POST, self.url.0.clone());
         let body = request::body(request.event, request.data, self.body);
-        let mut headers = request::headers(&request, self.body, &self.headers);
+        let mut headers = request::headers(&request, self.body, &shown.headers);
         let id = request.idempotency_key;
-        headers.extend(signature::headers(&self.signature, id, System.now(), &body));
+        headers.extend(signature::headers(&shown.keys, id, System.now(), &body));
         *post.headers_mut() = headers;
         *post.body_mut() = Some(body.into());
         post
     }
 
     /// Decides what an answer means: its status line says it all, whatever becomes of its body.
-    async fn judge(&self, response: reqwest::Response, deadline: Instant) -> Attempt {
+    async fn judge(
+        &self,
+        response: reqwest::Response,
+        shown: &Shown,
+        deadline: Instant,
+    ) -> Attempt {
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok());
         let status = response.status().as_u16();
@@ -165,7 +179,10 @@ impl HttpTarget {
         let patience = deadline.min(Instant::now() + ANSWER_WAIT);
         // An answer that is not read to its end gives up its connection, nothing else.
         let _ = tokio::time::timeout_at(patience, read_short(response)).await;
-        attempt
+        if !matches!(status, 401 | 403) || attempt.outcome == Outcome::Delivered {
+            return attempt;
+        }
+        self.credentials.refused(shown, attempt, deadline).await
     }
 }
 

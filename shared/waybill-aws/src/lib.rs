@@ -2,14 +2,17 @@
 //!
 //! An adapter makes one request for each call and decides nothing: whether to try again, what a
 //! refusal means and what comes next is the engine's business. [`assemble`] puts whole functions
-//! together.
+//! together, [`live`] starts them.
 
 pub mod ambient;
 pub mod assemble;
 pub mod connect;
 pub mod dynamodb;
 pub mod http;
+pub mod live;
+pub mod secrets;
 pub mod sqs;
 pub mod targets;
 
 mod chain;
+mod kept;

@@ -5,8 +5,9 @@
 //! `waybill-engine`, the translation to AWS and HTTP in `waybill-aws`.
 //!
 //! In reading order: what arrives ([`sqs_event`], [`message`], [`event`], [`envelope`], [`key`], [`digest`]),
-//! where it goes ([`routes`], [`http`]), who may work on it ([`ledger`]), what became of it ([`outcome`],
-//! [`retry`], [`deadline`]), what spares a target ([`gate`]) and what is answered ([`batch`]); and, where we poll ourselves, when to
+//! where it goes ([`routes`], [`http`], [`secret`]), who may work on it ([`ledger`]), what became of
+//! it ([`outcome`], [`retry`], [`deadline`]), what spares a target ([`gate`]) and what is answered
+//! ([`batch`]); and, where we poll ourselves, when to
 //! receive ([`polling`]) and how long to hold what was received ([`lease`]); and how an operation of
 //! your own is run once in effect ([`once`]).
 
@@ -28,5 +29,6 @@ pub mod outcome;
 pub mod polling;
 pub mod retry;
 pub mod routes;
+pub mod secret;
 pub mod sqs_event;
 pub mod time;

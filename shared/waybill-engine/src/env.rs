@@ -121,9 +121,30 @@ impl RouteSettings {
     ///
     /// # Errors
     ///
-    /// Everything that is missing, wrong, or at odds with the rest.
+    /// Everything that is missing, wrong, or at odds with the rest; and where the routes are in a
+    /// parameter, which is not read here.
     pub fn read(env: &impl EnvSource, concurrency: usize) -> Result<Self, ConfigErrors> {
-        let routes = routes(env);
+        let text = RoutesPlace::read(env).and_then(|place| match place {
+            RoutesPlace::Here(text) => Ok(text),
+            RoutesPlace::Parameter(name) => Err(ConfigErrors::one(format!(
+                "WAYBILL_ROUTES names the parameter `{name}`, which is not read here: give the \
+                 path of a file, or `inline:` and its text"
+            ))),
+        });
+        Self::of(env, concurrency, text)
+    }
+
+    /// The same for routes that were read from their place, or could not be.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn of(
+        env: &impl EnvSource,
+        concurrency: usize,
+        text: Result<RoutesText, ConfigErrors>,
+    ) -> Result<Self, ConfigErrors> {
+        let routes = text.and_then(|text| text.parse(env));
         let file = routes.as_ref().ok();
         let consumer = file.and_then(|file| file.consumer.clone());
         let dead_letter = file.and_then(|file| file.dead_letter);
@@ -139,10 +160,119 @@ impl RouteSettings {
         })
     }
 
+    /// Refuses routes of which something is different that a running function cannot change:
+    /// `consumer`, `key` or `dead_letter`. What was claimed under one of the first two is not found
+    /// under another, and would be delivered again; by the last the queues and what the function
+    /// may do are deployed.
+    ///
+    /// # Errors
+    ///
+    /// Each of the three that is different, and what to do.
+    pub fn refuse_moved(&self, next: &Self) -> Result<(), ConfigErrors> {
+        let (held, next_held) = (&self.function.engine, &next.function.engine);
+        let key = |settings: &Self| {
+            settings
+                .routes
+                .key
+                .as_ref()
+                .map(|key| key.as_str().to_owned())
+        };
+        let moved = [
+            ("consumer", held.consumer != next_held.consumer),
+            ("key", key(self) != key(next)),
+            ("dead_letter", held.dead_letter != next_held.dead_letter),
+        ];
+        let faults = moved.iter().filter(|(_, moved)| *moved).map(|(what, _)| {
+            format!(
+                "`{what}` is not what this function started with, and cannot change while it \
+                 runs: put it back, or deploy the functions anew with it"
+            )
+        });
+        let faults: Vec<_> = faults.collect();
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigErrors(faults))
+        }
+    }
+
     /// How long one try may take at most: the longest `timeout` of any route's target.
     pub fn longest_try(&self) -> Duration {
         let times = self.routes.routes.iter().map(|r| r.target.timeout());
         times.max().unwrap_or_default()
+    }
+}
+
+/// Where the routes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoutesPlace {
+    /// In a file or in the variable itself.
+    Here(RoutesText),
+    /// In the parameter of this name or ARN, of Systems Manager's Parameter Store.
+    Parameter(String),
+}
+
+/// The text of a routes file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RoutesText {
+    /// What it is called in faults.
+    pub place: String,
+    /// The text. It may hold secrets that ought to be elsewhere, so that it is not shown.
+    pub text: String,
+}
+
+impl RoutesPlace {
+    /// Reads `WAYBILL_ROUTES`: the path of a file, `inline:` and its text, or `ssm:` and the name
+    /// or ARN of a parameter.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not set, or names no parameter, or a file that cannot be read.
+    pub fn read(env: &impl EnvSource) -> Result<Self, ConfigErrors> {
+        let said = said(env, "WAYBILL_ROUTES").ok_or_else(|| {
+            ConfigErrors::one(
+                "WAYBILL_ROUTES is not set: give the path of the routes file, `inline:` and its \
+                 text, or `ssm:` and the name of a parameter",
+            )
+        })?;
+        if let Some(text) = said.strip_prefix("inline:") {
+            return Ok(Self::Here(RoutesText {
+                place: "WAYBILL_ROUTES".to_owned(),
+                text: text.to_owned(),
+            }));
+        }
+        if let Some(name) = said.strip_prefix("ssm:") {
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(ConfigErrors::one(format!(
+                    "WAYBILL_ROUTES is `{said}`: after `ssm:`, give the name or the ARN of the \
+                     parameter that holds the routes file"
+                )));
+            }
+            return Ok(Self::Parameter(name.to_owned()));
+        }
+        let text = env.file(&said).map_err(|error| {
+            ConfigErrors::one(format!(
+                "the routes file `{said}` cannot be read ({error}): WAYBILL_ROUTES names the file \
+                 that the routes layer brings, /opt/routes.yaml in the template"
+            ))
+        })?;
+        Ok(Self::Here(RoutesText { place: said, text }))
+    }
+}
+
+impl RoutesText {
+    /// Reads the file, with the variables that it names.
+    fn parse(&self, env: &impl EnvSource) -> Result<RoutesFile, ConfigErrors> {
+        let file = RoutesFile::parse(&self.text, |name| said(env, name));
+        file.map_err(|error| ConfigErrors::one(format!("`{}`: {error}", self.place)))
+    }
+}
+
+impl fmt::Debug for RoutesText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoutesText")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
     }
 }
 
@@ -215,30 +345,6 @@ pub fn all<A, B>(
 /// The value of a variable; an empty one counts as not set.
 fn said(env: &impl EnvSource, name: &str) -> Option<String> {
     env.var(name).filter(|value| !value.is_empty())
-}
-
-/// The routes: a file's path, or `inline:` and its text.
-fn routes(env: &impl EnvSource) -> Result<RoutesFile, ConfigErrors> {
-    let said_routes = said(env, "WAYBILL_ROUTES").ok_or_else(|| {
-        ConfigErrors::one(
-            "WAYBILL_ROUTES is not set: give the path of the routes file, or `inline:` and its \
-             text",
-        )
-    })?;
-    let (place, text) = match said_routes.strip_prefix("inline:") {
-        Some(text) => ("WAYBILL_ROUTES", text.to_owned()),
-        None => (
-            said_routes.as_str(),
-            env.file(&said_routes).map_err(|error| {
-                ConfigErrors::one(format!(
-                    "the routes file `{said_routes}` cannot be read ({error}): WAYBILL_ROUTES \
-                     names the file that the routes layer brings, /opt/routes.yaml in the template"
-                ))
-            })?,
-        ),
-    };
-    let file = RoutesFile::parse(&text, |name| said(env, name));
-    file.map_err(|error| ConfigErrors::one(format!("`{place}`: {error}")))
 }
 
 /// The ledger's namespace: the file's, or the environment's.

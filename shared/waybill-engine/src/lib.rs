@@ -5,7 +5,8 @@
 //!
 //! [`consumer`] turns invocations into batches, [`poller`] receives by itself; [`engine`] runs
 //! messages through a [`handler`]; [`router`] is the handler that delivers along the routes of a
-//! file, and [`gates`] spare their targets; [`env`](mod@env) reads what a function is told. [`once`] runs any async operation of your
+//! file, and [`gates`] spare their targets; [`env`](mod@env) reads what a function is told, and
+//! [`live`] exchanges routes while it runs. [`once`] runs any async operation of your
 //! own once in effect, without a queue.
 
 mod acker;
@@ -18,6 +19,7 @@ pub mod gates;
 mod hand_back;
 pub mod handler;
 mod keeper;
+pub mod live;
 pub mod once;
 pub mod poller;
 pub mod ports;

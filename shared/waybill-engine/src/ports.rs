@@ -3,6 +3,7 @@
 //! An implementation translates and decides nothing; every one of them passes the conformance
 //! suite of `waybill-testkit`.
 
+use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -260,6 +261,29 @@ impl GivenUp<'_> {
     pub fn to_json(&self) -> String {
         // Three texts: nothing of it can fail.
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// Where the text of a routes file is kept that changes while functions run.
+pub trait RoutesStore: Send + Sync {
+    /// Reads the text as it is now. The error is a sentence that says what to do.
+    fn read(&self) -> BoxFuture<'_, Result<StoredRoutes, String>>;
+}
+
+/// The text of a routes file and what its store calls this version of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredRoutes {
+    /// The version.
+    pub version: String,
+    /// The text; not shown, because it may hold secrets that ought to be elsewhere.
+    pub text: String,
+}
+
+impl fmt::Debug for StoredRoutes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredRoutes")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 

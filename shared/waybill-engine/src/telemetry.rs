@@ -42,6 +42,31 @@ pub fn cannot_start(what: &str) {
     error!("cannot start: {what}");
 }
 
+/// Routes that are kept in a parameter were read and are in force from the next invocation on.
+pub fn routes_taken(version: &str) {
+    info!(
+        routes.version = version,
+        "routes taken from their parameter"
+    );
+}
+
+/// A version of the routes is not taken: the faults, each with its remedy. Once for each version.
+pub(crate) fn routes_refused(version: &str, what: &str) {
+    error!(
+        routes.version = version,
+        failure.message = what,
+        "new routes refused; those in force stay"
+    );
+}
+
+/// The routes could not be read again; they are tried again with a later invocation.
+pub(crate) fn routes_unread(what: &str) {
+    warn!(
+        failure.message = what,
+        "routes not read again; those in force stay"
+    );
+}
+
 /// A record could not be read although it has an id: it stays in the queue.
 pub fn record_unread(message_id: &str, what: &str) {
     error!(

@@ -212,7 +212,10 @@ impl Template {
         let mut allowed = BTreeMap::<_, BTreeSet<_>>::new();
         for statement in statements {
             assert_eq!(statement["Effect"], "Allow");
-            let resource = statement["Resource"]["Fn::GetAtt"].as_str();
+            let resource = &statement["Resource"];
+            let resource = resource["Fn::GetAtt"]
+                .as_str()
+                .or(resource["Fn::Sub"].as_str());
             let resource = resource.expect("one named resource").to_owned();
             allowed
                 .entry(resource)

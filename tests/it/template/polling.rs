@@ -184,7 +184,8 @@ fn every_grant_of_the_poller_is_for_a_request_that_the_adapters_make() {
     let sources: Vec<_> = product_sources()
         .filter(|(path, _)| path.starts_with("shared/waybill-aws/"))
         .collect();
-    let role = polling().with("DeadLetterMode", "send").role("PollerRole");
+    let template = polling().with("RoutesParameterName", "/shop/routes");
+    let role = template.with("DeadLetterMode", "send").role("PollerRole");
     for action in role.into_values().flatten() {
         // Lambda itself writes the log in the role's name.
         if action.starts_with("logs:") {

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use reqwest::Url;
+
 use super::guard::{Lookup, Reach, Resolver, SystemLookup};
 
 /// How long a connection is kept without use. A sandbox may be frozen for minutes between two
@@ -58,6 +60,19 @@ impl HttpClient {
             .map_err(|_| "no client could be made: the system has no root certificates")?;
         clients.insert(kind, client.clone());
         Ok(client)
+    }
+
+    /// The client that may call any address: for endpoints of AWS's, which may be private.
+    pub(crate) fn unguarded(
+        &self,
+        url: &Url,
+        connect_timeout: Duration,
+    ) -> Result<reqwest::Client, &'static str> {
+        self.of_kind(Kind {
+            connect_timeout,
+            reach: Reach::Anywhere,
+            tls: url.scheme() == "https",
+        })
     }
 
     /// Makes a client.

@@ -1,7 +1,6 @@
 //! An event as the headers and the body of a request: CloudEvents' HTTP binding, or plain.
 //! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use reqwest::header::{
@@ -9,10 +8,8 @@ use reqwest::header::{
 };
 
 use waybill_core::event::{Data, Event};
-use waybill_core::routes::{HttpBody, Secret};
+use waybill_core::routes::HttpBody;
 use waybill_engine::ports::{GivenUp, TargetRequest};
-
-use super::HttpTargetError;
 
 /// What we call ourselves.
 const AGENT: &str = concat!(
@@ -21,21 +18,6 @@ const AGENT: &str = concat!(
     ".",
     env!("CARGO_PKG_VERSION_MINOR")
 );
-
-/// A route's own headers, their values marked as secret.
-pub(super) fn route_headers(
-    headers: &BTreeMap<String, Secret>,
-) -> Result<HeaderMap, HttpTargetError> {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        let refused = || HttpTargetError::Header(name.clone());
-        let mut value = HeaderValue::from_str(value.expose()).map_err(|_| refused())?;
-        value.set_sensitive(true);
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
-        map.insert(name, value);
-    }
-    Ok(map)
-}
 
 /// The body of one try.
 pub(super) fn body(event: &Event, data: &Data, mode: HttpBody) -> Vec<u8> {

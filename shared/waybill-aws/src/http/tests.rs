@@ -11,12 +11,16 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use waybill_core::event::{Data, Event};
 use waybill_core::http::StatusClass;
 use waybill_core::outcome::{DeadReason, Outcome};
-use waybill_core::routes::{Secret, TargetUrl};
+use waybill_core::routes::{HeaderText, Secret, SigningKey, SigningSecret, TargetUrl};
 use waybill_engine::ports::GivenUp;
 use waybill_testkit::fixtures;
 
+use crate::kept::Keeping;
+
 use super::guard::{Lookup, ResolveError, Resolver};
 use super::*;
+
+mod secrets;
 
 /// What a server does after its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +178,19 @@ fn spec(url: &str) -> HttpSpec {
 
 /// A target for local runs, that resolves no name.
 fn target(spec: &HttpSpec) -> HttpTarget {
-    HttpTarget::new(spec, &HttpClient::with_lookup(Names::of(&[])), true).unwrap()
+    let client = HttpClient::with_lookup(Names::of(&[]));
+    HttpTarget::new(spec, &client, &no_secrets(), true).unwrap()
+}
+
+/// Secrets that cannot be read.
+fn no_secrets() -> Secrets {
+    let config = aws_config::SdkConfig::builder().build();
+    Secrets::new(Keeping::new(config, HttpClient::new()), Arc::new(System))
+}
+
+/// A header's value that stands in the file.
+fn said(value: &str) -> HeaderText {
+    HeaderText::Said(Secret::new(value))
 }
 
 fn event() -> Event {
@@ -279,7 +295,7 @@ async fn the_request_is_exactly_as_promised() {
     let mut spec = spec(&format!("{}?x=1", server.url()));
     let headers = [("authorization", "Bearer t"), ("x-tenant", "acme")];
     spec.headers = headers
-        .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+        .map(|(name, value)| (name.to_owned(), said(value)))
         .into();
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let event = Event {
@@ -377,7 +393,7 @@ async fn a_signed_request_names_its_key_on_every_try_and_shows_no_secret_f33_f66
     let server = Server::of_status(503, "").await;
     let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
     let spec = HttpSpec {
-        signature: vec![SigningKey::new(secret).unwrap()],
+        signature: vec![SigningSecret::Said(SigningKey::new(secret).unwrap())],
         ..spec(&server.url())
     };
     let target = target(&spec);
@@ -698,7 +714,7 @@ async fn targets_share_their_connections() {
     let server = Server::of_status(200, "").await;
     let client = HttpClient::with_lookup(Names::of(&[]));
     for _ in 0..3 {
-        let target = HttpTarget::new(&spec(&server.url()), &client, true).unwrap();
+        let target = HttpTarget::new(&spec(&server.url()), &client, &no_secrets(), true).unwrap();
         send_event(&target, &event(), Duration::from_secs(5)).await;
     }
     assert_eq!(server.connections(), 1);
@@ -759,7 +775,7 @@ async fn the_name_is_kept_for_the_target_while_its_address_is_called() {
     let names = Names::of(&[("crm.test", &["127.0.0.1"])]);
     let client = HttpClient::with_lookup(names);
     let url = format!("http://crm.test:{}/", server.port);
-    let target = HttpTarget::new(&spec(&url), &client, true).unwrap();
+    let target = HttpTarget::new(&spec(&url), &client, &no_secrets(), true).unwrap();
     let attempt = send_event(&target, &event(), Duration::from_secs(5)).await;
     assert_eq!(attempt.outcome, Outcome::Delivered);
     let host = format!("host: crm.test:{}\r\n", server.port);
@@ -775,7 +791,7 @@ async fn a_name_with_no_public_address_is_not_called_and_its_address_not_told_f6
     )]);
     let client = HttpClient::with_lookup(Arc::clone(&names) as Arc<dyn Lookup>);
     let url = format!("https://rebind.test:{}/", server.port);
-    let target = HttpTarget::new(&spec(&url), &client, false).unwrap();
+    let target = HttpTarget::new(&spec(&url), &client, &no_secrets(), false).unwrap();
     let attempt = send_event(&target, &event(), Duration::from_secs(5)).await;
 
     assert_eq!(
@@ -821,7 +837,7 @@ async fn a_name_without_addresses_does_not_resolve() {
 
 /// Why a URL is refused where only public ones may be called.
 fn refused(url: &str) -> Option<HttpTargetError> {
-    HttpTarget::new(&spec(url), &HttpClient::new(), false).err()
+    HttpTarget::new(&spec(url), &HttpClient::new(), &no_secrets(), false).err()
 }
 
 #[test]
@@ -901,8 +917,8 @@ fn a_url_that_is_not_https_or_has_a_port_of_another_service_is_refused_f65() {
 fn no_debug_output_shows_a_path_or_a_header_f66() {
     let mut spec = spec("https://hooks.example/T0/SECRET?k=SECRET");
     spec.headers
-        .insert("authorization".to_owned(), Secret::new("SECRET"));
-    let target = HttpTarget::new(&spec, &HttpClient::new(), false).unwrap();
+        .insert("authorization".to_owned(), said("SECRET"));
+    let target = HttpTarget::new(&spec, &HttpClient::new(), &no_secrets(), false).unwrap();
     let shown = format!("{target:?}");
     assert!(!shown.contains("SECRET"), "{shown}");
     assert!(

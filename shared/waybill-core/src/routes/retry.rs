@@ -368,7 +368,7 @@ fn is_code(name: &str) -> bool {
 
 /// The codes of tries that are made again and that are no status; `docs/FAILURES.md` says what each
 /// means.
-const CODES: [&str; 22] = [
+const CODES: [&str; 25] = [
     "access_denied",
     "address_refused",
     "client_failed",
@@ -385,6 +385,9 @@ const CODES: [&str; 22] = [
     "queue_missing",
     "request_failed",
     "request_refused",
+    "secret_refused",
+    "secret_unavailable",
+    "secret_unfit",
     "service_failed",
     "table_missing",
     "target_is_source",

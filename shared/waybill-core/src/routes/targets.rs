@@ -3,6 +3,7 @@
 mod dynamodb;
 mod http;
 mod object;
+mod reference;
 mod signature;
 mod sqs;
 
@@ -12,9 +13,10 @@ use super::fields::{Faults, Fields, join};
 use super::tree::{Node, Value};
 
 pub use dynamodb::{DynamoDbSpec, ItemChange, ItemFault, ItemWrite, Only};
-pub use http::{HttpBody, HttpSpec};
+pub use http::{HeaderText, HttpBody, HttpSpec};
 pub use object::ObjectExpression;
-pub use signature::SigningKey;
+pub use reference::{SecretPlace, SecretReference};
+pub use signature::{SigningKey, SigningSecret};
 pub use sqs::{GroupId, SqsBody, SqsSpec};
 
 /// Where a route's events go.

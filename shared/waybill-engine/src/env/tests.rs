@@ -224,3 +224,89 @@ fn a_poller_works_on_as_many_at_once_as_it_is_told() {
         assert!(error.contains(&format!("`{wrong}`")), "{error}");
     }
 }
+
+#[test]
+fn routes_may_be_in_a_parameter() {
+    let place = |said| RoutesPlace::read(&vars(&[("WAYBILL_ROUTES", said)]));
+    for name in [
+        "/shop/routes",
+        "routes",
+        "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/routes",
+    ] {
+        let said = format!("ssm:{name}");
+        let place = RoutesPlace::read(&vars(&[("WAYBILL_ROUTES", &said)]));
+        assert_eq!(place, Ok(RoutesPlace::Parameter(name.to_owned())));
+    }
+    for nameless in ["ssm:", "ssm: routes", "ssm:a\nb"] {
+        let told = place(nameless).unwrap_err().to_string();
+        assert!(told.contains("give the name or the ARN"), "{told}");
+    }
+    let told = read(&[("WAYBILL_ROUTES", "ssm:routes")]).unwrap_err();
+    assert!(
+        told.contains("parameter `routes`, which is not read here"),
+        "{told}"
+    );
+}
+
+/// Settings with this before the routes.
+fn with(head: &str, changes: &[(&'static str, &str)]) -> RouteSettings {
+    let route = "routes: [{name: crm, target: {http: {url: 'https://example.com/in'}}}]";
+    let text = Ok(RoutesText {
+        place: "ssm:routes, version 2".to_owned(),
+        text: format!("{{{head}{route}}}"),
+    });
+    RouteSettings::of(&vars(changes), 25, text).unwrap()
+}
+
+#[test]
+fn what_a_running_function_cannot_change_is_refused_by_its_name() {
+    let send = [("WAYBILL_DLQ_URL", DEAD)];
+    let first = with("consumer: a, key: data.id, dead_letter: send, ", &send);
+    let table = [
+        (
+            "consumer: b, key: data.id, dead_letter: send, ",
+            "`consumer`",
+        ),
+        ("key: data.id, dead_letter: send, ", "`consumer`"),
+        ("consumer: a, key: data.no, dead_letter: send, ", "`key`"),
+        ("consumer: a, dead_letter: send, ", "`key`"),
+        ("consumer: a, key: data.id, ", "`dead_letter`"),
+    ];
+    for (head, what) in table {
+        let faults = first.refuse_moved(&with(head, &send)).unwrap_err();
+        let told = faults.to_string();
+        assert!(told.starts_with(what) && told.contains("deploy"), "{told}");
+        assert_eq!(told.matches("cannot change").count(), 1, "{told}");
+    }
+    let faults = first
+        .refuse_moved(&with("", &send))
+        .unwrap_err()
+        .to_string();
+    assert_eq!(faults.matches("cannot change").count(), 3, "{faults}");
+}
+
+#[test]
+fn all_else_of_the_routes_may_change() {
+    let first = with("key: data.id, ", &[]);
+    for head in [
+        "key: data.id, ",
+        "consumer: orders, key: data.id, dead_letter: redrive, ",
+        "key: data.id, unrouted: ack, on_conflict: ack, ",
+        "key: data.id, defaults: {retry: {steps: 9}}, ",
+    ] {
+        assert_eq!(first.refuse_moved(&with(head, &[])), Ok(()), "{head}");
+    }
+}
+
+#[test]
+fn the_text_of_the_routes_is_not_shown_f66() {
+    let text = RoutesText {
+        place: "ssm:routes".to_owned(),
+        text: "SECRET".to_owned(),
+    };
+    let shown = format!("{text:?}");
+    assert!(
+        shown.contains("ssm:routes") && !shown.contains("SECRET"),
+        "{shown}"
+    );
+}

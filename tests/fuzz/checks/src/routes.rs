@@ -11,7 +11,7 @@ use waybill_core::event::{Data, Event};
 use waybill_core::limit::{RETENTION_MAX, VISIBILITY_MAX, WAIT_MAX};
 use waybill_core::retry::Backoff;
 use waybill_core::routes::{
-    HttpSpec, ROUTES_MAX, Route, RoutesErrors, RoutesFile, TEXT_MAX, TargetSpec,
+    HeaderText, HttpSpec, ROUTES_MAX, Route, RoutesErrors, RoutesFile, TEXT_MAX, TargetSpec,
 };
 
 /// What a refusal may say in all, in bytes.
@@ -137,7 +137,13 @@ fn http_holds(http: &HttpSpec, shown: &str) {
     for (name, value) in &http.headers {
         assert!(!name.is_empty() && !name.bytes().any(|b| b.is_ascii_uppercase() || b <= b' '));
         assert!(!name.starts_with("ce-") && name != "host" && name != "idempotency-key");
-        let value = value.expose();
+        let value = match value {
+            HeaderText::Said(value) => value.expose(),
+            HeaderText::Kept { prefix, secret } => {
+                assert!((1..=2048).contains(&secret.place.name().len()));
+                prefix.expose()
+            }
+        };
         assert!(value.is_ascii() && !value.contains(['\r', '\n', '\0']));
     }
 }

@@ -7,7 +7,8 @@ use super::super::fields::{Faults, Fields, join};
 use super::super::hidden::{Secret, TargetUrl};
 use super::super::tree::{Node, Value};
 use super::TIMEOUT_MIN;
-use super::signature::{self, SigningKey};
+use super::reference::SecretReference;
+use super::signature::{self, SigningSecret};
 use crate::http::{StatusClass, StatusOverrides};
 
 /// An HTTP target.
@@ -16,11 +17,11 @@ pub struct HttpSpec {
     /// Where to POST.
     pub url: TargetUrl,
     /// Headers of this route: lower-case names, none of those that Waybill sets itself.
-    pub headers: BTreeMap<String, Secret>,
+    pub headers: BTreeMap<String, HeaderText>,
     /// How an event is put into a request.
     pub body: HttpBody,
     /// Secrets by which each request is signed, one signature for each; none, no signature.
-    pub signature: Vec<SigningKey>,
+    pub signature: Vec<SigningSecret>,
     /// How long to wait for a connection; at most `timeout`. 2 s by default.
     pub connect_timeout: Duration,
     /// How long one try may take, connection included. 10 s by default.
@@ -28,6 +29,41 @@ pub struct HttpSpec {
     /// What this target means by a status, where it is not what [`crate::http::classify`] takes
     /// it for.
     pub statuses: StatusOverrides,
+}
+
+/// The value of a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderText {
+    /// Known since the file was read.
+    Said(Secret),
+    /// Kept elsewhere, and read before it is sent.
+    Kept {
+        /// What stands before it, like `Bearer `; may be empty.
+        prefix: Secret,
+        /// Where it is kept.
+        secret: SecretReference,
+    },
+}
+
+impl HeaderText {
+    /// A header's value made of a prefix and a secret; the error says what is wrong with it
+    /// without showing it.
+    ///
+    /// # Errors
+    ///
+    /// When the secret is empty, or it cannot be sent as it is.
+    pub fn joined(prefix: &Secret, secret: &Secret) -> Result<Secret, &'static str> {
+        if secret.expose().is_empty() {
+            return Err("is empty");
+        }
+        match refuse_value(secret.expose()) {
+            Some(why) => Err(why),
+            None => {
+                let value = format!("{}{}", prefix.expose(), secret.expose());
+                refuse_value(&value).map_or(Ok(Secret::new(value)), Err)
+            }
+        }
+    }
 }
 
 /// How an event is put into a request.
@@ -146,7 +182,7 @@ impl HttpSpec {
 }
 
 /// Reads `headers`.
-fn headers(node: &Node, path: &str, faults: &mut Faults) -> BTreeMap<String, Secret> {
+fn headers(node: &Node, path: &str, faults: &mut Faults) -> BTreeMap<String, HeaderText> {
     let mut headers = BTreeMap::new();
     let Value::Map(entries) = &node.value else {
         faults.wrong_kind::<()>(path, node, "a mapping");
@@ -164,19 +200,45 @@ fn headers(node: &Node, path: &str, faults: &mut Faults) -> BTreeMap<String, Sec
             faults.add(&path, key.at, why);
             continue;
         }
-        let Some(text) = faults.text(value, &path) else {
+        let Some(text) = header_text(value, &path, faults) else {
             continue;
         };
-        if let Some(why) = refuse_value(text) {
-            faults.add(&path, value.at, why);
-            continue;
-        }
-        if headers.insert(name, Secret::new(text)).is_some() {
+        if headers.insert(name, text).is_some() {
             let message = "header is given twice; case does not tell names apart";
             faults.add(&path, key.at, message);
         }
     }
     headers
+}
+
+/// Reads a header's value: text, or where it is kept.
+fn header_text(node: &Node, path: &str, faults: &mut Faults) -> Option<HeaderText> {
+    if !matches!(node.value, Value::Map(_)) {
+        let text = faults.text(node, path)?;
+        if let Some(why) = refuse_value(text) {
+            faults.add(path, node.at, why);
+            return None;
+        }
+        return Some(HeaderText::Said(Secret::new(text)));
+    }
+    let known = ["secretsmanager", "ssm", "key", "stage", "prefix"];
+    let fields = Fields::open(node, path, &known, faults)?;
+    let secret = SecretReference::read(&fields, faults);
+    let prefix = match fields.get("prefix") {
+        Some(node) => {
+            let path = join(path, "prefix");
+            let text = faults.text(node, &path)?;
+            // It may end in a space, since the secret follows.
+            let why = refuse_value(text.trim_end_matches(' '));
+            if let Some(why) = why.filter(|_| !text.is_empty()) {
+                faults.add(&path, node.at, why);
+            }
+            Secret::new(text)
+        }
+        None => Secret::new(""),
+    };
+    let secret = secret?;
+    Some(HeaderText::Kept { prefix, secret })
 }
 
 /// What is wrong with a header's name, in lower case.

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::fields::{Faults, Fields, join};
 use super::super::tree::{Node, Value};
+use super::reference::SecretReference;
 
 /// A secret by which requests are signed, as the bytes it stands for; no log, error or debug
 /// output shows it (F66).
@@ -34,6 +35,15 @@ impl SigningKey {
     }
 }
 
+/// A secret of a route's `signature`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SigningSecret {
+    /// Known since the file was read.
+    Said(SigningKey),
+    /// Kept elsewhere, and read before it is used.
+    Kept(SecretReference),
+}
+
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
@@ -41,12 +51,12 @@ impl fmt::Debug for SigningKey {
 }
 
 /// Reads `signature`: the secrets, in the order of the file; none only after a fault was told.
-pub(super) fn read(node: &Node, path: &str, faults: &mut Faults) -> Vec<SigningKey> {
+pub(super) fn read(node: &Node, path: &str, faults: &mut Faults) -> Vec<SigningSecret> {
     let Some(fields) = Fields::open(node, path, &["secret"], faults) else {
         return Vec::new();
     };
     let Some(node) = fields.get("secret") else {
-        let why = "give `\"${NAME}\"`, or a list of them while one is replaced";
+        let why = "give `\"${NAME}\"` or a reference, or a list of them while one is replaced";
         return fields.missing("secret", why, faults).unwrap_or_default();
     };
     let path = join(path, "secret");
@@ -72,12 +82,17 @@ pub(super) fn read(node: &Node, path: &str, faults: &mut Faults) -> Vec<SigningK
 }
 
 /// Reads one secret.
-fn secret(node: &Node, path: &str, faults: &mut Faults) -> Option<SigningKey> {
+fn secret(node: &Node, path: &str, faults: &mut Faults) -> Option<SigningSecret> {
+    if matches!(node.value, Value::Map(_)) {
+        let known = ["secretsmanager", "ssm", "key", "stage"];
+        let fields = Fields::open(node, path, &known, faults)?;
+        return SecretReference::read(&fields, faults).map(SigningSecret::Kept);
+    }
     let text = faults.text(node, path)?;
     let key = SigningKey::new(text);
     if key.is_none() {
         let message = "must be `whsec_` and base64 of 24 to 64 bytes";
         faults.add(path, node.at, message);
     }
-    key
+    key.map(SigningSecret::Said)
 }

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::event::{Data, Event};
-use crate::routes::RoutesFile;
+use crate::routes::{RoutesFile, Secret};
 
 /// Reads a file whose one route has this target, with the variables that tests use.
 fn read(target: &str) -> Result<TargetSpec, String> {
@@ -111,6 +111,125 @@ fn a_secret_that_is_none_is_refused_and_not_shown_f66() {
     assert!(
         shown.contains("[redacted]") && !shown.contains("MDEy"),
         "{shown}"
+    );
+}
+
+/// The spec of an HTTP target with these lines.
+fn http_spec(lines: &str) -> HttpSpec {
+    match read(&http(lines)) {
+        Ok(TargetSpec::Http(spec)) => spec,
+        other => panic!("{lines}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_header_may_be_kept_elsewhere() {
+    let spec = http_spec(
+        "headers: { authorization: { secretsmanager: shop/token, key: api, prefix: \"Bearer \" }, \
+         x-key: { ssm: /shop/key }, x-old: { secretsmanager: token, stage: AWSPREVIOUS } }",
+    );
+    let manager = |name: &str, stage: Option<&str>| SecretPlace::SecretsManager {
+        name: name.to_owned(),
+        stage: stage.map(str::to_owned),
+    };
+    let ssm = SecretPlace::Ssm {
+        name: "/shop/key".to_owned(),
+    };
+    let expected = [
+        (
+            "authorization",
+            manager("shop/token", None),
+            Some("api"),
+            "Bearer ",
+        ),
+        ("x-key", ssm, None, ""),
+        ("x-old", manager("token", Some("AWSPREVIOUS")), None, ""),
+    ];
+    for (name, place, key, prefix) in expected {
+        let key = key.map(str::to_owned);
+        let kept = HeaderText::Kept {
+            prefix: Secret::new(prefix),
+            secret: SecretReference { place, key },
+        };
+        assert_eq!(spec.headers[name], kept, "{name}");
+    }
+}
+
+#[test]
+fn a_signature_may_be_kept_elsewhere() {
+    let spec =
+        http_spec("signature: { secret: [{ ssm: /new }, { secretsmanager: old }, \"${KEY}\"] }");
+    let names = spec.signature.iter().map(|secret| match secret {
+        SigningSecret::Kept(reference) => reference.place.name(),
+        SigningSecret::Said(_) => "said",
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["/new", "old", "said"]);
+}
+
+#[test]
+fn a_reference_that_names_no_one_secret_is_refused() {
+    let long = "a".repeat(2049);
+    let refused = [
+        ("{}", "must have one of `secretsmanager` and `ssm`"),
+        ("{ ssm: /a, secretsmanager: b }", "must have one of"),
+        ("{ ssm: \"\" }", "1 to 2048 characters"),
+        ("{ ssm: a b }", "without spaces"),
+        (&format!("{{ ssm: {long} }}"), "1 to 2048 characters"),
+        (
+            "{ ssm: /a, stage: AWSCURRENT }",
+            "is of `secretsmanager` only",
+        ),
+        ("{ ssm: /a, key: \"\" }", "1 to 256 characters"),
+        ("{ ssm: /a, version: 3 }", "key is not known"),
+        ("{ secretsmanager: 7 }", "put it in quotes"),
+        ("{ secretsmanager: a, stage: \"\" }", "1 to 256 characters"),
+    ];
+    for (reference, expected) in refused {
+        for lines in [
+            format!("headers: {{ x-key: {reference} }}"),
+            format!("signature: {{ secret: {reference} }}"),
+        ] {
+            let told = fault(&http(&lines));
+            assert!(told.contains(expected), "{lines}: {told}");
+        }
+    }
+    let told = fault(&http("signature: { secret: { ssm: /a, prefix: x } }"));
+    assert!(told.contains("key is not known"), "{told}");
+    let told = fault(&http("headers: { x-key: { ssm: /a, prefix: \"a\\nb\" } }"));
+    assert!(told.contains("control character"), "{told}");
+}
+
+#[test]
+fn what_is_picked_of_a_secret_is_told_without_it_f66() {
+    let reference = |key: Option<&str>| SecretReference {
+        place: SecretPlace::Ssm {
+            name: "/a".to_owned(),
+        },
+        key: key.map(str::to_owned),
+    };
+    let pick = |key, kept: &str| reference(key).pick(&Secret::new(kept));
+    assert_eq!(pick(None, "{}"), Ok(Secret::new("{}")));
+    assert_eq!(pick(Some("k"), r#"{"k": "v"}"#), Ok(Secret::new("v")));
+    assert!(pick(Some("k"), "v").unwrap_err().contains("no JSON"));
+    for kept in ["{}", "[]", "7", r#"{"k": 7}"#, r#"{"k": null}"#] {
+        assert!(
+            pick(Some("k"), kept).unwrap_err().contains("no text"),
+            "{kept}"
+        );
+    }
+}
+
+#[test]
+fn a_header_is_made_of_prefix_and_secret_where_it_can_be_sent() {
+    let joined = |prefix, secret| HeaderText::joined(&Secret::new(prefix), &Secret::new(secret));
+    assert_eq!(joined("Bearer ", "s"), Ok(Secret::new("Bearer s")));
+    assert_eq!(joined("", "s"), Ok(Secret::new("s")));
+    for secret in ["", "s\n", " s", "s ", "\u{e9}", "a\0b"] {
+        assert!(joined("Bearer ", secret).is_err(), "{secret:?}");
+    }
+    assert!(
+        joined("Bearer ", &"s".repeat(8 * 1024)).is_err(),
+        "too long together"
     );
 }
 
