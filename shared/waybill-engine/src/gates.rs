@@ -207,8 +207,9 @@ impl Passage for Held {
     fn ended<'a>(self: Box<Self>, attempt: &'a Attempt, took: Duration) -> BoxFuture<'a, Charge> {
         async move {
             let health = Health::of(attempt, took, self.gate.time);
-            if let Some(place) = self.place {
-                place.ended(took, health);
+            // It is kept until the breaker knows: who waits for it must not begin before.
+            if let Some(place) = &self.place {
+                place.learn(took, health);
             }
             let Some(ticket) = self.ticket else {
                 return Charge::Charged;
