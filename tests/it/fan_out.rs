@@ -1,11 +1,12 @@
 //! One message for several targets: each route ends alone, and resumes where it was.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use waybill_local::{Mode, Received, Reply};
 
-use crate::support::stage::{Setting, Stage, event};
+use crate::support::stage::{Setting, Stage, event, events};
 
 /// One target that takes it, one that fails three times, one that is slow.
 const ROUTES: &str = r#"{
@@ -87,4 +88,52 @@ async fn killed_between_two_steps_each_route_resumes_where_it_was_f33() {
     assert_eq!(requests(&stage, "between"), expected);
     let expected = counts([("/takes", 1), ("/fails", 5), ("/slow", 1)]);
     assert_eq!(requests(&stage, "last"), expected);
+}
+
+/// A route with every gate: it opens at the first failure, and closes at the first success.
+const GATED: &str = r#"{
+  defaults: {retry: {steps: 3, duration: 1s, factor: 1, jitter: 0}},
+  routes: [{
+    name: gated,
+    target: {http: {url: "URL/gated", timeout: 5s}},
+    breaker: {failures: 1, probe: 1s, ramp: 0s},
+    rate: {limit: 50},
+    concurrency: 1
+  }]
+}"#;
+
+/// What waits at a gate comes back by itself, and what processes share is in the ledger's table.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_with_gates_spares_a_target_that_fails_and_goes_on_when_it_is_back() {
+    let setting = Setting::new("gated").await.mode(Mode::Poll).routes(GATED);
+    let requests = AtomicU32::new(0);
+    let stage = setting.stage(move |_, _| match requests.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => Reply::status(503),
+        _ => Reply::status(200),
+    });
+    let stage = stage.await;
+    stage.send(&events("e", 5)).await;
+    stage.poll_until_drained().await;
+    let ledger = stage.bundle.ledger();
+    let rows = ledger.rows().await.expect("rows are read");
+    assert!(
+        rows.iter().all(|row| row.status() == "COMPLETED"),
+        "{rows:?}"
+    );
+    let asked = stage.receiver.exchanges().len();
+    assert_eq!(
+        asked,
+        5 + 2,
+        "one that opened it, and one probe that failed"
+    );
+    let key = |gate| format!("#{gate}#{}#gated", stage.bundle.stack());
+    let row = async |gate| ledger.row(&key(gate)).await.expect("a row is read");
+    let breaker = row("breaker").await.expect("it was open");
+    assert_eq!(breaker.text("gate"), Some("ramp"));
+    assert_eq!(breaker.number("round"), Some(1), "the probe that failed");
+    let rate = row("rate").await.expect("slots were leased");
+    assert!(rate.number("tat_us") > Some(0));
+    for row in [breaker, rate] {
+        assert!(row.number("expires_at") > Some(0), "it is swept: {row:?}");
+    }
 }

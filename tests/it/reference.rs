@@ -50,12 +50,18 @@ impl Schema {
         Self(serde_json::from_str(&text).expect("the schema is JSON"))
     }
 
-    /// The schema of a value, behind its reference.
+    /// The schema of a value, behind its reference; of one that may be a mapping or something
+    /// shorter, the mapping's.
     fn resolved<'a>(&'a self, node: &'a Value) -> &'a Value {
-        match node["$ref"].as_str() {
-            Some(to) => self.0.pointer(&to[1..]).expect(to),
-            None => node,
+        if let Some(to) = node["$ref"].as_str() {
+            return self.0.pointer(&to[1..]).expect(to);
         }
+        let choices = node["anyOf"].as_array().into_iter().flatten();
+        let mut mappings = choices.map(|choice| self.resolved(choice));
+        let mapping = mappings.find(|choice| choice["additionalProperties"] == false);
+        mapping
+            .filter(|_| node.get("examples").is_some())
+            .unwrap_or(node)
     }
 
     /// Every mapping with keys of its own, in the order of a walk from the top; one that stands in

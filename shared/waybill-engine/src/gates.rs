@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 
-use waybill_core::gate::{Health, put_off_wait};
+use waybill_core::gate::{GateKey, GateRow, Health, put_off_wait};
 use waybill_core::id::{Consumer, RouteName};
 use waybill_core::outcome::{Attempt, DeferCause};
 use waybill_core::polling::Appetite;
@@ -25,7 +26,8 @@ use waybill_core::routes::Route;
 use waybill_core::time::Timestamp;
 
 use crate::handler::{Admission, Asks, Charge, Pass, Passage};
-use crate::ports::{Ambient, GateStore};
+use crate::ports::{Ambient, GatePut, GateStore, StoreError};
+use crate::telemetry;
 
 use breakers::{Breakers, Ticket};
 use places::{Place, Places};
@@ -171,6 +173,26 @@ impl Shared {
         })
     }
 
+    /// Puts a row; whatever fails is told in the log, and nothing passes.
+    async fn put(&self, row: &GateRow) -> Result<GatePut, NotNow> {
+        let put = timeout(REQUEST_TIME, self.store.put(row)).await;
+        put.unwrap_or_else(|_| Err(StoreError::unanswered()))
+            .map_err(|error| {
+                telemetry::gates_failed(&error);
+                NotNow::store_down()
+            })
+    }
+
+    /// Reads rows by position; `None` for one that was not read, which is told in the log.
+    async fn read(&self, keys: &[GateKey]) -> Vec<Option<Option<GateRow>>> {
+        let read = timeout(REQUEST_TIME, self.store.read(keys)).await;
+        let rows = read.unwrap_or_else(|_| vec![Err(StoreError::unanswered())]);
+        if let Some(error) = rows.iter().find_map(|row| row.as_ref().err()) {
+            telemetry::gates_failed(error);
+        }
+        rows.into_iter().map(Result::ok).collect()
+    }
+
     /// Puts a route off.
     fn put_off(&self, not_now: NotNow, receive_count: u32) -> Admission {
         let jitter = Jitter::from_bits(self.ambient.random());
@@ -185,8 +207,9 @@ impl Passage for Held {
     fn ended<'a>(self: Box<Self>, attempt: &'a Attempt, took: Duration) -> BoxFuture<'a, Charge> {
         async move {
             let health = Health::of(attempt, took, self.gate.time);
-            if let Some(place) = self.place {
-                place.ended(took, health);
+            // It is kept until the breaker knows: who waits for it must not begin before.
+            if let Some(place) = &self.place {
+                place.learn(took, health);
             }
             let Some(ticket) = self.ticket else {
                 return Charge::Charged;
@@ -225,6 +248,3 @@ const RATE_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a breaker's row lives after its last write.
 const BREAKER_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
-
-#[cfg(test)]
-mod tests;

@@ -149,22 +149,37 @@ pub(crate) enum Shadow {
 pub(crate) fn breaker_moved(route: &RouteName, to: &Breaker) {
     let route = route.as_str();
     match to {
-        Breaker::Open(open) if open.round == 0 => warn!(
-            route.name = route,
-            "breaker opened; the target fails, and nothing is sent to it but probes"
-        ),
-        Breaker::Open(open) => info!(
-            route.name = route,
-            probes = open.round,
-            "breaker stays open"
-        ),
-        Breaker::Ramp { round, .. } => info!(
-            route.name = route,
-            probes = round,
-            "breaker closes; more and more is sent to the target"
-        ),
+        Breaker::Open(open) if open.round == 0 => {
+            warn!(
+                route.name = route,
+                "breaker opened; nothing is sent to the target but probes"
+            );
+        }
+        Breaker::Open(open) => {
+            info!(
+                route.name = route,
+                probes = open.round,
+                "breaker stays open"
+            );
+        }
+        Breaker::Ramp { round, .. } => {
+            info!(
+                route.name = route,
+                probes = round,
+                "breaker closes; more and more is sent to the target"
+            );
+        }
         Breaker::Closed => {}
     }
+}
+
+/// The rows of gates could not be read or written: what waits for them is put off.
+pub(crate) fn gates_failed(error: &StoreError) {
+    warn!(
+        failure.code = error.code,
+        failure.message = error.message,
+        "gates cannot be read or written; their routes wait, nothing is charged"
+    );
 }
 
 /// A body has no meaning, or not the key that it should.

@@ -3,7 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
@@ -131,6 +131,44 @@ struct Turn {
     put_off: Option<DeferCause>,
 }
 
+/// What a try that waits for its turn and the work that it is part of tell each other.
+struct Trying {
+    begun: AtomicBool,
+    /// When the row's lease ends, in milliseconds since the epoch.
+    lease_until: AtomicU64,
+}
+
+impl Trying {
+    /// Not begun, on a lease until then.
+    fn new(lease_until: Timestamp) -> Self {
+        Self {
+            begun: AtomicBool::new(false),
+            lease_until: AtomicU64::new(lease_until.as_millis()),
+        }
+    }
+
+    /// The lease was renewed.
+    fn set_lease(&self, until: Timestamp) {
+        self.lease_until.store(until.as_millis(), Ordering::Relaxed);
+    }
+
+    /// Whether an effect may begin.
+    fn may_begin(&self, hold: &Hold, now: Timestamp) -> bool {
+        let lease_until = Timestamp::from_millis(self.lease_until.load(Ordering::Relaxed));
+        hold.may_begin(now) && hold.cut_at(lease_until).is_none_or(|at| now < at)
+    }
+
+    /// The effect begins.
+    fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an effect may have happened.
+    fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+}
+
 /// How one route's turn ended.
 enum Ended {
     /// A try was made.
@@ -234,11 +272,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let mut running = FuturesUnordered::new();
         let mut under_way = Vec::new();
         for route in &ready {
-            let begun = Arc::new(AtomicBool::new(false));
-            let told = Arc::clone(&begun);
+            let state = Arc::new(Trying::new(record.lease_until));
+            let told = Arc::clone(&state);
             if let Some(trying) = self.start_route(shift, work, record, route, told) {
                 running.push(trying);
-                under_way.push((route, begun));
+                under_way.push((route, state));
             }
         }
         let mut write = OptionFuture::from(None);
@@ -263,6 +301,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                             record.rev = rev;
                             record.expires_at = expires_at;
                             record.lease_until = lease_until;
+                            under_way.iter().for_each(|(_, at)| at.set_lease(lease_until));
                         }
                         Settled::Fenced | Settled::Unconfirmed(_) => return Err(settled),
                     }
@@ -272,8 +311,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 () = sleep(cut_in.unwrap_or_default()), if cut_in.is_some() => {
                     running.clear();
                     // What still waited for its turn was not begun, and is not charged.
-                    let begun = under_way.drain(..);
-                    for (route, _) in begun.filter(|(_, begun)| begun.load(Ordering::Relaxed)) {
+                    for (route, _) in under_way.drain(..).filter(|(_, at)| at.has_begun()) {
                         let what = "the lease ended while the handler was at work";
                         let attempt = Attempt::unknown("lease_ended", what);
                         let policy = self.handler.policy(route);
@@ -325,7 +363,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         work: &'a Work,
         record: &Record,
         route: &'a RouteName,
-        begun: Arc<AtomicBool>,
+        state: Arc<Trying>,
     ) -> Option<impl Future<Output = (&'a RouteName, Ended)> + use<'a, H, L, A, Q>> {
         let at = record.routes.iter().find(|at| at.name == *route)?;
         let policy = self.handler.policy(route);
@@ -373,12 +411,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                     return (route, Ended::Tried(attempt, policy, Charge::Charged));
                 }
             };
-            // It may have waited.
+            // It may have waited, until its lease was lost (F04).
             let now = self.ambient.now();
-            let Start::Now { limit } = shift.budget.start(now, wanted) else {
-                return (route, Ended::Unbegun);
+            let limit = match shift.budget.start(now, wanted) {
+                Start::Now { limit } if state.may_begin(&work.item.hold, now) => limit,
+                Start::Now { .. } | Start::TooLate => return (route, Ended::Unbegun),
             };
-            begun.store(true, Ordering::Relaxed);
+            state.begin();
             let _running = shift.desk.running();
             let key = match given_up {
                 None => idempotency_key(&self.config.consumer, &work.key, route),

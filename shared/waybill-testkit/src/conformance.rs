@@ -5,9 +5,11 @@
 //! implementation is known to deviate from the service, its caller names the case and the reason
 //! as a [`Deviation`]; the case is still run, and must fail, so that the list stays true.
 
+mod gates;
 mod ledger;
 mod queue;
 
+pub use gates::gates;
 pub use ledger::{Planted, RawRows, ledger};
 pub use queue::{MakeQueue, dead_letters_of, fifo_queue, queue};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use waybill_core::id::LedgerKey;
 use waybill_core::ledger::Row;
 use waybill_testkit::conformance::{self, MakeQueue, Planted, RawRows};
-use waybill_testkit::{FakeLedger, FakeQueue, Faulty, TestAmbient};
+use waybill_testkit::{FakeGates, FakeLedger, FakeQueue, Faulty, TestAmbient};
 
 /// A fake's rows, planted past its port.
 struct FakeRows(FakeLedger);
@@ -52,6 +52,11 @@ async fn a_ledger_without_scripted_faults_passes_the_suite() {
     let ledger = FakeLedger::new();
     let rows = FakeRows(ledger.clone());
     conformance::ledger(&Faulty::new(ledger), &rows).await;
+}
+
+#[tokio::test]
+async fn the_fake_gates_pass_the_suite() {
+    conformance::gates(&FakeGates::new()).await;
 }
 
 #[tokio::test(start_paused = true)]

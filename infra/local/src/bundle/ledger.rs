@@ -53,7 +53,7 @@ impl LedgerTable {
                 .await
                 .map_err(|error| LocalError::because("cannot read the ledger", error))?;
             let events = page.items.into_iter().flatten().filter(|item| {
-                // What begins so is the marker of a delivery to a table.
+                // What begins so is the marker of a delivery to a table, or a gate's row.
                 let pk = item.get("pk").and_then(|pk| pk.as_s().ok());
                 pk.is_none_or(|pk| !pk.starts_with('#'))
             });

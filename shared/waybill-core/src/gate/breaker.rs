@@ -202,7 +202,7 @@ pub struct Tally {
     /// Failures without a success since.
     in_a_row: u32,
     /// The last parts of the window, by their number.
-    slices: [Slice; SLICES as usize],
+    slices: [Slice; 10],
 }
 
 /// A part of the window.
@@ -271,7 +271,7 @@ fn slice_number(spec: &BreakerSpec, now: Timestamp) -> u64 {
     now.as_millis() / u64::try_from(length).unwrap_or(u64::MAX).max(1)
 }
 
-/// Into how many parts the window is cut.
+/// Into how many parts the window is cut: as many as [`Tally`] has room for.
 const SLICES: u64 = 10;
 
 /// How many a process lets through in the first second of a ramp; twice as many in each further.

@@ -3,6 +3,8 @@
 //! Either a number, or one that is learned: one more after each window of tries in which all places
 //! were in use and nothing was amiss, a quarter less after one that failed or was slow. More at
 //! once than a target can work on side by side makes it no faster, only slower, and that is seen.
+//! Now and then a few are sent alone, to see how quick the target is by itself: a measure taken only
+//! under our own load would grow with it.
 
 use std::time::Duration;
 
@@ -42,10 +44,21 @@ impl Concurrency {
 pub struct Learned {
     limit: u32,
     max: u32,
-    /// The least mean of a window, growing slowly towards what is seen: a target that has become
-    /// slower for good is learned anew.
+    /// The least mean of a window since the target was last seen by itself.
     least_us: f64,
     window: Window,
+    phase: Phase,
+}
+
+/// What the next windows are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// To find the limit, so many more.
+    Finding(u32),
+    /// To let what is under way end; then to go on with this limit.
+    Draining(u32),
+    /// To see how quick the target is by itself; then to go on with this limit.
+    Measuring(u32),
 }
 
 /// Some tries, about as many as there are places.
@@ -76,6 +89,7 @@ impl Learned {
             max: max.max(1),
             least_us: 0.0,
             window: Window::default(),
+            phase: Phase::Finding(FINDING),
         }
     }
 
@@ -99,25 +113,37 @@ impl Learned {
         }
         let window = std::mem::take(&mut self.window);
         let mean_us = window.sum_us / f64::from(window.tries);
-        if window.sick {
-            self.limit = less(self.limit);
-            return;
+        match self.phase {
+            Phase::Finding(left) => {
+                self.find(window, mean_us);
+                self.phase = Phase::Finding(left.saturating_sub(1));
+                if left <= 1 {
+                    self.phase = Phase::Draining(self.limit);
+                    self.limit = self.limit.div_ceil(ALONE);
+                }
+            }
+            Phase::Draining(limit) => self.phase = Phase::Measuring(limit),
+            Phase::Measuring(limit) => {
+                if !window.sick {
+                    self.least_us = mean_us;
+                }
+                self.limit = limit;
+                self.phase = Phase::Finding(FINDING);
+            }
         }
-        if self.least_us == 0.0 || mean_us < self.least_us {
+    }
+
+    /// Moves the limit by what a window saw.
+    fn find(&mut self, window: Window, mean_us: f64) {
+        if !window.sick && (self.least_us == 0.0 || mean_us < self.least_us) {
             self.least_us = mean_us;
         }
-        if mean_us > self.least_us * SLOW {
-            self.limit = less(self.limit);
+        if window.sick || mean_us > self.least_us * SLOW {
+            self.limit = (self.limit - self.limit.div_ceil(4)).max(1);
         } else if window.busy {
             self.limit = self.limit.saturating_add(1).min(self.max);
         }
-        self.least_us += (mean_us - self.least_us) * FORGET;
     }
-}
-
-/// A quarter less, at least one.
-fn less(limit: u32) -> u32 {
-    (limit - limit.div_ceil(4)).max(1)
 }
 
 /// How many places there are before anything is learned.
@@ -129,8 +155,11 @@ const WINDOW_MIN: u32 = 5;
 /// How much slower than the best a window is slow.
 const SLOW: f64 = 2.0;
 
-/// How much of what is seen goes into the best with each window.
-const FORGET: f64 = 0.01;
+/// How many windows there are until the target is looked at by itself again.
+const FINDING: u32 = 40;
+
+/// The part of the limit that is sent then.
+const ALONE: u32 = 4;
 
 #[cfg(test)]
 mod tests;

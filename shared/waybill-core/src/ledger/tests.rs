@@ -613,6 +613,25 @@ fn what_is_put_off_is_not_charged_and_has_its_time_and_what_has_ended_has_none()
 }
 
 #[test]
+fn a_try_that_is_not_charged_is_remembered_and_leaves_its_route_open() {
+    let mut row = ask().first("v", &[route("a"), route("b")]);
+    let later = NOW.after(Duration::from_secs(30));
+    let attempt = Attempt::transient("http_503", "down", None);
+    for _ in 0..30 {
+        row.note_uncharged(&route("a"), &attempt, NOW, later);
+    }
+    row.note_uncharged(&route("gone"), &attempt, NOW, later);
+    let a = &row.routes[0];
+    assert_eq!(
+        (a.state, a.attempts, a.due),
+        (RouteState::Open, 0, Some(later))
+    );
+    assert_eq!(a.last, "http_503");
+    assert_eq!(row.attempts.len(), 20);
+    assert_eq!(row.ready(NOW), [route("b")]);
+}
+
+#[test]
 fn an_attempt_at_a_route_that_the_row_does_not_have_is_no_attempt() {
     let mut row = other(Status::InProgress);
     let before = row.clone();

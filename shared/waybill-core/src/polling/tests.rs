@@ -401,3 +401,64 @@ fn what_is_expected_counts_against_what_was_asked_for() {
     assert!(matches!(next(10, 10), Next::Wait(_)));
     assert_eq!(next(20, 0), Next::Drain(Stop::Enough));
 }
+
+#[test]
+fn while_every_target_is_away_nothing_is_received_until_the_next_probe() {
+    let sated = |s| Moment {
+        appetite: Appetite::Sated(START.after(secs(s))),
+        ..moment()
+    };
+    let next = |moment| rules().next(&after(&[full(), full()]), moment);
+    assert_eq!(next(sated(12)), Next::Wait(START.after(secs(12))));
+    let Next::Wait(until) = next(sated(600)) else {
+        panic!("it receives");
+    };
+    assert!(until < START.after(secs(60)), "the deadline is kept");
+}
+
+#[test]
+fn with_a_probe_due_one_message_is_received_alone() {
+    let tasting = Moment {
+        appetite: Appetite::Taste,
+        ..moment()
+    };
+    let next = |moment| rules().next(&after(&[full(), full()]), moment);
+    assert_eq!(
+        next(tasting),
+        Next::Receive {
+            max: 1,
+            wait: secs(20)
+        }
+    );
+    // A rest that is over is a probe that is due.
+    let over = Moment {
+        appetite: Appetite::Sated(START),
+        ..moment()
+    };
+    assert_eq!(next(over), next(tasting));
+    for more in [
+        Moment { held: 1, ..tasting },
+        Moment {
+            receiving: 1,
+            expected: 1,
+            ..tasting
+        },
+        Moment {
+            quiet: true,
+            ..tasting
+        },
+    ] {
+        assert!(matches!(next(more), Next::Wait(_)), "{more:?}");
+    }
+    let hasty = Rules {
+        stop_when_empty: true,
+        ..rules()
+    };
+    assert_eq!(
+        hasty.next(&Pace::default(), tasting),
+        Next::Receive {
+            max: 1,
+            wait: secs(1)
+        }
+    );
+}

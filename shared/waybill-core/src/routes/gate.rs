@@ -119,3 +119,6 @@ const LIMIT_MAX: u32 = 10_000;
 
 /// Most tries at once in a process.
 const PLACES_MAX: u32 = 1000;
+
+#[cfg(test)]
+mod tests;

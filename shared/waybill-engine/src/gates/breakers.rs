@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use waybill_core::gate::breaker::{Breaker, BreakerSpec, Open, Passes, Tally};
 use waybill_core::gate::{GateKey, GateRow, GateState, Health};
@@ -15,7 +15,7 @@ use waybill_core::time::Timestamp;
 use crate::ports::GatePut;
 use crate::telemetry;
 
-use super::{BREAKER_LIFE, NotNow, REQUEST_TIME, Shared};
+use super::{BREAKER_LIFE, NotNow, Shared};
 
 /// The breakers of a process's routes.
 #[derive(Default)]
@@ -268,19 +268,19 @@ impl Breakers {
         let Some(one) = self.all.get(at) else {
             return Wrote::Unsaid;
         };
-        let put = timeout(REQUEST_TIME, shared.store.put(&row)).await;
+        let put = shared.put(&row).await;
         let now = shared.ambient.now();
         let mut view = one.view();
         match put {
-            Ok(Ok(GatePut::Done)) => {
+            Ok(GatePut::Done) => {
                 view.take(Some(row), now);
                 Wrote::Mine(view.epoch)
             }
-            Ok(Ok(GatePut::Refused(stands))) => {
+            Ok(GatePut::Refused(stands)) => {
                 view.take(stands, now);
                 Wrote::Others
             }
-            Ok(Err(_)) | Err(_) => Wrote::Unsaid,
+            Err(_) => Wrote::Unsaid,
         }
     }
 
@@ -306,14 +306,13 @@ impl Breakers {
         let keys = self.keys.chunks(BATCH_GET_MAX);
         let mut answered = true;
         for (keys, all) in keys.zip(self.all.chunks(BATCH_GET_MAX)) {
-            let read = timeout(REQUEST_TIME, shared.store.read(keys)).await;
+            let rows = shared.read(keys).await;
             let now = shared.ambient.now();
-            let rows = read.unwrap_or_default();
             answered &= rows.len() == keys.len();
             for (one, row) in all.iter().zip(rows) {
                 match row {
-                    Ok(row) => one.view().take(row, now),
-                    Err(_) => answered = false,
+                    Some(row) => one.view().take(row, now),
+                    None => answered = false,
                 }
             }
         }

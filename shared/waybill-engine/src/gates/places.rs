@@ -76,8 +76,8 @@ impl Places {
 }
 
 impl Place {
-    /// The try of this place ended.
-    pub(super) fn ended(self, took: Duration, health: Health) {
+    /// The try of this place ended so.
+    pub(super) fn learn(&self, took: Duration, health: Health) {
         let mut count = locked(&self.count);
         let under_way = count.taken;
         if let Some(learned) = &mut count.learned {

@@ -14,7 +14,7 @@ use waybill_core::time::Timestamp;
 
 use crate::ports::GatePut;
 
-use super::{NotNow, RATE_LIFE, REQUEST_TIME, Shared};
+use super::{NotNow, RATE_LIFE, Shared};
 
 /// The rate of one route.
 pub(super) struct RateGate {
@@ -117,24 +117,24 @@ impl RateGate {
                 };
                 (row, lease)
             };
-            let put = timeout(REQUEST_TIME, shared.store.put(&row)).await;
+            let put = shared.put(&row).await;
             let now = shared.ambient.now();
             let mut slots = self.slots();
             slots.lead = now.since(began);
             match put {
-                Ok(Ok(GatePut::Done)) => {
+                Ok(GatePut::Done) => {
                     (slots.rev, slots.tat_us) = (row.rev, lease.tat_us);
                     slots.leased.extend(lease.slots);
                     return Ok(());
                 }
-                Ok(Ok(GatePut::Refused(None))) => (slots.rev, slots.tat_us) = (0, 0),
-                Ok(Ok(GatePut::Refused(Some(stands)))) => match stands.state {
+                Ok(GatePut::Refused(None)) => (slots.rev, slots.tat_us) = (0, 0),
+                Ok(GatePut::Refused(Some(stands))) => match stands.state {
                     GateState::Rate { tat_us } => (slots.rev, slots.tat_us) = (stands.rev, tat_us),
                     GateState::Breaker(_) | GateState::Unknown => {
                         return Err(NotNow::store_down());
                     }
                 },
-                Ok(Err(_)) | Err(_) => return Err(NotNow::store_down()),
+                Err(not_now) => return Err(not_now),
             }
         }
         Err(self.too_late(shared.ambient.now()))

@@ -19,9 +19,11 @@ use waybill_core::time::Timestamp;
 use waybill_engine::engine::{Engine, Source};
 use waybill_engine::gates::Gates;
 use waybill_engine::poller::{Poller, PollerConfig, Report};
-use waybill_engine::ports::{Ambient, Queue, Target, TargetRequest};
+use waybill_engine::ports::{Ambient, Outgoing, Queue, Target, TargetRequest};
 use waybill_engine::router::Router;
-use waybill_testkit::{FakeGates, FakeLedger, FakeQueue, Faulty, TestAmbient, fixtures};
+use waybill_testkit::{
+    Call, FakeGates, FakeLedger, FakeQueue, Fault, Faulty, TestAmbient, Trouble, fixtures,
+};
 
 use crate::scene::{HELD, Scene, TIMEOUT, VISIBILITY};
 
@@ -155,6 +157,18 @@ impl World {
         self.scene.queue.inner().put_body(body);
     }
 
+    /// Sends an event to a group of a FIFO queue.
+    fn send_in(&self, group: &str, id: &str) {
+        let body =
+            format!(r#"{{"id":"{id}","source":"shop","detail-type":"order","detail":{{"n":1}}}}"#);
+        self.scene.queue.inner().put(Outgoing {
+            body,
+            group_id: Some(group.to_owned()),
+            deduplication_id: Some(id.to_owned()),
+            ..Outgoing::default()
+        });
+    }
+
     fn router(&self) -> Router {
         let file = RoutesFile::parse(&self.routes, |_| None).unwrap();
         let gates = Gates::new(
@@ -178,7 +192,7 @@ impl World {
         Process {
             world: self,
             engine: Engine::new(self.router(), ledger, ambient, scene.config.clone()),
-            source: Source::new(scene.queue.clone(), None),
+            source: Source::new(scene.queue.clone(), Some(scene.dead_letters.clone())),
         }
     }
 
@@ -518,6 +532,112 @@ async fn a_route_without_gates_makes_no_request_and_a_closed_breaker_one_a_secon
     assert!(world.calls("sick").len() >= 200);
     assert!(counts.reads <= 4, "{counts:?}");
     assert_eq!(counts.puts, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn places_that_are_learned_grow_while_the_target_bears_them_and_shrink_when_it_does_not() {
+    let world = World::new("name: sick, concurrency: { max: 10, adaptive: true }");
+    world.takes(Duration::from_millis(100));
+    (0..300).for_each(|n| world.send(&n.to_string()));
+    let process = world.process();
+    for _ in 0..10 {
+        process.turn().await;
+    }
+    let most = std::mem::take(&mut world.book.under_way.lock().unwrap().1);
+    assert!((6..=10).contains(&most), "{most} at once");
+    world.is_well(false);
+    for _ in 0..15 {
+        process.turn().await;
+    }
+    world.book.under_way.lock().unwrap().1 = 0;
+    process.turn().await;
+    assert_eq!(world.book.under_way.lock().unwrap().1, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_waits_behind_what_its_route_puts_off_and_keeps_its_order() {
+    let mut world = World::new("name: sick, breaker: { failures: 1 }");
+    world.scene = world.scene.fifo();
+    world.is_well(false);
+    for group in ["a", "b"] {
+        (0..4).for_each(|n| world.send_in(group, &format!("{group}{n}")));
+    }
+    let process = world.process();
+    for _ in 0..6 {
+        world.scene.wait_for_next().await;
+        process.turn().await;
+    }
+    let tried: Vec<_> = world.calls("sick").into_iter().map(|c| c.id).collect();
+    assert!(tried.iter().all(|id| id.ends_with('0')), "{tried:?}");
+    world.is_well(true);
+    for _ in 0..30 {
+        if world.scene.queue.inner().is_empty() {
+            break;
+        }
+        world.scene.wait_for_next().await;
+        process.turn().await;
+    }
+    assert!(world.scene.queue.inner().is_empty());
+    let done = world.calls("sick").into_iter().skip(tried.len());
+    let done: Vec<_> = done.map(|c| c.id).collect();
+    for group in ["a", "b"] {
+        let of_group: Vec<_> = done.iter().filter(|id| id.starts_with(group)).collect();
+        assert_eq!(of_group.len(), 4, "{done:?}");
+        assert!(of_group.is_sorted(), "{done:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_at_a_gate_when_its_lease_is_lost_was_not_begun_and_is_not_charged_f04() {
+    let world = World::new("name: sick, concurrency: 1");
+    world.takes(secs(4));
+    (0..12).for_each(|n| world.send(&n.to_string()));
+    // No renewal succeeds: after one period what still waits must not begin.
+    world
+        .scene
+        .queue
+        .always(Call::ChangeVisibility, Fault::Before(Trouble::Transient));
+    let report = world.poll(secs(45)).await;
+    let calls = world.calls("sick").len();
+    assert!((7..12).contains(&calls), "{report:?}");
+    let rows: Vec<_> = (0..12).map(|n| world.row(&n.to_string())).collect();
+    let charged: u32 = rows.iter().map(|row| row.routes[0].attempts).sum();
+    assert_eq!(usize::try_from(charged).unwrap(), calls);
+    let cut_off = rows.iter().filter(|row| !row.attempts.is_empty());
+    assert_eq!(cut_off.count(), 1, "the one that was under way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_succeeds_closes_its_breaker_for_all_and_nothing_more_is_written() {
+    let world = World::new("name: sick, breaker: { failures: 1, ramp: 0s }");
+    world.is_well(false);
+    world.send("1");
+    world.process().turn().await;
+    world.scene.wait_for_next().await;
+    world.is_well(true);
+    assert_eq!(world.process().turn().await, [Handed::Over]);
+    let row = world.breaker().unwrap();
+    assert!(matches!(
+        row.state,
+        GateState::Breaker(Breaker::Ramp { .. })
+    ));
+    let writes = world.store.counts().puts;
+    (0..20).for_each(|n| world.send(&format!("n{n}")));
+    let process = world.process();
+    for _ in 0..2 {
+        assert_eq!(process.turn().await, [Handed::Over; 10]);
+    }
+    assert_eq!(
+        world.store.counts().puts,
+        writes,
+        "what is closed writes nothing"
+    );
+    // And it opens anew, with its waits from the first.
+    world.is_well(false);
+    world.send("2");
+    process.turn().await;
+    let row = world.breaker().unwrap();
+    assert!(matches!(row.state, GateState::Breaker(Breaker::Open(open)) if open.round == 0));
 }
 
 #[tokio::test(start_paused = true)]
