@@ -16,6 +16,7 @@ mod fifo;
 mod gaps;
 mod hostile;
 mod leases;
+mod live;
 mod once;
 mod polling;
 mod routes;
