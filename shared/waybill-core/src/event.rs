@@ -84,10 +84,11 @@ impl Data {
 
 impl Event {
     /// The producer's word for the media type of what is delivered: it holds for the producer's
-    /// own data alone, and not for what a route made of it.
+    /// own data alone, this event's `data` itself, and not for what a route made of it, whatever
+    /// that looks like.
     pub fn content_type_of(&self, delivered: &Data) -> Option<&str> {
         let said = self.content_type.as_deref();
-        said.filter(|_| *delivered == self.data)
+        said.filter(|_| std::ptr::eq(delivered, &self.data))
     }
 
     /// The event as key expressions see it: `{id, source, type, subject, time, data}`.

@@ -1,5 +1,8 @@
 use aws_config::BehaviorVersion;
 use aws_sdk_sqs::config::Region;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
 
 use crate::targets::served::{Answer, connected, refuses, serving};
 
@@ -220,4 +223,73 @@ fn each_region_has_its_own_endpoint() {
         told.ends_with("set AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         "{told}"
     );
+}
+
+/// A configuration that names an endpoint for Secrets Manager alone.
+#[derive(Debug)]
+struct OfSecretsManager;
+
+impl LoadServiceConfig for OfSecretsManager {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let is_asked = (key.service_id(), key.env()) == ("Secrets Manager", "AWS_ENDPOINT_URL");
+        is_asked.then(|| "https://vpce.example".to_owned())
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_configured_goes_before_the_regions() {
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-iso-east-1"))
+        .endpoint_url("http://127.0.0.1:4566")
+        .service_config(OfSecretsManager)
+        .build();
+    let of = |service| endpoint::url(service, &config).unwrap().to_string();
+    assert_eq!(of(Service::SecretsManager), "https://vpce.example/");
+    assert_eq!(of(Service::Ssm), "http://127.0.0.1:4566/");
+}
+
+/// A keyed hash.
+fn keyed(key: &[u8], text: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// Bytes in hexadecimal digits.
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Computed anew as AWS's guide tells it.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
+#[test]
+fn a_request_is_signed_as_aws_says() {
+    let url = Url::parse("https://ssm.eu-west-1.amazonaws.com").unwrap();
+    let credentials = Credentials::new("AKID", "secret", Some("session".into()), None, "tests");
+    let place = parameter("/shop/routes");
+    let request = request(Service::Ssm, &place, url, "eu-west-1", credentials).unwrap();
+    let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
+    let body = request.body().unwrap().as_bytes().unwrap();
+    let at = header("x-amz-date");
+    let signed = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target";
+    let canonical = format!(
+        "POST\n/\n\ncontent-type:application/x-amz-json-1.1\n\
+         host:ssm.eu-west-1.amazonaws.com\nx-amz-date:{at}\n\
+         x-amz-security-token:session\nx-amz-target:AmazonSSM.GetParameter\n\n{signed}\n{}",
+        digits(&Sha256::digest(body)),
+    );
+    let day = &at[..8];
+    let scope = format!("{day}/eu-west-1/ssm/aws4_request");
+    let hash = digits(&Sha256::digest(canonical.as_bytes()));
+    let to_sign = format!("AWS4-HMAC-SHA256\n{at}\n{scope}\n{hash}");
+    let key = [day, "eu-west-1", "ssm", "aws4_request"];
+    let key = key
+        .iter()
+        .fold(b"AWS4secret".to_vec(), |key, part| keyed(&key, part));
+    let signature = digits(&keyed(&key, &to_sign));
+    let expected = format!(
+        "AWS4-HMAC-SHA256 Credential=AKID/{scope}, SignedHeaders={signed}, Signature={signature}"
+    );
+    assert_eq!(header("authorization"), expected);
 }

@@ -17,6 +17,7 @@ mod gaps;
 mod gates;
 mod hostile;
 mod leases;
+mod live;
 mod once;
 mod polling;
 mod routes;

@@ -345,6 +345,7 @@ fn the_producers_media_type_is_of_the_producers_data_alone() {
         Data::Json("8".to_owned()),
         Data::Text("7".to_owned()),
         Data::Absent,
+        event.data.clone(),
     ] {
         assert_eq!(event.content_type_of(&made), None, "{made:?}");
     }
