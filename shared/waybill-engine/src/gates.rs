@@ -37,6 +37,8 @@ use rate::RateGate;
 pub struct Gates {
     shared: Arc<Shared>,
     routes: HashMap<RouteName, Arc<Gate>>,
+    /// How long a try waits in the process at most, where it is not told less.
+    patience: Option<Duration>,
 }
 
 /// What gates need of the outside.
@@ -83,6 +85,9 @@ impl Gates {
         ambient: Arc<dyn Ambient>,
     ) -> Self {
         let mut breakers = Breakers::default();
+        // An invocation ends with its slowest message: while one route waits in it, the events of
+        // others wait outside.
+        let patience = (routes.len() > 1).then_some(PATIENCE);
         let gated = routes.iter().filter(|route| !route.gate.is_open());
         let routes = gated.map(|route| {
             let time = route.target.timeout();
@@ -101,6 +106,7 @@ impl Gates {
         });
         Self {
             routes: routes.collect(),
+            patience,
             shared: Arc::new(Shared {
                 store,
                 ambient,
@@ -114,7 +120,11 @@ impl Gates {
         let Some(gate) = self.routes.get(asks.route) else {
             return Admission::Go(Pass::default());
         };
-        match self.shared.admit(gate, asks).await {
+        let latest = self
+            .patience
+            .map(|patience| self.shared.ambient.now().after(patience));
+        let until = latest.map_or(asks.until, |latest| latest.min(asks.until));
+        match self.shared.admit(gate, Asks { until, ..asks }).await {
             Ok(held) => Admission::Go(Pass::new(held)),
             Err(not_now) => self.shared.put_off(not_now, asks.receive_count),
         }
@@ -239,6 +249,9 @@ impl NotNow {
         }
     }
 }
+
+/// How long a try waits in the process where the file has other routes.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a request for a gate's row may take.
 const REQUEST_TIME: Duration = Duration::from_secs(1);

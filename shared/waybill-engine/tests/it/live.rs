@@ -88,7 +88,7 @@ impl World {
         let make = move |stored: &StoredRoutes| {
             let file = RoutesFile::parse(&stored.text, |_| None);
             let file = file.map_err(|faults| ConfigErrors::one(faults.to_string()))?;
-            let router = Router::new(file, |route| {
+            let router = Router::new(file, |route, _| {
                 Ok::<_, ConfigErrors>(Box::new(Slow {
                     route: route.name.to_string(),
                     sent: Arc::clone(&notes.0),
