@@ -85,12 +85,18 @@ impl Connection {
                 settings.allow_private_targets,
             )?),
             TargetSpec::Sqs(spec) => {
-                let client = clients.queues.get_or_init(|| self.queue_targets()).clone();
+                let client = clients
+                    .queues
+                    .get_or_init(|| aws_sdk_sqs::Client::new(&self.target_config()))
+                    .clone();
                 let source = settings.function.queue_url.as_deref();
                 Box::new(SqsTarget::new(client, spec, source)?)
             }
             TargetSpec::DynamoDb(spec) => {
-                let client = clients.tables.get_or_init(|| self.table_targets()).clone();
+                let client = clients
+                    .tables
+                    .get_or_init(|| aws_sdk_dynamodb::Client::new(&self.target_config()))
+                    .clone();
                 let markers = Markers {
                     table: settings.function.ledger_table.clone(),
                     time_to_live: settings.function.engine.time_to_live,

@@ -2,6 +2,7 @@
 
 mod answer;
 mod dynamodb;
+mod message;
 #[cfg(test)]
 mod served;
 mod sqs;

@@ -1,5 +1,6 @@
 //! Where a route's events go, as data.
 
+mod body;
 mod dynamodb;
 mod http;
 mod object;
@@ -11,11 +12,12 @@ use std::time::Duration;
 use super::fields::{Faults, Fields, join};
 use super::tree::{Node, Value};
 
+pub use body::EventBody;
 pub use dynamodb::{DynamoDbSpec, ItemChange, ItemFault, ItemWrite, Only};
 pub use http::{HttpBody, HttpSpec};
 pub use object::ObjectExpression;
 pub use signature::SigningKey;
-pub use sqs::{GroupId, SqsBody, SqsSpec};
+pub use sqs::{GroupId, SqsSpec};
 
 /// Where a route's events go.
 #[derive(Debug, Clone, PartialEq, Eq)]

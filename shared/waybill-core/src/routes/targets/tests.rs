@@ -123,7 +123,7 @@ fn a_queue_is_read_whole() {
     let usual = SqsSpec {
         queue_url: url.to_owned(),
         group_id: None,
-        body: SqsBody::Structured,
+        body: EventBody::Structured,
         timeout: Duration::from_secs(3),
     };
     assert_eq!(spec, usual);
@@ -135,7 +135,7 @@ fn a_queue_is_read_whole() {
     assert!(spec.is_fifo());
     assert_eq!(
         (spec.group_id, spec.body),
-        (Some(GroupId::OfMessage), SqsBody::Plain)
+        (Some(GroupId::OfMessage), EventBody::Plain)
     );
     assert_eq!(spec.timeout, Duration::from_secs(1));
 }
