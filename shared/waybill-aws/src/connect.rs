@@ -84,6 +84,12 @@ impl Connection {
         config.timeout_config(target_timeouts()).build()
     }
 
+    /// The region that everything is in.
+    #[cfg(feature = "target-lambda")]
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.config.region().map(AsRef::as_ref)
+    }
+
     fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
     }

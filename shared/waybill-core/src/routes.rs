@@ -31,8 +31,9 @@ pub use filter::{FILTER_CHOICES_MAX, FILTER_VALUES_MAX, Filter};
 pub use flags::{Flags, Part};
 pub use hidden::{Secret, TargetUrl};
 pub use targets::{
-    DynamoDbSpec, EventBody, GroupId, HttpBody, HttpSpec, ItemChange, ItemFault, ItemWrite,
-    ObjectExpression, Only, SigningKey, SqsSpec, TargetSpec,
+    DynamoDbSpec, EventBody, EventBridgeSpec, GroupId, HttpBody, HttpSpec, Invocation, ItemChange,
+    ItemFault, ItemWrite, KinesisSpec, LambdaSpec, ObjectExpression, Only, PartitionKeyMissing,
+    SigningKey, SnsSpec, SqsSpec, StepFunctionsSpec, TargetSpec,
 };
 pub use transform::{
     TRANSFORM_DEPTH_MAX, TRANSFORM_GROWTH_MAX, TRANSFORM_MAX, Transform, TransformFailed,

@@ -99,6 +99,12 @@ pub(super) fn unanswered() -> Attempt {
     )
 }
 
+/// A try that ended with a question before the event was sent: then nothing can have happened.
+#[cfg(any(feature = "target-eventbridge", feature = "target-stepfunctions"))]
+pub(super) fn unsent(ended: Attempt) -> Attempt {
+    Attempt::transient(ended.code, ended.message, None)
+}
+
 /// A try whose answer did not come in time.
 fn timed_out() -> Attempt {
     Attempt::unknown("timeout", "the target did not answer in time")

@@ -353,9 +353,10 @@ fn is_code(name: &str) -> bool {
 
 /// The codes of tries that are made again and that are no status; `docs/FAILURES.md` says what each
 /// means.
-const CODES: [&str; 22] = [
+const CODES: [&str; 30] = [
     "access_denied",
     "address_refused",
+    "bus_missing",
     "client_failed",
     "conflict",
     "connect_failed",
@@ -363,6 +364,9 @@ const CODES: [&str; 22] = [
     "connect_timeout",
     "connection_lost",
     "dns_failed",
+    "execution_unread",
+    "function_error",
+    "function_missing",
     "lease_ended",
     "marker_unread",
     "no_answer",
@@ -371,11 +375,15 @@ const CODES: [&str; 22] = [
     "request_failed",
     "request_refused",
     "service_failed",
+    "state_machine_express",
+    "state_machine_missing",
+    "stream_missing",
     "table_missing",
     "target_is_source",
     "throttled",
     "timeout",
     "tls_failed",
+    "topic_missing",
 ];
 
 /// The first wait where nothing is said.
