@@ -13,7 +13,7 @@ use crate::yaml;
 use chosen::{Template, number};
 
 mod chosen;
-mod deployed;
+pub(crate) mod deployed;
 mod fifo;
 mod polling;
 
@@ -371,7 +371,19 @@ fn what_the_targets_need_is_one_policy_of_the_teams_for_both_functions() {
     }
     let description = &template.text["Parameters"]["TargetPolicyArn"]["Description"];
     let description = description.as_str().unwrap();
-    for action in ["sqs:SendMessage", "dynamodb:PutItem", "dynamodb:UpdateItem"] {
+    for action in [
+        "sqs:SendMessage",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "sns:Publish",
+        "events:PutEvents",
+        "events:DescribeEventBus",
+        "lambda:InvokeFunction",
+        "states:StartExecution",
+        "states:DescribeStateMachine",
+        "states:DescribeExecution",
+        "kinesis:PutRecord",
+    ] {
         assert!(description.contains(action), "{action}");
     }
 }
