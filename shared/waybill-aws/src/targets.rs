@@ -9,11 +9,7 @@ mod kinesis;
 #[cfg(feature = "target-lambda")]
 mod lambda;
 mod message;
-#[cfg(any(
-    feature = "target-kinesis",
-    feature = "target-lambda",
-    feature = "target-stepfunctions"
-))]
+#[cfg(any(feature = "target-lambda", feature = "target-stepfunctions"))]
 mod payload;
 #[cfg(test)]
 mod served;

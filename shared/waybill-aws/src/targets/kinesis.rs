@@ -6,11 +6,10 @@ use aws_sdk_kinesis::primitives::Blob;
 use futures_util::future::BoxFuture;
 
 use waybill_core::outcome::Attempt;
-use waybill_core::routes::KinesisSpec;
+use waybill_core::routes::{EventBody, KinesisSpec};
 use waybill_engine::ports::{Target, TargetRequest};
 
 use super::answer::{self, Place, Refusal};
-use super::payload;
 
 /// One route's stream.
 ///
@@ -46,11 +45,16 @@ impl KinesisTarget {
 
     /// The record of one event; where there is none, what that means.
     fn record(&self, request: &TargetRequest<'_>) -> Result<PutRecordFluentBuilder, Attempt> {
-        let spec = &self.spec;
-        let key = spec.partition_key(request.event, request.data, request.idempotency_key);
+        let (spec, event, data) = (&self.spec, request.event, request.data);
+        let key = spec.partition_key(event, data, request.idempotency_key);
         let key =
             key.map_err(|missing| Attempt::rejected("partition_key_missing", missing.to_string()))?;
-        let data = payload::bytes(request, spec.body);
+        let data = match spec.body {
+            EventBody::Structured => event
+                .structured_with_key(data, request.idempotency_key)
+                .into_bytes(),
+            EventBody::Plain => data.as_bytes().to_vec(),
+        };
         let put = self.client.put_record();
         let put = match spec.stream.starts_with("arn:") {
             true => put.stream_arn(&spec.stream),

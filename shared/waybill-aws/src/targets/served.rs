@@ -25,6 +25,7 @@ pub(super) enum Answer {
     /// Answers with a status and a body.
     With(u16, String),
     /// Answers with a header too, a name and a value.
+    #[cfg(feature = "target-lambda")]
     Headed(u16, &'static str, String),
     /// Reads it and closes the connection.
     Close,
@@ -61,6 +62,7 @@ pub(super) async fn serving(answers: impl Into<Vec<Answer>>) -> (Connection, Req
             let _ = tell.send(read_request(&mut stream).await);
             let (status, header, body) = match answer {
                 Answer::With(status, body) => (status, "x-none: 0", body),
+                #[cfg(feature = "target-lambda")]
                 Answer::Headed(status, header, body) => (status, header, body),
                 Answer::Close => continue,
                 Answer::Silence => std::future::pending().await,
