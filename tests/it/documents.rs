@@ -370,7 +370,17 @@ fn every_example_of_a_target_is_one_that_is_read() {
     let schema = yaml::text("infra/routes/routes.schema.json");
     let schema: Value = serde_json::from_str(&schema).unwrap_or_else(|error| panic!("{error}"));
     let url = serde_json::json!({ "url": "https://crm.example/in" });
-    for kind in ["http", "sqs", "dynamodb"] {
+    let kinds = [
+        "http",
+        "sqs",
+        "dynamodb",
+        "sns",
+        "eventbridge",
+        "lambda",
+        "stepfunctions",
+        "kinesis",
+    ];
+    for kind in kinds {
         let whole = &schema["$defs"][kind];
         let wholes: Vec<_> = examples(whole).collect();
         let mut asked = wholes.clone();

@@ -13,7 +13,7 @@ use crate::yaml;
 use chosen::{Template, number};
 
 mod chosen;
-mod deployed;
+pub(crate) mod deployed;
 mod fifo;
 mod polling;
 
@@ -397,6 +397,14 @@ fn what_the_targets_need_is_one_policy_of_the_teams_for_both_functions() {
         "dynamodb:UpdateItem",
         "secretsmanager:GetSecretValue",
         "ssm:GetParameter",
+        "sns:Publish",
+        "events:PutEvents",
+        "events:DescribeEventBus",
+        "lambda:InvokeFunction",
+        "states:StartExecution",
+        "states:DescribeStateMachine",
+        "states:DescribeExecution",
+        "kinesis:PutRecord",
     ] {
         assert!(description.contains(action), "{action}");
     }

@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
+
+pub use reqwest::Method;
 
 use crate::error::LocalError;
 
@@ -16,14 +18,14 @@ pub(crate) const REGION: &str = "us-east-1";
 
 /// Calls a stand-in.
 #[derive(Debug, Clone)]
-pub(crate) struct Api {
+pub struct Api {
     http: Client,
     endpoint: String,
 }
 
 impl Api {
     /// Calls go to this endpoint, `http://host:port` without a path.
-    pub(crate) fn new(endpoint: &str) -> Result<Self, LocalError> {
+    pub fn new(endpoint: &str) -> Result<Self, LocalError> {
         // Fails only where another provider was chosen before, which is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = Client::builder()
@@ -37,7 +39,7 @@ impl Api {
     }
 
     /// Calls an action of a service that speaks AWS's query protocol; answers the XML.
-    pub(crate) async fn query(
+    pub async fn query(
         &self,
         service: &str,
         version: &str,
@@ -57,7 +59,7 @@ impl Api {
     }
 
     /// Calls an operation of a service that speaks AWS's JSON 1.1 protocol.
-    pub(crate) async fn json(
+    pub async fn json(
         &self,
         service: &str,
         target: &str,
@@ -72,7 +74,7 @@ impl Api {
     }
 
     /// Calls an operation of a service that speaks REST with JSON.
-    pub(crate) async fn rest(
+    pub async fn rest(
         &self,
         service: &str,
         method: Method,
@@ -111,7 +113,7 @@ impl Api {
     }
 
     /// Puts bytes at a path of S3's: a bucket, or a bucket and a key.
-    pub(crate) async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), LocalError> {
+    pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), LocalError> {
         let request = self.request("s3", Method::PUT, path).body(bytes);
         text("s3", path, request).await.map(|_| ())
     }
@@ -181,7 +183,7 @@ fn parse(call: &str, body: &str) -> Result<Value, LocalError> {
 }
 
 /// The text of the first element of that name.
-pub(crate) fn element(xml: &str, name: &str) -> Option<String> {
+pub fn element(xml: &str, name: &str) -> Option<String> {
     elements(xml, name).into_iter().next()
 }
 

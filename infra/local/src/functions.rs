@@ -84,7 +84,7 @@ impl BuiltFunctions {
 }
 
 /// Zips files under the names given, all executable, in that order.
-pub(crate) fn zip_files(files: &[(String, PathBuf)]) -> Result<Vec<u8>, LocalError> {
+pub fn zip_files(files: &[(String, PathBuf)]) -> Result<Vec<u8>, LocalError> {
     // It goes no further than this machine: packing it would take longer than the copy.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)

@@ -14,7 +14,6 @@
 //! Everything ends when its value is dropped, and, where the process is killed before that, when
 //! the pipe that each child holds on to breaks.
 
-mod api;
 mod dice;
 mod error;
 mod kept;
@@ -25,6 +24,7 @@ mod venv;
 mod workspace;
 
 pub mod account;
+pub mod api;
 pub mod bundle;
 pub mod command;
 pub mod demo;

@@ -23,6 +23,16 @@ use crate::connect::Connection;
 use crate::dynamodb::DynamoLedger;
 use crate::http::HttpTarget;
 use crate::sqs::SqsQueue;
+#[cfg(feature = "target-eventbridge")]
+use crate::targets::EventBridgeTarget;
+#[cfg(feature = "target-kinesis")]
+use crate::targets::KinesisTarget;
+#[cfg(feature = "target-lambda")]
+use crate::targets::LambdaTarget;
+#[cfg(feature = "target-sns")]
+use crate::targets::SnsTarget;
+#[cfg(feature = "target-stepfunctions")]
+use crate::targets::StepFunctionsTarget;
 use crate::targets::{DynamoDbTarget, Markers, SqsTarget, TargetError};
 
 /// A function that SQS triggers, over its real outside.
@@ -51,6 +61,21 @@ struct Clients {
     queues: OnceCell<aws_sdk_sqs::Client>,
     /// Of `dynamodb` targets.
     tables: OnceCell<aws_sdk_dynamodb::Client>,
+    /// Of `sns` targets.
+    #[cfg(feature = "target-sns")]
+    topics: OnceCell<aws_sdk_sns::Client>,
+    /// Of `eventbridge` targets.
+    #[cfg(feature = "target-eventbridge")]
+    buses: OnceCell<aws_sdk_eventbridge::Client>,
+    /// Of `lambda` targets.
+    #[cfg(feature = "target-lambda")]
+    functions: OnceCell<aws_sdk_lambda::Client>,
+    /// Of `stepfunctions` targets.
+    #[cfg(feature = "target-stepfunctions")]
+    machines: OnceCell<aws_sdk_sfn::Client>,
+    /// Of `kinesis` targets.
+    #[cfg(feature = "target-kinesis")]
+    streams: OnceCell<aws_sdk_kinesis::Client>,
 }
 
 impl Connection {
@@ -93,18 +118,63 @@ impl Connection {
                 settings.allow_private_targets,
             )?),
             TargetSpec::Sqs(spec) => {
-                let client = clients.queues.get_or_init(|| self.queue_targets()).clone();
+                let make = || aws_sdk_sqs::Client::new(&self.target_config());
+                let client = clients.queues.get_or_init(make).clone();
                 let source = settings.function.queue_url.as_deref();
                 Box::new(SqsTarget::new(client, spec, source)?)
             }
             TargetSpec::DynamoDb(spec) => {
-                let client = clients.tables.get_or_init(|| self.table_targets()).clone();
+                let make = || aws_sdk_dynamodb::Client::new(&self.target_config());
+                let client = clients.tables.get_or_init(make).clone();
                 let markers = Markers {
                     table: settings.function.ledger_table.clone(),
                     time_to_live: settings.function.engine.time_to_live,
                 };
                 Box::new(DynamoDbTarget::new(client, spec, markers)?)
             }
+            #[cfg(feature = "target-sns")]
+            TargetSpec::Sns(spec) => {
+                let make = || aws_sdk_sns::Client::new(&self.target_config());
+                let client = clients.topics.get_or_init(make).clone();
+                Box::new(SnsTarget::new(client, spec))
+            }
+            #[cfg(not(feature = "target-sns"))]
+            TargetSpec::Sns(_) => return Err(TargetError::NotBuilt("target-sns")),
+            #[cfg(feature = "target-eventbridge")]
+            TargetSpec::EventBridge(spec) => {
+                let make = || aws_sdk_eventbridge::Client::new(&self.target_config());
+                let client = clients.buses.get_or_init(make).clone();
+                Box::new(EventBridgeTarget::new(client, spec))
+            }
+            #[cfg(not(feature = "target-eventbridge"))]
+            TargetSpec::EventBridge(_) => return Err(TargetError::NotBuilt("target-eventbridge")),
+            #[cfg(feature = "target-lambda")]
+            TargetSpec::Lambda(spec) => {
+                let make = || aws_sdk_lambda::Client::new(&self.target_config());
+                let client = clients.functions.get_or_init(make).clone();
+                let own = settings.function_name.as_deref().zip(self.region());
+                Box::new(LambdaTarget::new(client, spec, own)?)
+            }
+            #[cfg(not(feature = "target-lambda"))]
+            TargetSpec::Lambda(_) => return Err(TargetError::NotBuilt("target-lambda")),
+            #[cfg(feature = "target-stepfunctions")]
+            TargetSpec::StepFunctions(spec) => {
+                let make = || aws_sdk_sfn::Client::new(&self.target_config());
+                let client = clients.machines.get_or_init(make).clone();
+                Box::new(StepFunctionsTarget::new(client, spec))
+            }
+            #[cfg(not(feature = "target-stepfunctions"))]
+            TargetSpec::StepFunctions(_) => {
+                return Err(TargetError::NotBuilt("target-stepfunctions"));
+            }
+            #[cfg(feature = "target-kinesis")]
+            TargetSpec::Kinesis(spec) => {
+                let make = || aws_sdk_kinesis::Client::new(&self.target_config());
+                let client = clients.streams.get_or_init(make).clone();
+                Box::new(KinesisTarget::new(client, spec))
+            }
+            #[cfg(not(feature = "target-kinesis"))]
+            TargetSpec::Kinesis(_) => return Err(TargetError::NotBuilt("target-kinesis")),
         })
     }
 

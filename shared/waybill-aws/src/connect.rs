@@ -96,22 +96,18 @@ impl Connection {
         SqsQueue::of(self.sqs(), arn, known_url)
     }
 
-    /// A client of SQS for targets: one try is one request, and the target bounds its time.
-    pub(crate) fn queue_targets(&self) -> aws_sdk_sqs::Client {
-        let config = aws_sdk_sqs::config::Builder::from(&self.config)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(target_timeouts())
-            .build();
-        aws_sdk_sqs::Client::from_conf(config)
+    /// What clients of targets are made of: one try is one request, and the target bounds its
+    /// time.
+    pub(crate) fn target_config(&self) -> SdkConfig {
+        let config = self.config.to_builder();
+        let config = config.retry_config(RetryConfig::disabled());
+        config.timeout_config(target_timeouts()).build()
     }
 
-    /// A client of DynamoDB for targets: one try is one request, and the target bounds its time.
-    pub(crate) fn table_targets(&self) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(target_timeouts())
-            .build();
-        aws_sdk_dynamodb::Client::from_conf(config)
+    /// The region that everything is in.
+    #[cfg(feature = "target-lambda")]
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.config.region().map(AsRef::as_ref)
     }
 
     /// A client of DynamoDB that makes one try.

@@ -2,14 +2,37 @@
 
 mod answer;
 mod dynamodb;
+#[cfg(feature = "target-eventbridge")]
+mod eventbridge;
+#[cfg(feature = "target-kinesis")]
+mod kinesis;
+#[cfg(feature = "target-lambda")]
+mod lambda;
+mod message;
+#[cfg(any(feature = "target-lambda", feature = "target-stepfunctions"))]
+mod payload;
 #[cfg(test)]
 pub(crate) mod served;
+#[cfg(feature = "target-sns")]
+mod sns;
 mod sqs;
+#[cfg(feature = "target-stepfunctions")]
+mod stepfunctions;
 
 use crate::http::HttpTargetError;
 
 pub use dynamodb::{DynamoDbTarget, Markers};
+#[cfg(feature = "target-eventbridge")]
+pub use eventbridge::EventBridgeTarget;
+#[cfg(feature = "target-kinesis")]
+pub use kinesis::KinesisTarget;
+#[cfg(feature = "target-lambda")]
+pub use lambda::LambdaTarget;
+#[cfg(feature = "target-sns")]
+pub use sns::SnsTarget;
 pub use sqs::SqsTarget;
+#[cfg(feature = "target-stepfunctions")]
+pub use stepfunctions::StepFunctionsTarget;
 
 /// Why a target cannot be called at all: a person must mend the routes file. The words name no
 /// secret.
@@ -24,4 +47,10 @@ pub enum TargetError {
     /// A table that is the ledger itself.
     #[error("table is the ledger's own; write into another table")]
     LedgerTable,
+    /// A function that is this one: each event would come to it again for ever.
+    #[error("function is this one; invoke another")]
+    OwnFunction,
+    /// A target that this bundle was built without.
+    #[error("this bundle is built without its target; build it with `--features {0}`")]
+    NotBuilt(&'static str),
 }

@@ -91,6 +91,21 @@ impl Event {
         said.filter(|_| std::ptr::eq(delivered, &self.data))
     }
 
+    /// Its attributes by the names that CloudEvents' transports give them; in JSON they have none of
+    /// the `ce-`. Those that are empty are left out: CloudEvents has no empty attributes.
+    pub fn ce_attributes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let attributes = [
+            ("ce-specversion", Some("1.0")),
+            ("ce-id", Some(self.id.as_str())),
+            ("ce-source", Some(self.source.as_str())),
+            ("ce-type", Some(self.kind.as_str())),
+            ("ce-subject", self.subject.as_deref()),
+            ("ce-time", self.time.as_deref()),
+        ];
+        let said = attributes.into_iter();
+        said.filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))
+    }
+
     /// The event as key expressions see it: `{id, source, type, subject, time, data}`.
     pub fn to_value(&self) -> Value {
         serde_json::json!({

@@ -28,6 +28,27 @@ pub const SQS_MESSAGE_MAX: usize = 1024 * 1024;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const SQS_ATTRIBUTES_MAX: usize = 10;
 
+/// Longest message in bytes that a topic can be made to take, its attributes among them; 256 KiB
+/// unless its `MaximumMessageSize` says more.
+/// <https://docs.aws.amazon.com/sns/latest/dg/large-message-payloads.html>
+pub const SNS_MESSAGE_MAX: usize = 1024 * 1024;
+
+/// Longest entry of `PutEvents` in bytes: its source, detail type, detail and resources, and 14 for
+/// a time.
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
+pub const EVENTBRIDGE_ENTRY_MAX: usize = 1024 * 1024;
+
+/// Longest payload in bytes of an invocation that is waited for.
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+pub const LAMBDA_REQUEST_MAX: usize = 6 * 1024 * 1024;
+
+/// Longest payload in bytes of an invocation that is not. See [`LAMBDA_REQUEST_MAX`].
+pub const LAMBDA_EVENT_MAX: usize = 1024 * 1024;
+
+/// Longest input of an execution, in bytes.
+/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>
+pub const EXECUTION_INPUT_MAX: usize = 256 * 1024;
+
 /// Most statements of one `BatchExecuteStatement`.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html>
 pub const STATEMENTS_MAX: usize = 25;

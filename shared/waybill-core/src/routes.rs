@@ -35,9 +35,10 @@ pub use filter::{FILTER_CHOICES_MAX, FILTER_VALUES_MAX, Filter};
 pub use flags::{Flags, Part};
 pub use hidden::{Secret, TargetUrl};
 pub use targets::{
-    DynamoDbSpec, GroupId, HeaderText, HttpBody, HttpSpec, ItemChange, ItemFault, ItemWrite,
-    ObjectExpression, Only, SecretPlace, SecretReference, SigningKey, SigningSecret, SqsBody,
-    SqsSpec, TargetSpec,
+    DynamoDbSpec, EventBody, EventBridgeSpec, GroupId, HeaderText, HttpBody, HttpSpec, Invocation,
+    ItemChange, ItemFault, ItemWrite, KinesisSpec, LambdaSpec, ObjectExpression, Only,
+    PartitionKeyMissing, SecretPlace, SecretReference, SigningKey, SigningSecret, SnsSpec, SqsSpec,
+    StepFunctionsSpec, TargetSpec,
 };
 pub use transform::{
     TRANSFORM_DEPTH_MAX, TRANSFORM_GROWTH_MAX, TRANSFORM_MAX, Transform, TransformFailed,

@@ -113,11 +113,14 @@ pub struct RouteSettings {
     pub routes: RoutesFile,
     /// Whether targets may be on this machine or in a private network: local runs only.
     pub allow_private_targets: bool,
+    /// The function's own name, where it runs in Lambda.
+    pub function_name: Option<String>,
 }
 
 impl RouteSettings {
     /// Reads what [`FunctionSettings::read`] reads, and `WAYBILL_ROUTES`,
-    /// `WAYBILL_ALLOW_PRIVATE_TARGETS` and the variables that the routes file names.
+    /// `WAYBILL_ALLOW_PRIVATE_TARGETS`, `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets, and the
+    /// variables that the routes file names.
     ///
     /// # Errors
     ///
@@ -157,6 +160,7 @@ impl RouteSettings {
             function,
             routes,
             allow_private_targets,
+            function_name: said(env, "AWS_LAMBDA_FUNCTION_NAME"),
         })
     }
 

@@ -22,7 +22,7 @@ use crate::support::stage::workspace;
 
 /// A function that answers with its event, and fails or hangs where the event says so. Python is
 /// what MiniStack itself needs.
-const ECHO: &str = r#"#!/usr/bin/env python3
+pub(crate) const ECHO: &str = r#"#!/usr/bin/env python3
 import json, os, time
 from urllib.request import Request, urlopen
 

@@ -29,6 +29,7 @@ async fn fault(target: &str, allow_private: &str) -> Option<String> {
         ("WAYBILL_LEDGER_TABLE", "ledger".to_owned()),
         ("WAYBILL_LEDGER_TTL_DAYS", "25".to_owned()),
         ("WAYBILL_QUEUE_URL", QUEUE.to_owned()),
+        ("AWS_LAMBDA_FUNCTION_NAME", "consumer".to_owned()),
         ("WAYBILL_ALLOW_PRIVATE_TARGETS", allow_private.to_owned()),
         (
             "WAYBILL_ROUTES",
@@ -77,4 +78,65 @@ async fn a_route_back_into_its_own_queue_or_ledger_stops_the_start_f28() {
         "{told}"
     );
     assert_eq!(fault(&table("orders"), "false").await, None);
+}
+
+#[tokio::test]
+async fn a_function_that_would_invoke_itself_does_not_start_f28() {
+    if cfg!(not(feature = "target-lambda")) {
+        return;
+    }
+    let function = |name: &str| format!("{{lambda: {{function: '{name}'}}}}");
+    let arn = |region: &str| format!("arn:aws:lambda:{region}:123456789012:function:consumer");
+    for own in ["consumer", &arn("eu-central-1")] {
+        let told = fault(&function(own), "false").await.unwrap();
+        assert!(
+            told.starts_with("route `crm`: function is this one"),
+            "{told}"
+        );
+    }
+    for other in ["bill", &arn("us-east-1")] {
+        assert_eq!(fault(&function(other), "false").await, None);
+    }
+}
+
+/// The targets that a bundle may be built without, each with its feature.
+const OPTIONAL: [(&str, bool, &str); 5] = [
+    (
+        "{sns: {topic_arn: 'arn:aws:sns:eu-central-1:123456789012:out'}}",
+        cfg!(feature = "target-sns"),
+        "target-sns",
+    ),
+    (
+        "{eventbridge: {bus: default}}",
+        cfg!(feature = "target-eventbridge"),
+        "target-eventbridge",
+    ),
+    (
+        "{lambda: {function: bill}}",
+        cfg!(feature = "target-lambda"),
+        "target-lambda",
+    ),
+    (
+        "{stepfunctions: {state_machine_arn: \
+         'arn:aws:states:eu-central-1:123456789012:stateMachine:m'}}",
+        cfg!(feature = "target-stepfunctions"),
+        "target-stepfunctions",
+    ),
+    (
+        "{kinesis: {stream: out}}",
+        cfg!(feature = "target-kinesis"),
+        "target-kinesis",
+    ),
+];
+
+#[tokio::test]
+async fn a_target_that_is_not_built_in_is_refused_at_start_by_its_feature() {
+    for (target, is_built, feature) in OPTIONAL {
+        let told = fault(target, "false").await;
+        let expected = format!(
+            "route `crm`: this bundle is built without its target; build it with `--features \
+             {feature}`"
+        );
+        assert_eq!(told, (!is_built).then_some(expected), "{target}");
+    }
 }

@@ -45,14 +45,15 @@ pub(super) fn headers(request: &TargetRequest<'_>, mode: HttpBody, route: &Heade
         map.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     if mode == HttpBody::Binary {
-        insert(&mut map, cloud_event(event));
+        for (name, value) in event.ce_attributes() {
+            map.insert(name, encode(value));
+        }
     }
     let parent = event.traceparent.as_deref().filter(|t| is_traceparent(t));
-    let always = [
-        ("idempotency-key", Some(request.idempotency_key)),
-        ("traceparent", parent),
-    ];
-    insert(&mut map, always);
+    map.insert("idempotency-key", encode(request.idempotency_key));
+    if let Some(parent) = parent {
+        map.insert("traceparent", encode(parent));
+    }
     if let Some(given_up) = request.given_up {
         let value = HeaderValue::try_from(given_up.to_json()).ok();
         map.extend(value.map(|value| (HeaderName::from_static(GivenUp::NAME), value)));
@@ -62,27 +63,6 @@ pub(super) fn headers(request: &TargetRequest<'_>, mode: HttpBody, route: &Heade
 
 /// What a structured CloudEvent is.
 const CLOUD_EVENT: &str = "application/cloudevents+json; charset=utf-8";
-
-/// The event's attributes as headers.
-fn cloud_event(event: &Event) -> [(&'static str, Option<&str>); 6] {
-    [
-        ("ce-specversion", Some("1.0")),
-        ("ce-id", Some(event.id.as_str())),
-        ("ce-source", Some(event.source.as_str())),
-        ("ce-type", Some(event.kind.as_str())),
-        ("ce-time", event.time.as_deref()),
-        ("ce-subject", event.subject.as_deref()),
-    ]
-}
-
-/// Inserts headers. An attribute that is empty is none: CloudEvents has no empty attributes.
-fn insert<const N: usize>(map: &mut HeaderMap, headers: [(&'static str, Option<&str>); N]) {
-    for (name, value) in headers {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            map.insert(name, encode(value));
-        }
-    }
-}
 
 /// The media type of the data: the producer's word of its own data, where it can be sent, else what
 /// it is.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
@@ -26,6 +27,29 @@ pub(super) struct Place {
     pub(super) permission: &'static str,
 }
 
+/// Makes one try in the shorter of two times: the target's own, and what is left.
+pub(super) async fn within(
+    timeout: Duration,
+    left: Duration,
+    one: impl Future<Output = Attempt>,
+) -> Attempt {
+    let limit = timeout.min(left);
+    if limit.is_zero() {
+        return Attempt::transient("timeout", "no time was left to send it", None);
+    }
+    let ended = tokio::time::timeout(limit, one).await;
+    ended.unwrap_or_else(|_| timed_out())
+}
+
+/// Refuses what a service would refuse by its size.
+pub(super) fn fitting(bytes: usize, max: usize, service: &str) -> Result<(), Attempt> {
+    if bytes <= max {
+        return Ok(());
+    }
+    let why = format!("it would have {bytes} bytes there, {service} takes {max}");
+    Err(Attempt::rejected("too_large", why))
+}
+
 /// Takes an error apart: a refusal that the service answered, or the end of the try.
 ///
 /// Where nothing was sent, nothing can have happened; where no answer came, or one that is not the
@@ -37,13 +61,8 @@ where
     match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
-            let code = answer.err().code();
-            let code = code.map(|code| code.rsplit(['.', '#']).next().unwrap_or(code));
-            match code {
-                Some(code) => Ok(Refusal {
-                    code: code.strip_suffix("Exception").unwrap_or(code),
-                    status,
-                }),
+            match answer.err().code() {
+                Some(code) => Ok(Refusal::new(code, status)),
                 None => Err(Attempt::unknown(
                     "no_answer",
                     format!("an answer that is not the service's came, with status {status}"),
@@ -73,15 +92,21 @@ where
 }
 
 /// A try to which no answer came, though it may have been sent.
-fn unanswered() -> Attempt {
+pub(super) fn unanswered() -> Attempt {
     Attempt::unknown(
         "no_answer",
         "the service gave no answer; see that the function can reach it",
     )
 }
 
+/// A try that ended with a question before the event was sent: then nothing can have happened.
+#[cfg(any(feature = "target-eventbridge", feature = "target-stepfunctions"))]
+pub(super) fn unsent(ended: Attempt) -> Attempt {
+    Attempt::transient(ended.code, ended.message, None)
+}
+
 /// A try whose answer did not come in time.
-pub(super) fn timed_out() -> Attempt {
+fn timed_out() -> Attempt {
     Attempt::unknown("timeout", "the target did not answer in time")
 }
 
@@ -98,13 +123,22 @@ fn is_refused(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-impl Refusal<'_> {
+impl<'a> Refusal<'a> {
+    /// A refusal by the code as the service writes it.
+    pub(super) fn new(code: &'a str, status: u16) -> Self {
+        let code = code.rsplit(['.', '#']).next().unwrap_or(code);
+        Self {
+            code: code.strip_suffix("Exception").unwrap_or(code),
+            status,
+        }
+    }
+
     /// What a refusal means that is not about the event: it may pass, or a person mends it, and
     /// the message waits meanwhile. A permission that is missing kills no message.
     pub(super) fn passing(&self, place: Place) -> Attempt {
         let service = place.service;
         match self.code {
-            "AccessDenied" | "KmsAccessDenied" => {
+            "AccessDenied" | "AuthorizationError" | "KMSAccessDenied" | "KmsAccessDenied" => {
                 let message = format!(
                     "the function may not use this target; allow {} in the policy that \
                      `TargetPolicyArn` names",
@@ -112,25 +146,33 @@ impl Refusal<'_> {
                 );
                 Attempt::transient("access_denied", message, None)
             }
-            "KmsThrottled"
+            "ExecutionLimitExceeded"
+            | "KMSThrottling"
+            | "KmsThrottled"
+            | "KmsThrottling"
             | "OverLimit"
             | "ProvisionedThroughputExceeded"
             | "RequestLimitExceeded"
             | "RequestThrottled"
             | "SlowDown"
+            | "Throttled"
             | "Throttling"
             | "ThrottlingError"
             | "TooManyRequests" => self.throttled(service),
             _ if self.status == 429 => self.throttled(service),
-            _ if self.status >= 500 => {
-                let message = format!("{service} failed with `{}`", self.code);
-                Attempt::transient("service_failed", message, None)
-            }
+            "Internal" | "InternalFailure" => self.failed(service),
+            _ if self.status >= 500 => self.failed(service),
             _ => {
                 let message = format!("{service} refused the request with `{}`", self.code);
                 Attempt::transient("request_refused", message, None)
             }
         }
+    }
+
+    /// What a failure of the service means.
+    fn failed(&self, service: &str) -> Attempt {
+        let message = format!("{service} failed with `{}`", self.code);
+        Attempt::transient("service_failed", message, None)
     }
 
     /// What a throttle means.

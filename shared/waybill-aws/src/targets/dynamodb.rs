@@ -90,16 +90,8 @@ impl DynamoDbTarget {
                 return Attempt::rejected("item_unusable", fault.to_string());
             }
         };
-        let limit = self.spec.timeout.min(request.limit);
-        if limit.is_zero() {
-            return Attempt::transient("timeout", "no time was left to send it", None);
-        }
-        let now = System.now();
-        let transact = self.transact(&write, request, now);
-        match tokio::time::timeout(limit, transact).await {
-            Ok(attempt) => attempt,
-            Err(_) => answer::timed_out(),
-        }
+        let transact = self.transact(&write, request, System.now());
+        answer::within(self.spec.timeout, request.limit, transact).await
     }
 
     /// Sends the transaction, and reads its answer.

@@ -24,6 +24,9 @@ use crate::connect::Connection;
 pub(crate) enum Answer {
     /// Answers with a status and a body.
     With(u16, String),
+    /// Answers with a header too, a name and a value.
+    #[cfg(feature = "target-lambda")]
+    Headed(u16, &'static str, String),
     /// Reads it and closes the connection.
     Close,
     /// Never answers it.
@@ -36,7 +39,15 @@ pub(crate) fn refuses(status: u16, code: &str) -> Answer {
     Answer::With(status, body)
 }
 
-/// The requests that reached the service: target and body.
+/// An answer that is a refusal, of a service that speaks XML.
+#[cfg(feature = "target-sns")]
+pub(super) fn refuses_in_xml(status: u16, code: &str, message: &str) -> Answer {
+    let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    Answer::With(status, format!("<ErrorResponse>{error}</ErrorResponse>"))
+}
+
+/// The requests that reached the service: the header `x-amz-target`, or the path where there is
+/// none, and the body. A form is an object of texts.
 pub(crate) type Requests = UnboundedReceiver<(String, Value)>;
 
 /// A connection to a service that gives these answers.
@@ -49,18 +60,19 @@ pub(crate) async fn serving(answers: impl Into<Vec<Answer>>) -> (Connection, Req
         for answer in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
             let _ = tell.send(read_request(&mut stream).await);
-            match answer {
-                Answer::With(status, body) => {
-                    let length = body.len();
-                    let reply = format!(
-                        "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\
-                         content-type: application/x-amz-json-1.0\r\nconnection: close\r\n\r\n{body}"
-                    );
-                    let _ = stream.write_all(reply.as_bytes()).await;
-                }
-                Answer::Close => {}
+            let (status, header, body) = match answer {
+                Answer::With(status, body) => (status, "x-none: 0", body),
+                #[cfg(feature = "target-lambda")]
+                Answer::Headed(status, header, body) => (status, header, body),
+                Answer::Close => continue,
                 Answer::Silence => std::future::pending().await,
-            }
+            };
+            let length = body.len();
+            let reply = format!(
+                "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{header}\r\n\
+                 content-type: application/x-amz-json-1.0\r\nconnection: close\r\n\r\n{body}"
+            );
+            let _ = stream.write_all(reply.as_bytes()).await;
         }
     });
     (connected(&endpoint).await, requests)
@@ -87,12 +99,38 @@ async fn read_request(stream: &mut TcpStream) -> (String, Value) {
             };
             let end = at + 4 + said("content-length:").parse::<usize>().unwrap();
             if bytes.len() >= end {
-                let body = serde_json::from_slice(&bytes[at + 4..end]).unwrap();
-                return (said("x-amz-target:"), body);
+                let body = String::from_utf8(bytes[at + 4..end].to_vec()).unwrap();
+                let target = match said("x-amz-target:") {
+                    none if none.is_empty() => head.split(' ').nth(1).unwrap().to_owned(),
+                    target => target,
+                };
+                let body = match said("content-type:").contains("form-urlencoded") {
+                    true => form(&body),
+                    false => serde_json::from_str(&body).unwrap(),
+                };
+                return (target, body);
             }
         }
         assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "cut off");
     }
+}
+
+/// The fields of a form, as texts.
+fn form(body: &str) -> Value {
+    let decoded = |text: &str| {
+        let mut parts = text.split('%');
+        let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+        for part in parts {
+            bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+            bytes.extend_from_slice(&part.as_bytes()[2..]);
+        }
+        String::from_utf8(bytes).unwrap()
+    };
+    let fields = body.split('&').map(|field| {
+        let (name, value) = field.split_once('=').unwrap();
+        (decoded(name), Value::String(decoded(value)))
+    });
+    Value::Object(fields.collect())
 }
 
 /// The target of a route, as its file says it.

@@ -16,6 +16,17 @@ impl Event {
     /// not call JSON is put in as text, and bytes, or text that is called JSON and is none, as
     /// base64: whoever reads it finds the same bytes. Attributes that are empty are left out.
     pub fn structured(&self, data: &Data) -> String {
+        self.in_json(data, None)
+    }
+
+    /// The same with the extension `idempotencykey`, for a target that takes nothing beside it in
+    /// which a key could stand.
+    pub fn structured_with_key(&self, data: &Data, idempotency_key: &str) -> String {
+        self.in_json(data, Some(idempotency_key))
+    }
+
+    /// The event in CloudEvents' JSON format.
+    fn in_json(&self, data: &Data, idempotency_key: Option<&str>) -> String {
         let said = self.content_type_of(data).map(str::trim);
         let said = said.filter(|said| !said.is_empty());
         let is_json = said.is_none_or(is_json);
@@ -29,20 +40,19 @@ impl Event {
             Data::Bytes(bytes) => (said, Some(base64(bytes))),
             Data::Absent => (said, None),
         };
-        let attributes = [
-            ("id", Some(self.id.as_str())),
-            ("source", Some(self.source.as_str())),
-            ("type", Some(self.kind.as_str())),
-            ("subject", self.subject.as_deref()),
-            ("time", self.time.as_deref()),
+        let named = self.ce_attributes();
+        let named = named.map(|(name, value)| (name.trim_start_matches("ce-"), Some(value)));
+        let others = [
             ("datacontenttype", media_type),
             ("traceparent", self.traceparent.as_deref()),
+            ("idempotencykey", idempotency_key),
         ];
-        let mut text = String::from(r#"{"specversion":"1.0""#);
-        for (name, value) in attributes {
+        let mut text = String::from("{");
+        for (name, value) in named.chain(others) {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
+                let comma = if text.len() > 1 { "," } else { "" };
                 // Writing to a string cannot fail.
-                let _ = write!(text, r#","{name}":{}"#, quoted(value));
+                let _ = write!(text, r#"{comma}"{name}":{}"#, quoted(value));
             }
         }
         if let Some((name, value)) = member {

@@ -368,9 +368,10 @@ fn is_code(name: &str) -> bool {
 
 /// The codes of tries that are made again and that are no status; `docs/FAILURES.md` says what each
 /// means.
-const CODES: [&str; 25] = [
+const CODES: [&str; 33] = [
     "access_denied",
     "address_refused",
+    "bus_missing",
     "client_failed",
     "conflict",
     "connect_failed",
@@ -378,6 +379,9 @@ const CODES: [&str; 25] = [
     "connect_timeout",
     "connection_lost",
     "dns_failed",
+    "execution_unread",
+    "function_error",
+    "function_missing",
     "lease_ended",
     "marker_unread",
     "no_answer",
@@ -389,11 +393,15 @@ const CODES: [&str; 25] = [
     "secret_unavailable",
     "secret_unfit",
     "service_failed",
+    "state_machine_express",
+    "state_machine_missing",
+    "stream_missing",
     "table_missing",
     "target_is_source",
     "throttled",
     "timeout",
     "tls_failed",
+    "topic_missing",
 ];
 
 /// The first wait where nothing is said.

@@ -1,23 +1,36 @@
 //! Where a route's events go, as data.
 
+mod arn;
+mod body;
 mod dynamodb;
+mod eventbridge;
 mod http;
+mod kinesis;
+mod lambda;
 mod object;
 mod reference;
 mod signature;
+mod sns;
 mod sqs;
+mod stepfunctions;
 
 use std::time::Duration;
 
 use super::fields::{Faults, Fields, join};
 use super::tree::{Node, Value};
 
+pub use body::EventBody;
 pub use dynamodb::{DynamoDbSpec, ItemChange, ItemFault, ItemWrite, Only};
+pub use eventbridge::EventBridgeSpec;
 pub use http::{HeaderText, HttpBody, HttpSpec};
+pub use kinesis::{KinesisSpec, PartitionKeyMissing};
+pub use lambda::{Invocation, LambdaSpec};
 pub use object::ObjectExpression;
 pub use reference::{SecretPlace, SecretReference};
 pub use signature::{SigningKey, SigningSecret};
-pub use sqs::{GroupId, SqsBody, SqsSpec};
+pub use sns::SnsSpec;
+pub use sqs::{GroupId, SqsSpec};
+pub use stepfunctions::StepFunctionsSpec;
 
 /// Where a route's events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,19 +41,34 @@ pub enum TargetSpec {
     Sqs(SqsSpec),
     /// Into a table, as an item that is put or updated.
     DynamoDb(DynamoDbSpec),
+    /// To a topic, as a message to all its subscribers.
+    Sns(SnsSpec),
+    /// On an event bus, as an event of its own.
+    EventBridge(EventBridgeSpec),
+    /// To a function of Lambda's, as its payload.
+    Lambda(LambdaSpec),
+    /// To a state machine, as an execution's input.
+    StepFunctions(StepFunctionsSpec),
+    /// Into a data stream, as a record.
+    Kinesis(KinesisSpec),
 }
 
-/// Targets that are named in the design and are not there yet.
-const LATER_TARGETS: [&str; 5] = ["sns", "eventbridge", "lambda", "stepfunctions", "kinesis"];
-
-/// Targets that are there.
-const KNOWN: &str = "`http`, `sqs`, `dynamodb`";
+/// What the targets are called.
+const KNOWN: &str = "`http`, `sqs`, `dynamodb`, `sns`, `eventbridge`, `lambda`, `stepfunctions`, \
+                     `kinesis`";
 
 /// How long one try at a service of AWS's may take where a route does not say.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The longest time-out of a try at a service of AWS's, which answers in milliseconds.
 const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+/// How long one try at a function may take where a route does not say.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest time-out of a try at a function: as long as a function may run.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const FUNCTION_TIMEOUT_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// The shortest time-out: below it every try would time out.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
@@ -52,6 +80,11 @@ impl TargetSpec {
             Self::Http(http) => http.timeout,
             Self::Sqs(sqs) => sqs.timeout,
             Self::DynamoDb(table) => table.timeout,
+            Self::Sns(topic) => topic.timeout,
+            Self::EventBridge(bus) => bus.timeout,
+            Self::Lambda(function) => function.timeout,
+            Self::StepFunctions(machine) => machine.timeout,
+            Self::Kinesis(stream) => stream.timeout,
         }
     }
 
@@ -69,11 +102,13 @@ impl TargetSpec {
             "http" => HttpSpec::read(spec, &path, faults).map(Self::Http),
             "sqs" => SqsSpec::read(spec, &path, faults).map(Self::Sqs),
             "dynamodb" => DynamoDbSpec::read(spec, &path, faults).map(Self::DynamoDb),
-            later if LATER_TARGETS.contains(&later) => {
-                let message = format!("target `{later}` is not supported yet; known: {KNOWN}");
-                faults.add(&path, kind.at, message);
-                None
+            "sns" => SnsSpec::read(spec, &path, faults).map(Self::Sns),
+            "eventbridge" => EventBridgeSpec::read(spec, &path, faults).map(Self::EventBridge),
+            "lambda" => LambdaSpec::read(spec, &path, faults).map(Self::Lambda),
+            "stepfunctions" => {
+                StepFunctionsSpec::read(spec, &path, faults).map(Self::StepFunctions)
             }
+            "kinesis" => KinesisSpec::read(spec, &path, faults).map(Self::Kinesis),
             _ => {
                 let message = format!("target is not known; known here: {KNOWN}");
                 faults.add(&path, kind.at, message);

@@ -11,7 +11,8 @@ use waybill_core::event::{Data, Event};
 use waybill_core::limit::{RETENTION_MAX, VISIBILITY_MAX, WAIT_MAX};
 use waybill_core::retry::Backoff;
 use waybill_core::routes::{
-    HeaderText, HttpSpec, ROUTES_MAX, Route, RoutesErrors, RoutesFile, TEXT_MAX, TargetSpec,
+    EventBridgeSpec, HeaderText, HttpSpec, ROUTES_MAX, Route, RoutesErrors, RoutesFile, TEXT_MAX,
+    TargetSpec,
 };
 
 /// What a refusal may say in all, in bytes.
@@ -122,6 +123,30 @@ fn route_holds(route: &Route) {
         TargetSpec::DynamoDb(table) => {
             assert!(table.timeout > Duration::ZERO && table.timeout <= REQUEST_TIMEOUT_MAX);
             assert!(table.table.is_ascii() && table.table.len() <= 1024);
+        }
+        TargetSpec::Sns(topic) => {
+            assert!(topic.timeout > Duration::ZERO && topic.timeout <= REQUEST_TIMEOUT_MAX);
+            assert!(topic.topic_arn.starts_with("arn:") && topic.topic_arn.is_ascii());
+            assert!(!topic.is_fifo() || topic.group_id.is_some());
+        }
+        TargetSpec::EventBridge(bus) => {
+            assert!(bus.timeout > Duration::ZERO && bus.timeout <= REQUEST_TIMEOUT_MAX);
+            let source = bus.source.as_deref().unwrap_or("own");
+            assert!(!source.is_empty() && !EventBridgeSpec::is_reserved(source));
+        }
+        TargetSpec::Lambda(function) => {
+            assert!(function.timeout > Duration::ZERO && function.timeout <= TIMEOUT_MAX);
+            assert!(!function.function.is_empty() && function.function.is_ascii());
+        }
+        TargetSpec::StepFunctions(machine) => {
+            assert!(machine.timeout > Duration::ZERO && machine.timeout <= REQUEST_TIMEOUT_MAX);
+            assert_eq!(machine.unqualified_arn().matches(':').count(), 6);
+        }
+        TargetSpec::Kinesis(stream) => {
+            assert!(stream.timeout > Duration::ZERO && stream.timeout <= REQUEST_TIMEOUT_MAX);
+            let event = Event::default();
+            let key = stream.partition_key(&event, &event.data, "otherwise");
+            assert!(key.is_err() || key.is_ok_and(|key| (1..=256).contains(&key.chars().count())));
         }
     }
 }

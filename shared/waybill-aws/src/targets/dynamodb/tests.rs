@@ -24,7 +24,7 @@ fn markers() -> Markers {
 /// What one try comes to, and what was asked for it.
 async fn asked(spec: &DynamoDbSpec, answers: impl Into<Vec<Answer>>) -> (Attempt, Vec<Value>) {
     let (connection, mut requests) = serving(answers).await;
-    let client = connection.table_targets();
+    let client = Client::new(&connection.target_config());
     let target = DynamoDbTarget::new(client, spec, markers()).unwrap();
     let attempt = deliver(
         &target,
@@ -250,7 +250,7 @@ async fn the_ledger_is_no_target() {
             table: name.to_owned(),
             ..table("put: data")
         };
-        let client = connection.table_targets();
+        let client = Client::new(&connection.target_config());
         let target = DynamoDbTarget::new(client, &spec, markers());
         assert_eq!(target.err(), Some(TargetError::LedgerTable), "{name}");
     }

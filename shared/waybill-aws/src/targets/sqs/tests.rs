@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use waybill_core::event::Event;
+use waybill_core::event::{Data, Event};
 use waybill_core::outcome::{DeadReason, Outcome};
 use waybill_core::routes::TargetSpec;
 
@@ -10,6 +10,7 @@ use super::super::served::{
     Answer, TRANSIENT, connected, deliver, event, message, refuses, serving, spec, try_within,
 };
 use waybill_core::message::Message;
+use waybill_engine::ports::GivenUp;
 use waybill_testkit::fixtures;
 
 use super::*;
@@ -32,7 +33,7 @@ fn queue(url: &str, lines: &str) -> SqsSpec {
 /// What one try comes to, and what was asked for it.
 async fn asked(spec: &SqsSpec, event: &Event, answer: Answer) -> (Attempt, Option<Value>) {
     let (connection, mut requests) = serving([answer]).await;
-    let client = connection.queue_targets();
+    let client = Client::new(&connection.target_config());
     let target = SqsTarget::new(client, spec, None).unwrap();
     let attempt = deliver(&target, event).await;
     (attempt, requests.try_recv().ok().map(|(_, body)| body))
@@ -69,7 +70,12 @@ async fn a_message_is_the_whole_event_and_carries_its_key_f33() {
 #[tokio::test]
 async fn a_dead_letter_says_which_route_gave_it_up_and_why() {
     let (connection, mut requests) = serving([done()]).await;
-    let target = SqsTarget::new(connection.queue_targets(), &queue(OUT, ""), None).unwrap();
+    let target = SqsTarget::new(
+        Client::new(&connection.target_config()),
+        &queue(OUT, ""),
+        None,
+    )
+    .unwrap();
     let (event, route) = (event("{}"), fixtures::route("crm"));
     let request = TargetRequest {
         event: &event,
@@ -145,7 +151,7 @@ async fn a_fifo_queue_gets_the_key_as_deduplication_id_and_a_group() {
 async fn a_message_that_cannot_be_sent_is_rejected_unsent() {
     let (connection, mut requests) = serving([]).await;
     let refused = |spec: SqsSpec, event: Event, message: Message| {
-        let client = connection.queue_targets();
+        let client = Client::new(&connection.target_config());
         let target = SqsTarget::new(client, &spec, None).unwrap();
         async move { try_within(&target, &event, &message, Duration::from_secs(30)).await }
     };
@@ -189,7 +195,7 @@ async fn a_message_is_never_sent_to_the_queue_it_came_from_f28() {
     let own = OUT.replace("/out", "/orders");
     for url in [own.as_str(), "http://127.0.0.1:4566/123456789012/orders"] {
         let spec = queue(url, "");
-        let client = connection.queue_targets();
+        let client = Client::new(&connection.target_config());
         let known = SqsTarget::new(client.clone(), &spec, Some(&own));
         assert_eq!(known.err(), Some(TargetError::SourceQueue), "{url}");
         let target = SqsTarget::new(client, &spec, None).unwrap();
@@ -265,7 +271,7 @@ async fn a_try_without_an_answer_is_unknown_f57() {
 async fn without_time_or_a_connection_nothing_is_sent_f61() {
     let (connection, mut requests) = serving([]).await;
     let spec = queue(OUT, "");
-    let target = SqsTarget::new(connection.queue_targets(), &spec, None).unwrap();
+    let target = SqsTarget::new(Client::new(&connection.target_config()), &spec, None).unwrap();
     let attempt = try_within(&target, &event("1"), &message(), Duration::ZERO).await;
     assert_eq!((attempt.outcome, &*attempt.code), (TRANSIENT, "timeout"));
     assert!(requests.try_recv().is_err(), "nothing was sent");
@@ -274,7 +280,7 @@ async fn without_time_or_a_connection_nothing_is_sent_f61() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let endpoint = format!("http://{}", socket.local_addr().unwrap());
-    let client = connected(&endpoint).await.queue_targets();
+    let client = Client::new(&connected(&endpoint).await.target_config());
     let target = SqsTarget::new(client, &spec, None).unwrap();
     let attempt = deliver(&target, &event("1")).await;
     assert_eq!(

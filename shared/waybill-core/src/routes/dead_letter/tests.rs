@@ -14,10 +14,10 @@ fn parse(defaults: &str, route: &str) -> Result<Option<DeadLetterTarget>, Routes
 
 /// Where it POSTs to.
 fn url(own: &DeadLetterTarget) -> &str {
-    match &own.target {
-        TargetSpec::Http(http) => http.url.expose(),
-        TargetSpec::Sqs(_) | TargetSpec::DynamoDb(_) => panic!("{own:?}"),
-    }
+    let TargetSpec::Http(http) = &own.target else {
+        panic!("{own:?}");
+    };
+    http.url.expose()
 }
 
 #[test]

@@ -12,28 +12,9 @@ use crate::key::KeyExpression;
 pub struct ObjectExpression(KeyExpression);
 
 impl ObjectExpression {
-    /// Reads an expression. What is wrong with one that holds variables is told without its text,
-    /// because a variable may be a secret.
+    /// Reads an expression.
     pub(super) fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
-        let text = faults.text(node, path)?;
-        match KeyExpression::compile(text) {
-            Ok(expression) => Some(Self(expression)),
-            Err(why) => {
-                let message = match node.value {
-                    tree::Value::Filled(_) => "is no JMESPath within bounds".to_owned(),
-                    tree::Value::Null
-                    | tree::Value::Bool(_)
-                    | tree::Value::Integer(_)
-                    | tree::Value::Float(_)
-                    | tree::Value::Text(_)
-                    | tree::Value::Unset
-                    | tree::Value::List(_)
-                    | tree::Value::Map(_) => format!("is no JMESPath: {why}"),
-                };
-                faults.add(path, node.at, message);
-                None
-            }
-        }
+        expression(node, path, faults).map(Self)
     }
 
     /// The members of what it finds, without those that are null; the error says why there are
@@ -53,6 +34,30 @@ impl ObjectExpression {
             | Value::Number(_)
             | Value::String(_)
             | Value::Array(_) => Err("gives no object here".to_owned()),
+        }
+    }
+}
+
+/// Reads an expression. What is wrong with one that holds variables is told without its text,
+/// because a variable may be a secret.
+pub(super) fn expression(node: &Node, path: &str, faults: &mut Faults) -> Option<KeyExpression> {
+    let text = faults.text(node, path)?;
+    match KeyExpression::compile(text) {
+        Ok(expression) => Some(expression),
+        Err(why) => {
+            let message = match node.value {
+                tree::Value::Filled(_) => "is no JMESPath within bounds".to_owned(),
+                tree::Value::Null
+                | tree::Value::Bool(_)
+                | tree::Value::Integer(_)
+                | tree::Value::Float(_)
+                | tree::Value::Text(_)
+                | tree::Value::Unset
+                | tree::Value::List(_)
+                | tree::Value::Map(_) => format!("is no JMESPath: {why}"),
+            };
+            faults.add(path, node.at, message);
+            None
         }
     }
 }

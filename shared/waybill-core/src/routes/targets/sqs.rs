@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::fields::{Faults, Fields, join};
 use super::super::hidden::TargetUrl;
 use super::super::tree::Node;
+use super::body::EventBody;
 use super::request_timeout;
 use crate::message::is_fifo;
 
@@ -16,7 +17,7 @@ pub struct SqsSpec {
     /// `MessageGroupId` of what is sent. A FIFO queue always has one.
     pub group_id: Option<GroupId>,
     /// What the message's body is.
-    pub body: SqsBody,
+    pub body: EventBody,
     /// How long one try may take, connection included. 3 s by default.
     pub timeout: Duration,
 }
@@ -28,16 +29,6 @@ pub enum GroupId {
     OfMessage,
     /// Always this one.
     Fixed(String),
-}
-
-/// What the body of a message that is sent is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SqsBody {
-    /// The whole event, as a structured CloudEvent.
-    #[default]
-    Structured,
-    /// The data alone, which must be text.
-    Plain,
 }
 
 /// Longest group id, in characters.
@@ -61,14 +52,7 @@ impl SqsSpec {
         let group_id = fields
             .get("group_id")
             .map(|node| group_id(node, &join(path, "group_id"), faults));
-        let body = fields.word(
-            "body",
-            &[
-                ("structured", SqsBody::Structured),
-                ("plain", SqsBody::Plain),
-            ],
-            faults,
-        );
+        let body = EventBody::read(&fields, faults);
         let timeout = request_timeout(&fields, faults);
         let queue_url = queue_url?;
         if is_fifo(&queue_url) && group_id.is_none() {
@@ -82,7 +66,7 @@ impl SqsSpec {
         Some(Self {
             queue_url,
             group_id,
-            body: body.unwrap_or_default(),
+            body,
             timeout,
         })
     }
@@ -105,7 +89,7 @@ fn queue_url(node: &Node, path: &str, faults: &mut Faults) -> Option<String> {
 }
 
 /// Reads which group a message is sent in.
-fn group_id(node: &Node, path: &str, faults: &mut Faults) -> Option<GroupId> {
+pub(super) fn group_id(node: &Node, path: &str, faults: &mut Faults) -> Option<GroupId> {
     let text = faults.text(node, path)?;
     if text == "message" {
         return Some(GroupId::OfMessage);

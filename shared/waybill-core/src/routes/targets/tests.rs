@@ -242,7 +242,7 @@ fn a_queue_is_read_whole() {
     let usual = SqsSpec {
         queue_url: url.to_owned(),
         group_id: None,
-        body: SqsBody::Structured,
+        body: EventBody::Structured,
         timeout: Duration::from_secs(3),
     };
     assert_eq!(spec, usual);
@@ -254,7 +254,7 @@ fn a_queue_is_read_whole() {
     assert!(spec.is_fifo());
     assert_eq!(
         (spec.group_id, spec.body),
-        (Some(GroupId::OfMessage), SqsBody::Plain)
+        (Some(GroupId::OfMessage), EventBody::Plain)
     );
     assert_eq!(spec.timeout, Duration::from_secs(1));
 }
@@ -437,5 +437,300 @@ fn what_cannot_be_written_is_told_by_its_expression() {
     assert!(
         told.contains("`key` gives no key of one or two attributes"),
         "{told}"
+    );
+}
+
+/// One of each of these targets, with its least and its most keys.
+#[test]
+fn a_topic_a_bus_a_function_a_machine_and_a_stream_are_read_whole() {
+    let second = Duration::from_secs(1);
+    let cases = [
+        (
+            "{ sns: { topic_arn: \"arn:aws:sns:eu-west-1:123456789012:out\" } }",
+            TargetSpec::Sns(SnsSpec {
+                topic_arn: "arn:aws:sns:eu-west-1:123456789012:out".to_owned(),
+                group_id: None,
+                body: EventBody::Structured,
+                subject: None,
+                timeout: 3 * second,
+            }),
+        ),
+        (
+            "{ sns: { topic_arn: \"arn:aws-cn:sns:cn-north-1:123456789012:out.fifo\", group_id: g, \
+             body: plain, subject: Über alles, timeout: 1s } }",
+            TargetSpec::Sns(SnsSpec {
+                topic_arn: "arn:aws-cn:sns:cn-north-1:123456789012:out.fifo".to_owned(),
+                group_id: Some(GroupId::Fixed("g".to_owned())),
+                body: EventBody::Plain,
+                subject: Some("Über alles".to_owned()),
+                timeout: second,
+            }),
+        ),
+        (
+            "{ eventbridge: { bus: default } }",
+            TargetSpec::EventBridge(EventBridgeSpec {
+                bus: "default".to_owned(),
+                source: None,
+                detail_type: None,
+                timeout: 3 * second,
+            }),
+        ),
+        (
+            "{ eventbridge: { bus: \"arn:aws:events:eu-west-1:123456789012:event-bus/a/b\", \
+             source: awsome, detail_type: order placed, timeout: 1s } }",
+            TargetSpec::EventBridge(EventBridgeSpec {
+                bus: "arn:aws:events:eu-west-1:123456789012:event-bus/a/b".to_owned(),
+                source: Some("awsome".to_owned()),
+                detail_type: Some("order placed".to_owned()),
+                timeout: second,
+            }),
+        ),
+        (
+            "{ lambda: { function: bill } }",
+            TargetSpec::Lambda(LambdaSpec {
+                function: "bill".to_owned(),
+                qualifier: None,
+                invocation: Invocation::Request,
+                body: EventBody::Structured,
+                timeout: 10 * second,
+            }),
+        ),
+        (
+            "{ lambda: { function: bill, qualifier: \"7\", invocation: event, body: plain, \
+             timeout: 15m } }",
+            TargetSpec::Lambda(LambdaSpec {
+                function: "bill".to_owned(),
+                qualifier: Some("7".to_owned()),
+                invocation: Invocation::Event,
+                body: EventBody::Plain,
+                timeout: 900 * second,
+            }),
+        ),
+        (
+            "{ stepfunctions: { state_machine_arn: \
+             \"arn:aws:states:eu-west-1:123456789012:stateMachine:m\", body: plain, timeout: 1s } }",
+            TargetSpec::StepFunctions(StepFunctionsSpec {
+                state_machine_arn: "arn:aws:states:eu-west-1:123456789012:stateMachine:m"
+                    .to_owned(),
+                body: EventBody::Plain,
+                timeout: second,
+            }),
+        ),
+    ];
+    for (target, expected) in cases {
+        assert_eq!(read(target), Ok(expected.clone()), "{target}");
+        assert!(expected.timeout() >= second);
+    }
+    let Ok(TargetSpec::Kinesis(stream)) = read("{ kinesis: { stream: s, body: plain } }") else {
+        panic!("it is a stream");
+    };
+    assert_eq!((&*stream.stream, stream.body), ("s", EventBody::Plain));
+    assert_eq!(stream.timeout, 3 * second);
+}
+
+#[test]
+fn what_names_no_topic_bus_function_machine_or_stream_is_refused() {
+    let refused = [
+        ("{ sns: {} }", "key `topic_arn` is missing"),
+        (
+            "{ sns: { topic_arn: orders } }",
+            "must be the ARN of a topic",
+        ),
+        (
+            "{ sns: { topic_arn: \"arn:aws:sqs:eu-west-1:123456789012:orders\" } }",
+            "must be the ARN of a topic",
+        ),
+        (
+            "{ sns: { topic_arn: \"arn:aws:sns:eu-west-1:123456789012:a.fifo\" } }",
+            "key `group_id` is missing; a FIFO topic needs it",
+        ),
+        (
+            "{ sns: { topic_arn: \"arn:aws:sns:eu-west-1:123456789012:a\", subject: \"\" } }",
+            "must be 1 to 99 characters",
+        ),
+        ("{ sns: { topic: a } }", "key is not known"),
+        ("{ eventbridge: {} }", "key `bus` is missing"),
+        (
+            "{ eventbridge: { bus: a b } }",
+            "must be the name of an event bus",
+        ),
+        (
+            "{ eventbridge: { bus: a, source: aws.s3 } }",
+            "begins with `aws.`",
+        ),
+        (
+            "{ eventbridge: { bus: a, detail_type: \"\" } }",
+            "must be 1 to 128 characters",
+        ),
+        ("{ lambda: {} }", "key `function` is missing"),
+        (
+            "{ lambda: { function: \"bill:live\" } }",
+            "goes into `qualifier`",
+        ),
+        (
+            "{ lambda: { function: \"arn:aws:lambda:eu-west-1:123456789012:function:a:live\" } }",
+            "goes into `qualifier`",
+        ),
+        (
+            "{ lambda: { function: a, qualifier: 7 } }",
+            "must be text: put it in quotes",
+        ),
+        (
+            "{ lambda: { function: a, invocation: later } }",
+            "must be `request` or `event`",
+        ),
+        (
+            "{ lambda: { function: a, timeout: 16m } }",
+            "must be 1ms to 15m",
+        ),
+        (
+            "{ stepfunctions: {} }",
+            "key `state_machine_arn` is missing",
+        ),
+        (
+            "{ stepfunctions: { state_machine_arn: \
+             \"arn:aws:states:eu-west-1:123456789012:express:a:b\" } }",
+            "must be the ARN of a state machine",
+        ),
+        (
+            "{ stepfunctions: { state_machine_arn: \
+             \"arn:aws:states:eu-west-1:123456789012:stateMachine:a/map\" } }",
+            "must be the ARN of a state machine",
+        ),
+        ("{ kinesis: {} }", "key `stream` is missing"),
+        (
+            "{ kinesis: { stream: a/b } }",
+            "must be the name of a stream",
+        ),
+        (
+            "{ kinesis: { stream: a, partition_key: 'data[' } }",
+            "is no JMESPath",
+        ),
+        (
+            "{ kinesis: { stream: a, partition_key: '${SECRET}[' } }",
+            "is no JMESPath within bounds",
+        ),
+    ];
+    for (target, expected) in refused {
+        let told = fault(target);
+        assert!(told.contains(expected), "{target}: {told}");
+        assert!(told.contains("line 3"), "{told}");
+        assert!(!told.contains("c2Vj"), "{told}");
+    }
+}
+
+#[test]
+fn a_function_is_known_by_its_name_and_region() {
+    let spec = |function: &str| match read(&format!("{{ lambda: {{ function: '{function}' }} }}")) {
+        Ok(TargetSpec::Lambda(spec)) => spec,
+        other => panic!("{function}: {other:?}"),
+    };
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:bill";
+    for function in ["bill", arn] {
+        assert!(
+            spec(function).is_function("bill", "eu-west-1"),
+            "{function}"
+        );
+        assert!(
+            !spec(function).is_function("bil", "eu-west-1"),
+            "{function}"
+        );
+    }
+    assert!(!spec(arn).is_function("bill", "eu-west-2"));
+}
+
+fn machine(arn: &str, body: &str) -> StepFunctionsSpec {
+    let text = format!("{{ stepfunctions: {{ state_machine_arn: '{arn}', body: {body} }} }}");
+    match read(&text) {
+        Ok(TargetSpec::StepFunctions(spec)) => spec,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:m";
+
+#[test]
+fn an_execution_is_named_below_its_machine_whatever_version_started_it() {
+    for qualified in [MACHINE, &format!("{MACHINE}:live")] {
+        let spec = machine(qualified, "plain");
+        assert_eq!(spec.unqualified_arn(), MACHINE);
+        let expected = "arn:aws:states:eu-west-1:123456789012:execution:m:c0ffee";
+        assert_eq!(spec.execution_arn("c0ffee"), expected);
+    }
+}
+
+#[test]
+fn inputs_are_the_same_events_when_their_data_is() {
+    let plain = machine(MACHINE, "plain");
+    assert!(plain.is_same_input(r#"{"a": 1, "b": 2}"#, r#"{"b":2,"a":1}"#));
+    assert!(!plain.is_same_input(r#"{"a": 1}"#, r#"{"a": 1.0}"#));
+    assert!(plain.is_same_input("{", "{"), "the same text is the same");
+    assert!(!plain.is_same_input("{", "["));
+
+    let structured = machine(MACHINE, "structured");
+    let with = |rest: &str| format!(r#"{{"specversion":"1.0","id":"1"{rest}}}"#);
+    let (early, late) = (
+        r#","time":"2026-01-01T00:00:00Z""#,
+        r#","time":"2026-01-02T00:00:00Z""#,
+    );
+    let (one, other) = (r#","data":{"a":1,"b":2}"#, r#","data":{"b":2, "a":1}"#);
+    assert!(structured.is_same_input(
+        &with(&format!("{early}{one}")),
+        &with(&format!("{late}{other}"))
+    ));
+    assert!(
+        structured.is_same_input(&with(early), &with(late)),
+        "both have no data"
+    );
+    let different = [
+        (one, r#","data":{"a":1,"b":3}"#),
+        (one, ""),
+        (r#","data":"AA==""#, r#","data_base64":"AA==""#),
+    ];
+    for (one, other) in different {
+        assert!(
+            !structured.is_same_input(&with(one), &with(other)),
+            "{other}"
+        );
+    }
+    assert!(!structured.is_same_input(&with(one), "no object"));
+}
+
+#[test]
+fn a_partition_key_is_one_value_of_the_event_of_256_characters_at_most() {
+    let key = |lines: &str, data: &str| {
+        let Ok(TargetSpec::Kinesis(spec)) = read(&format!("{{ kinesis: {{ stream: s{lines} }} }}"))
+        else {
+            panic!("{lines} is no stream");
+        };
+        let event = event(data);
+        spec.partition_key(&event, &event.data, "c0ffee")
+    };
+    let of_id = ", partition_key: data.id";
+    assert_eq!(key("", "{}").unwrap(), "c0ffee", "events are spread");
+    assert_eq!(key(", partition_key: id", "{}").unwrap(), "e-1");
+    assert_eq!(key(of_id, r#"{"id": 7}"#).unwrap(), "7");
+    assert_eq!(key(of_id, r#"{"id": true}"#).unwrap(), "true");
+    let (longest, longer) = ("ä".repeat(256), "ä".repeat(257));
+    assert_eq!(
+        key(of_id, &format!(r#"{{"id": "{longest}"}}"#)).unwrap(),
+        longest
+    );
+    let hashed = key(of_id, &format!(r#"{{"id": "{longer}"}}"#)).unwrap();
+    assert_eq!(hashed.len(), 64, "{hashed}");
+    for data in [
+        "{}",
+        r#"{"id": ""}"#,
+        r#"{"id": [1]}"#,
+        r#"{"id": {}}"#,
+        "1",
+    ] {
+        let told = key(of_id, data).unwrap_err().to_string();
+        assert!(told.starts_with("`partition_key` finds "), "{data}: {told}");
+    }
+    let long = r#"{"id": 12345678901234567890123}"#;
+    assert!(
+        key(of_id, long).is_err(),
+        "two of them could be read as one"
     );
 }
