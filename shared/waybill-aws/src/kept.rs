@@ -68,7 +68,7 @@ pub(crate) enum Kind {
 const TRIES: u32 = 3;
 
 /// The wait before the second try; doubled before the third, and up to as much again by chance.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest answer that is read: four times the largest secret.
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
