@@ -262,7 +262,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         if !hold.may_begin(now) || lease_is_old(&hold, record, now) {
             return Ok(());
         }
-        record.expire(self.life(work), now, |route| {
+        record.expire(self.life(&work.item.message), now, |route| {
             self.handler.policy(route)?.retry.max_event_age
         });
         let ready = record.ready(now);
@@ -375,10 +375,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 let attempt = Attempt::transient("route_unknown", message, None);
                 return (route, Ended::Tried(attempt, policy, Charge::Charged));
             };
+            let max_age = policy.as_ref().and_then(|it| it.retry.max_event_age);
+            let life = self.life(&work.item.message);
+            let too_old = life.sent.zip(max_age).map(|(sent, age)| sent.after(age));
+            let until = shift.budget.start_until(wanted);
             let asks = Asks {
                 route,
                 receive_count: work.item.message.receive_count,
-                until: shift.budget.start_until(wanted),
+                until: too_old.map_or(until, |old| old.min(until)),
             };
             let admitting = AssertUnwindSafe(self.handler.admit(asks)).catch_unwind();
             let pass = match admitting.await {
@@ -392,10 +396,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                     return (route, Ended::Tried(attempt, policy, Charge::Charged));
                 }
             };
-            // It may have waited, until its lease was lost (F04).
+            // It may have waited, until its lease was lost (F04) or the event too old (F11).
             let now = self.ambient.now();
+            let may = state.may_begin(&work.item.hold, now) && !life.is_older(max_age, now);
             let limit = match shift.budget.start(now, wanted) {
-                Start::Now { limit } if state.may_begin(&work.item.hold, now) => limit,
+                Start::Now { limit } if may => limit,
                 Start::Now { .. } | Start::TooLate => return (route, Ended::Unbegun),
             };
             state.begin();
@@ -454,15 +459,15 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let moment = Moment {
             now,
             jitter: Jitter::from_bits(self.ambient.random()),
-            life: self.life(work),
+            life: self.life(&work.item.message),
         };
         record.note(route, &attempt, &policy.retry, policy.on_rejected, moment);
     }
 
-    /// How long the message of a work is there.
-    fn life(&self, work: &Work) -> Life {
+    /// How long a message is there.
+    pub(crate) fn life(&self, message: &Message) -> Life {
         Life {
-            sent: work.item.message.sent,
+            sent: message.sent,
             retention: self.config.retention,
         }
     }

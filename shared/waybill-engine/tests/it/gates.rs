@@ -608,6 +608,44 @@ async fn what_waits_at_a_gate_when_its_lease_is_lost_was_not_begun_and_is_not_ch
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_grows_too_old_at_a_gate_is_not_begun_f11() {
+    let world = World::new("name: sick, concurrency: 1, max_event_age: 10s");
+    world.takes(secs(4));
+    (0..5).for_each(|n| world.send(&n.to_string()));
+    let process = world.process();
+    for _ in 0..40 {
+        process.turn().await;
+        world.scene.wait_for_next().await;
+    }
+    let calls = world.calls("sick");
+    assert_eq!(calls.len(), 3, "at 0, 4 and 8 s: {calls:?}");
+    let states = (0..5).map(|n| world.row(&n.to_string()).routes[0].state);
+    let states: Vec<_> = states.collect();
+    assert_eq!(states[..3], [RouteState::Delivered; 3]);
+    assert_eq!(states[3..], [RouteState::Expired; 2]);
+    assert!((3..5).all(|n| world.row(&n.to_string()).routes[0].attempts == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_at_a_gate_reaches_the_dead_letter_queue_before_its_queue_drops_it_f08() {
+    let mut world = World::new("name: sick, breaker: { failures: 1 }");
+    let retention = secs(1200);
+    world.scene = world.scene.with_retention(retention);
+    world.scene.config.retention = Some(retention);
+    world.is_well(false);
+    (0..10).for_each(|n| world.send(&n.to_string()));
+    let process = world.process();
+    for _ in 0..2000 {
+        if world.scene.queue.inner().is_empty() {
+            break;
+        }
+        process.turn().await;
+        world.scene.wait_for_next().await;
+    }
+    assert_eq!(world.scene.dead_letters.inner().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_that_succeeds_closes_its_breaker_for_all_and_nothing_more_is_written() {
     let world = World::new("name: sick, breaker: { failures: 1, ramp: 0s }");
     world.is_well(false);
