@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
+use futures_util::future::{BoxFuture, FusedFuture, FutureExt, OptionFuture, join};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{sleep, timeout};
 
@@ -22,7 +22,7 @@ use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
 use crate::flow::Item;
-use crate::handler::{Admission, Asks, Charge, Delivery, Handler, Policy};
+use crate::handler::{Admission, Asks, Charge, Delivery, Handler, Policy, Told};
 use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
@@ -121,7 +121,7 @@ impl Finished {
 }
 
 /// What became of a work's routes in one turn.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Turn {
     /// Tries made.
     attempts: u32,
@@ -129,6 +129,8 @@ struct Turn {
     charged: u32,
     /// Why a route was put off, where one was.
     put_off: Option<DeferCause>,
+    /// What is to be told of its tries' ends; never before the ledger.
+    tell: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
 /// What a try that waits for its turn and the work that it is part of tell each other.
@@ -172,7 +174,7 @@ impl Trying {
 /// How one route's turn ended.
 enum Ended {
     /// A try was made.
-    Tried(Attempt, Option<Arc<Policy>>, Charge),
+    Tried(Attempt, Option<Arc<Policy>>, Told),
     /// It waits until then, untried.
     PutOff(Timestamp, DeferCause),
     /// Its turn came too late.
@@ -229,7 +231,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             *cause = DeferCause::LeaseLost;
         }
         let record = record.written(self.expires_at(now));
-        match shift.desk.settle(held, record.clone()).await {
+        let told = timeout(TELL_TIME, turn.tell.collect::<()>());
+        let settling = shift.desk.settle(held, record.clone());
+        match join(settling, told).await.0 {
             Settled::Written => match disposition {
                 Disposition::Dead { .. } => self.bury(shift, work, record, attempts_made).await,
                 Disposition::Ack | Disposition::Retry { .. } | Disposition::Defer { .. } => {
@@ -304,6 +308,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                     }
                     write = OptionFuture::from(None);
                 }
+                Some(()) = turn.tell.next(), if !turn.tell.is_empty() => {}
                 () = hold.renewed(record.lease_until), if idle => unwritten = true,
                 () = sleep(cut_in.unwrap_or_default()), if cut_in.is_some() => {
                     running.clear();
@@ -312,7 +317,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                         let what = "the lease ended while the handler was at work";
                         let attempt = Attempt::unknown("lease_ended", what);
                         let policy = self.handler.policy(route);
-                        let ended = Ended::Tried(attempt, policy, Charge::Charged);
+                        let ended = Ended::Tried(attempt, policy, Told::default());
                         self.take_in(work, record, turn, route, ended);
                     }
                 }
@@ -373,7 +378,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             let (Some(event), true) = (work.event.as_ref(), policy.is_some()) else {
                 let message = format!("the routes file in force has no route `{route}`");
                 let attempt = Attempt::transient("route_unknown", message, None);
-                return (route, Ended::Tried(attempt, policy, Charge::Charged));
+                return (route, Ended::Tried(attempt, policy, Told::default()));
             };
             let max_age = policy.as_ref().and_then(|it| it.retry.max_event_age);
             let life = self.life(&work.item.message);
@@ -393,7 +398,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 }
                 Err(_) => {
                     let attempt = Attempt::unknown("panicked", "the handler panicked");
-                    return (route, Ended::Tried(attempt, policy, Charge::Charged));
+                    return (route, Ended::Tried(attempt, policy, Told::default()));
                 }
             };
             // It may have waited, until its lease was lost (F04) or the event too old (F11).
@@ -423,8 +428,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 Err(_) => Attempt::unknown("timeout", "the handler did not end in its time"),
             };
             let took = self.ambient.now().since(now);
-            let charge = pass.ended(&attempt, took).await;
-            (route, Ended::Tried(attempt, policy, charge))
+            let told = pass.ended(&attempt, took);
+            (route, Ended::Tried(attempt, policy, told))
         })
     }
 
@@ -438,18 +443,19 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         ended: Ended,
     ) {
         let now = self.ambient.now();
-        let (attempt, policy, charge) = match ended {
+        let (attempt, policy, told) = match ended {
             Ended::Unbegun => return,
             Ended::PutOff(until, cause) => {
                 record.put_off(route, until);
                 turn.put_off = Some(cause);
                 return;
             }
-            Ended::Tried(attempt, policy, charge) => (attempt, policy, charge),
+            Ended::Tried(attempt, policy, told) => (attempt, policy, told),
         };
         turn.attempts = turn.attempts.saturating_add(1);
         telemetry::attempt_ended(&work.item.message, route, &attempt);
-        if let Charge::Free { after, cause } = charge {
+        turn.tell.extend(told.tell);
+        if let Charge::Free { after, cause } = told.charge {
             record.note_uncharged(route, &attempt, now, now.after(after));
             turn.put_off = Some(cause);
             return;
@@ -650,6 +656,9 @@ fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason, redrive_n:
 
 /// How long a message waits that was not begun, for want of time.
 pub(crate) const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
+
+/// How long is tried to tell others how tries ended.
+const TELL_TIME: Duration = Duration::from_secs(1);
 
 /// How long is tried to give back a claim that may stand.
 const RELEASE_TIME: Duration = Duration::from_secs(2);

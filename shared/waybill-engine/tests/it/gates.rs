@@ -12,7 +12,7 @@ use waybill_core::deadline::Budget;
 use waybill_core::gate::breaker::Breaker;
 use waybill_core::gate::{GateKey, GateRow, GateState};
 use waybill_core::id::LedgerKey;
-use waybill_core::ledger::{Record, RouteState};
+use waybill_core::ledger::{Record, RouteState, Status};
 use waybill_core::outcome::Attempt;
 use waybill_core::routes::RoutesFile;
 use waybill_core::time::Timestamp;
@@ -55,7 +55,7 @@ struct Book {
     ambient: Arc<TestAmbient>,
 }
 
-/// The target of one route: one called `sick` is as the book says, any other is well.
+/// The target of one route: as the book says, but that `well` is well, and `slow` ten times slower.
 struct Noted {
     route: String,
     book: Arc<Book>,
@@ -88,7 +88,8 @@ impl Target for Noted {
                 under_way.1 = under_way.1.max(under_way.0);
             }
             let _under_way = UnderWay(&self.book);
-            sleep(health.takes).await;
+            let times = if self.route == "slow" { 10 } else { 1 };
+            sleep(health.takes * times).await;
             match health.well {
                 true => Attempt::delivered("ok"),
                 false => Attempt::transient("http_503", "down", None),
@@ -496,6 +497,53 @@ async fn a_prober_that_dies_frees_its_probe_and_a_failed_probe_is_noted_uncharge
     let row = world.row("2");
     assert_eq!((row.routes[0].attempts, row.attempts.len()), (0, 1));
     assert_eq!(row.routes[0].state, RouteState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_a_probe_ended_is_told_before_the_other_routes_of_its_event_have_ended() {
+    let world = World::new("name: sick, breaker: { failures: 1 }\n name: slow");
+    world.is_well(false);
+    world.send("1");
+    world.process().turn().await;
+    world.is_well(true);
+    world.takes(Duration::from_millis(400));
+    // Both routes are due again at the same time.
+    sleep(secs(11)).await;
+    let process = world.process();
+    let looking = async {
+        sleep(Duration::from_millis(1000)).await;
+        world.breaker().map(|row| row.state)
+    };
+    let (handed, seen) = join(process.turn(), looking).await;
+    assert_eq!(handed, [Handed::Over]);
+    assert!(
+        matches!(seen, Some(GateState::Breaker(Breaker::Ramp { .. }))),
+        "{seen:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_delays_no_write_of_what_was_delivered_g11() {
+    let world = World::new("name: sick, breaker: { failures: 1 }");
+    world.is_well(false);
+    world.send("1");
+    world.process().turn().await;
+    world.is_well(true);
+    world.scene.wait_for_next().await;
+    // The probe is taken at once; how it ended cannot be told in time.
+    world.takes(secs(1));
+    let process = world.process();
+    let hanging = async {
+        sleep(Duration::from_millis(500)).await;
+        world.store.take(secs(3600));
+    };
+    let looking = async {
+        sleep(Duration::from_millis(1100)).await;
+        world.row("1").status
+    };
+    let (handed, ((), status)) = join(process.turn(), join(hanging, looking)).await;
+    assert_eq!(handed, [Handed::Over]);
+    assert_eq!(status, Status::Completed, "a moment after the answer");
 }
 
 #[tokio::test(start_paused = true)]
