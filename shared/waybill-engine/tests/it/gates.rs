@@ -523,6 +523,29 @@ async fn how_a_probe_ended_is_told_before_the_other_routes_of_its_event_have_end
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_route_refuses_itself_is_over_as_a_probe_too_and_closes_no_breaker() {
+    let world = World::new("name: sick, breaker: { failures: 1 }, transform: data.n");
+    world.is_well(false);
+    world.send("1");
+    world.process().turn().await;
+    let body = r#"{"id":"2","source":"shop","detail-type":"order","detail":{"m":1}}"#;
+    sleep(secs(6)).await;
+    world.scene.queue.inner().put_body(body);
+    world.process().turn().await;
+    let row = world.row("2");
+    assert_eq!(
+        (row.routes[0].state, row.routes[0].attempts),
+        (RouteState::Rejected, 1)
+    );
+    assert_eq!(world.calls("sick").len(), 1, "nobody was asked");
+    let state = world.breaker().unwrap().state;
+    assert!(
+        matches!(state, GateState::Breaker(Breaker::Open(open)) if open.probing_until.is_none()),
+        "another may probe: {state:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_delays_no_write_of_what_was_delivered_g11() {
     let world = World::new("name: sick, breaker: { failures: 1 }");
     world.is_well(false);
