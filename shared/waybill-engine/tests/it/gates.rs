@@ -546,7 +546,7 @@ async fn what_a_route_refuses_itself_is_over_as_a_probe_too_and_closes_no_breake
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_delays_no_write_of_what_was_delivered_g11() {
+async fn a_store_that_hangs_delays_no_write_of_what_was_delivered_f43() {
     let world = World::new("name: sick, breaker: { failures: 1 }");
     world.is_well(false);
     world.send("1");
