@@ -209,21 +209,37 @@ impl Life {
         bound.is_some_and(|(sent, age)| at > sent.after(age))
     }
 
-    /// Whether a message that is due at this time might leave its queue unseen (F08). Left must be
-    /// a tenth of the retention, at most fifteen minutes, in which the last try is made and its
-    /// message brought to the dead. Never where the retention or the send is not known.
+    /// Whether a message that is due at this time might leave its queue unseen (F08). Never where
+    /// the retention or the send is not known.
     pub fn is_too_short(self, due: Timestamp) -> bool {
-        let bound = self.sent.zip(self.retention);
-        bound.is_some_and(|(sent, retention)| {
-            let margin = (retention / 10).min(LAST_TRY_MAX);
-            due > sent.after(retention).before(margin)
-        })
+        self.last_due().is_some_and(|last| due > last)
+    }
+
+    /// When a message must be due at last, not to leave its queue unseen: left must be a tenth of
+    /// the retention, at most fifteen minutes, in which the last try is made and its message
+    /// brought to the dead.
+    pub fn last_due(self) -> Option<Timestamp> {
+        let (sent, retention) = self.sent.zip(self.retention)?;
+        let margin = (retention / 10).min(LAST_TRY_MAX);
+        Some(sent.after(retention).before(margin))
+    }
+
+    /// A wait, cut short where the message might leave its queue unseen (F08): the receives that
+    /// it has left are used up before, and the redrive policy moves it.
+    pub fn shortened(self, wait: Duration, now: Timestamp) -> Duration {
+        match self.last_due() {
+            Some(last) => wait.min(last.since(now).max(SHORTENED_MIN)),
+            None => wait,
+        }
     }
 }
 
 /// How much of a queue's retention is left for the last try at most: no Lambda function runs longer.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const LAST_TRY_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// The shortest wait that another is cut to.
+const SHORTENED_MIN: Duration = Duration::from_secs(1);
 
 /// The wait of a message that was not tried because the ledger did not answer.
 pub fn store_trouble_wait(receive_count: u32) -> Duration {

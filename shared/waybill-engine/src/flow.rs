@@ -366,7 +366,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
     /// while it stays the rest of its group is handed back untried, to come after it (F24).
     fn leave(&mut self, item: &Item, mut end: Finished) -> Option<Item> {
         self.engine.remember_end(&end);
-        end.at.get_or_insert(self.engine.ambient.now());
+        let at = *end.at.get_or_insert(self.engine.ambient.now());
+        if let Disposition::Defer { after, .. } = &mut end.disposition {
+            *after = self.engine.life(&item.message).shortened(*after, at);
+        }
         let leaves = self.engine.handed(&end) == Handed::Over;
         let blocked = Finished {
             at: end.at,

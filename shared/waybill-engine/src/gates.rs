@@ -14,18 +14,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 use waybill_core::gate::{GateKey, GateRow, Health, put_off_wait};
 use waybill_core::id::{Consumer, RouteName};
-use waybill_core::outcome::{Attempt, DeferCause};
+use waybill_core::outcome::{Attempt, DeferCause, Outcome};
 use waybill_core::polling::Appetite;
 use waybill_core::retry::Jitter;
 use waybill_core::routes::Route;
 use waybill_core::time::Timestamp;
 
-use crate::handler::{Admission, Asks, Charge, Pass, Passage};
+use crate::handler::{Admission, Asks, Charge, Pass, Passage, Told};
 use crate::ports::{Ambient, GatePut, GateStore, StoreError};
 use crate::telemetry;
 
@@ -126,7 +125,10 @@ impl Gates {
         let until = latest.map_or(asks.until, |latest| latest.min(asks.until));
         match self.shared.admit(gate, Asks { until, ..asks }).await {
             Ok(held) => Admission::Go(Pass::new(held)),
-            Err(not_now) => self.shared.put_off(not_now, asks.receive_count),
+            Err(not_now) => {
+                let (after, cause) = self.shared.put_off(not_now, asks.receive_count);
+                Admission::Wait { after, cause }
+            }
         }
     }
 
@@ -203,40 +205,37 @@ impl Shared {
         rows.into_iter().map(Result::ok).collect()
     }
 
-    /// Puts a route off.
-    fn put_off(&self, not_now: NotNow, receive_count: u32) -> Admission {
+    /// How long a route is put off, and why.
+    fn put_off(&self, not_now: NotNow, receive_count: u32) -> (Duration, DeferCause) {
         let jitter = Jitter::from_bits(self.ambient.random());
-        Admission::Wait {
-            after: put_off_wait(not_now.at_least, receive_count, jitter),
-            cause: not_now.cause,
-        }
+        let after = put_off_wait(not_now.at_least, receive_count, jitter);
+        (after, not_now.cause)
     }
 }
 
 impl Passage for Held {
-    fn ended<'a>(self: Box<Self>, attempt: &'a Attempt, took: Duration) -> BoxFuture<'a, Charge> {
-        async move {
-            let health = Health::of(attempt, took, self.gate.time);
-            // It is kept until the breaker knows: who waits for it must not begin before.
-            if let Some(place) = &self.place {
-                place.learn(took, health);
-            }
-            let Some(ticket) = self.ticket else {
-                return Charge::Charged;
-            };
-            let breakers = &self.shared.breakers;
-            match breakers
-                .ended(&self.shared, ticket, &self.route, health)
-                .await
-            {
-                None => Charge::Charged,
-                Some(not_now) => match self.shared.put_off(not_now, self.receive_count) {
-                    Admission::Wait { after, cause } => Charge::Free { after, cause },
-                    Admission::Go(_) => Charge::Charged,
-                },
-            }
+    fn ended(self: Box<Self>, attempt: &Attempt, took: Duration) -> Told {
+        let health = Health::of(attempt, took, self.gate.time);
+        if let Some(place) = &self.place {
+            place.learn(took, health);
         }
-        .boxed()
+        let Some(ticket) = self.ticket else {
+            return Told::default();
+        };
+        let shared = Arc::clone(&self.shared);
+        let (row, not_now) = shared.breakers.ended(&shared, ticket, &self.route, health);
+        let receive_count = self.receive_count;
+        let charge = match (attempt.outcome, not_now) {
+            // Whatever is said of the target: the event has had its answer.
+            (Outcome::Delivered | Outcome::Rejected, _) | (_, None) => Charge::Charged,
+            (Outcome::Transient { .. } | Outcome::Unknown, Some(not_now)) => {
+                let (after, cause) = shared.put_off(not_now, receive_count);
+                Charge::Free { after, cause }
+            }
+        };
+        let tell =
+            row.map(|row| async move { shared.breakers.tell(&shared, ticket, row).await }.boxed());
+        Told { charge, tell }
     }
 }
 

@@ -135,13 +135,26 @@ pub struct Pass(Option<Box<dyn Passage>>);
 pub trait Passage: Send {
     /// The try ended like this after so long. Dropped without it, the try was broken off or never
     /// made.
-    fn ended<'a>(self: Box<Self>, attempt: &'a Attempt, took: Duration) -> BoxFuture<'a, Charge>;
+    ///
+    /// What must be written for others is the answer's future: the ledger never waits for it, and
+    /// it may be dropped.
+    fn ended(self: Box<Self>, attempt: &Attempt, took: Duration) -> Told;
+}
+
+/// What follows from a try's end beside its outcome.
+#[derive(Default)]
+pub struct Told {
+    /// Whether the try counts.
+    pub charge: Charge,
+    /// What others are to be told, where anything is.
+    pub tell: Option<BoxFuture<'static, ()>>,
 }
 
 /// Whether a try counts among those that a part may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Charge {
     /// It does.
+    #[default]
     Charged,
     /// It does not: it found out whether the target is back. The part waits.
     Free {
@@ -158,11 +171,11 @@ impl Pass {
         Self(Some(Box::new(passage)))
     }
 
-    /// Tells how the try ended; whether it is charged.
-    pub(crate) async fn ended(self, attempt: &Attempt, took: Duration) -> Charge {
+    /// Tells how the try ended.
+    pub(crate) fn ended(self, attempt: &Attempt, took: Duration) -> Told {
         match self.0 {
-            Some(passage) => passage.ended(attempt, took).await,
-            None => Charge::Charged,
+            Some(passage) => passage.ended(attempt, took),
+            None => Told::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
+use futures_util::future::{BoxFuture, FusedFuture, FutureExt, OptionFuture, join};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{sleep, timeout};
 
@@ -22,7 +22,7 @@ use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
 use crate::flow::Item;
-use crate::handler::{Admission, Asks, Charge, Delivery, Handler, Policy};
+use crate::handler::{Admission, Asks, Charge, Delivery, Handler, Policy, Told};
 use crate::keeper::Hold;
 use crate::ports::{Ambient, GivenUp, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
@@ -121,7 +121,7 @@ impl Finished {
 }
 
 /// What became of a work's routes in one turn.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Turn {
     /// Tries made.
     attempts: u32,
@@ -129,6 +129,8 @@ struct Turn {
     charged: u32,
     /// Why a route was put off, where one was.
     put_off: Option<DeferCause>,
+    /// What is to be told of its tries' ends; never before the ledger.
+    tell: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
 /// What a try that waits for its turn and the work that it is part of tell each other.
@@ -172,7 +174,7 @@ impl Trying {
 /// How one route's turn ended.
 enum Ended {
     /// A try was made.
-    Tried(Attempt, Option<Arc<Policy>>, Charge),
+    Tried(Attempt, Option<Arc<Policy>>, Told),
     /// It waits until then, untried.
     PutOff(Timestamp, DeferCause),
     /// Its turn came too late.
@@ -229,7 +231,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             *cause = DeferCause::LeaseLost;
         }
         let record = record.written(self.expires_at(now));
-        match shift.desk.settle(held, record.clone()).await {
+        let told = timeout(TELL_TIME, turn.tell.collect::<()>());
+        let settling = shift.desk.settle(held, record.clone());
+        match join(settling, told).await.0 {
             Settled::Written => match disposition {
                 Disposition::Dead { .. } => self.bury(shift, work, record, attempts_made).await,
                 Disposition::Ack | Disposition::Retry { .. } | Disposition::Defer { .. } => {
@@ -262,7 +266,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         if !hold.may_begin(now) || lease_is_old(&hold, record, now) {
             return Ok(());
         }
-        record.expire(self.life(work), now, |route| {
+        record.expire(self.life(&work.item.message), now, |route| {
             let policy = self.handler.policy(route);
             policy.map_or((None, false), |policy| {
                 (policy.retry.max_event_age, policy.dead_letter.is_some())
@@ -307,6 +311,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                     }
                     write = OptionFuture::from(None);
                 }
+                Some(()) = turn.tell.next(), if !turn.tell.is_empty() => {}
                 () = hold.renewed(record.lease_until), if idle => unwritten = true,
                 () = sleep(cut_in.unwrap_or_default()), if cut_in.is_some() => {
                     running.clear();
@@ -315,7 +320,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                         let what = "the lease ended while the handler was at work";
                         let attempt = Attempt::unknown("lease_ended", what);
                         let policy = self.handler.policy(route);
-                        let ended = Ended::Tried(attempt, policy, Charge::Charged);
+                        let ended = Ended::Tried(attempt, policy, Told::default());
                         self.take_in(work, record, turn, route, ended);
                     }
                 }
@@ -390,13 +395,19 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 (_, unknown) => {
                     let message = unknown.unwrap_or_default();
                     let attempt = Attempt::transient("route_unknown", message, None);
-                    return (route, Ended::Tried(attempt, policy, Charge::Charged));
+                    return (route, Ended::Tried(attempt, policy, Told::default()));
                 }
             };
+            // No event is too old for a dead-letter target.
+            let policy_of_age = policy.as_ref().filter(|_| given_up.is_none());
+            let max_age = policy_of_age.and_then(|policy| policy.retry.max_event_age);
+            let life = self.life(&work.item.message);
+            let too_old = life.sent.zip(max_age).map(|(sent, age)| sent.after(age));
+            let until = shift.budget.start_until(wanted);
             let asks = Asks {
                 route,
                 receive_count: work.item.message.receive_count,
-                until: shift.budget.start_until(wanted),
+                until: too_old.map_or(until, |old| old.min(until)),
                 given_up: given_up.is_some(),
             };
             let admitting = AssertUnwindSafe(self.handler.admit(asks)).catch_unwind();
@@ -408,13 +419,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 }
                 Err(_) => {
                     let attempt = Attempt::unknown("panicked", "the handler panicked");
-                    return (route, Ended::Tried(attempt, policy, Charge::Charged));
+                    return (route, Ended::Tried(attempt, policy, Told::default()));
                 }
             };
-            // It may have waited, until its lease was lost (F04).
+            // It may have waited, until its lease was lost (F04) or the event too old (F11).
             let now = self.ambient.now();
+            let may = state.may_begin(&work.item.hold, now) && !life.is_older(max_age, now);
             let limit = match shift.budget.start(now, wanted) {
-                Start::Now { limit } if state.may_begin(&work.item.hold, now) => limit,
+                Start::Now { limit } if may => limit,
                 Start::Now { .. } | Start::TooLate => return (route, Ended::Unbegun),
             };
             state.begin();
@@ -445,8 +457,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 Err(_) => Attempt::unknown("timeout", "the handler did not end in its time"),
             };
             let took = self.ambient.now().since(now);
-            let charge = pass.ended(&attempt, took).await;
-            (route, Ended::Tried(attempt, policy, charge))
+            let told = pass.ended(&attempt, took);
+            (route, Ended::Tried(attempt, policy, told))
         })
     }
 
@@ -460,19 +472,20 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         ended: Ended,
     ) {
         let now = self.ambient.now();
-        let (attempt, policy, charge) = match ended {
+        let (attempt, policy, told) = match ended {
             Ended::Unbegun => return,
             Ended::PutOff(until, cause) => {
                 record.put_off(route, until);
                 turn.put_off = Some(cause);
                 return;
             }
-            Ended::Tried(attempt, policy, charge) => (attempt, policy, charge),
+            Ended::Tried(attempt, policy, told) => (attempt, policy, told),
         };
         turn.attempts = turn.attempts.saturating_add(1);
         let dead_letter = record.given_up(route).is_some();
         telemetry::attempt_ended(&work.item.message, route, dead_letter, &attempt);
-        if let Charge::Free { after, cause } = charge {
+        turn.tell.extend(told.tell);
+        if let Charge::Free { after, cause } = told.charge {
             record.note_uncharged(route, &attempt, now, now.after(after));
             turn.put_off = Some(cause);
             return;
@@ -482,7 +495,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let moment = Moment {
             now,
             jitter: Jitter::from_bits(self.ambient.random()),
-            life: self.life(work),
+            life: self.life(&work.item.message),
         };
         let terms = TryTerms {
             retry: &policy.retry,
@@ -495,10 +508,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         }
     }
 
-    /// How long the message of a work is there.
-    fn life(&self, work: &Work) -> Life {
+    /// How long a message is there.
+    pub(crate) fn life(&self, message: &Message) -> Life {
         Life {
-            sent: work.item.message.sent,
+            sent: message.sent,
             retention: self.config.retention,
         }
     }
@@ -681,6 +694,9 @@ fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason, redrive_n:
 
 /// How long a message waits that was not begun, for want of time.
 pub(crate) const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
+
+/// How long is tried to tell others how tries ended.
+const TELL_TIME: Duration = Duration::from_secs(1);
 
 /// How long is tried to give back a claim that may stand.
 const RELEASE_TIME: Duration = Duration::from_secs(2);

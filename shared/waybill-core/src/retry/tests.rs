@@ -306,6 +306,25 @@ fn the_wait_in_an_outage_never_shrinks_and_ends_at_an_hour() {
     assert_eq!(outage_wait(100), secs(3600));
 }
 
+#[test]
+fn no_wait_lasts_until_its_message_would_leave_the_queue_f08() {
+    let life = Life {
+        sent: Some(NOW),
+        retention: Some(secs(3600)),
+    };
+    let wait = |wait, at| life.shortened(secs(wait), NOW.after(secs(at))).as_secs();
+    // The last six minutes are kept.
+    assert_eq!(wait(900, 0), 900);
+    assert_eq!(wait(3600, 0), 3240);
+    assert_eq!(wait(900, 3000), 240);
+    assert_eq!([wait(900, 3240), wait(900, 4000), wait(0, 4000)], [1, 1, 0]);
+    let unknown = Life {
+        retention: None,
+        ..life
+    };
+    assert_eq!(unknown.shortened(secs(7200), NOW), secs(7200));
+}
+
 fn backoffs() -> impl Strategy<Value = Backoff> {
     let schedule = prop::collection::vec(0u64..50_000, 1..100);
     prop_oneof![

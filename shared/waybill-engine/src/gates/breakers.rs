@@ -53,6 +53,8 @@ struct View {
     unknown: bool,
     /// When its row was read or written.
     seen: Timestamp,
+    /// Until when what is read is older than what this process is about to write.
+    written_until: Timestamp,
     /// Counts the changes: a try that began before the last one says nothing of the target now.
     epoch: u64,
     tally: Tally,
@@ -149,51 +151,48 @@ impl Breakers {
         }
     }
 
-    /// A try that was let through has ended. What is written: that it opens, or how a probe ended.
-    /// Answers how long the route waits where the try is not charged: a probe that failed.
-    pub(super) async fn ended(
+    /// A try that was let through has ended. Answers what is to be written: that it opens, or how
+    /// a probe ended, unless it has moved since the ticket was given; and how long the route waits
+    /// of a probe that did not succeed.
+    pub(super) fn ended(
         &self,
         shared: &Shared,
         ticket: Ticket,
         route: &RouteName,
         health: Health,
-    ) -> Option<NotNow> {
-        let one = self.all.get(ticket.at)?;
+    ) -> (Option<GateRow>, Option<NotNow>) {
         let now = shared.ambient.now();
+        let Some(one) = self.all.get(ticket.at) else {
+            return (None, None);
+        };
         let next = match ticket.probe {
             Some(probe) => Some(probe.probed(&one.spec, health, now)),
             None => one.counted(ticket, health, now).map(Breaker::Open),
         };
-        if let Some(next) = next {
-            self.moves(shared, ticket, route, next).await;
+        let Some(next) = next else {
+            return (None, None);
+        };
+        let not_now = match (ticket.probe, next) {
+            (Some(_), Breaker::Open(open)) => Some(breaker_open(open.wait(now))),
+            (Some(_), Breaker::Closed | Breaker::Ramp { .. }) | (None, _) => None,
+        };
+        let mut view = one.view();
+        if view.epoch != ticket.epoch {
+            return (None, not_now);
         }
-        match (ticket.probe, next) {
-            (Some(_), Some(Breaker::Open(open))) => Some(breaker_open(open.wait(now))),
-            (Some(_) | None, Some(Breaker::Closed | Breaker::Ramp { .. }) | None)
-            | (None, Some(Breaker::Open(_))) => None,
-        }
+        let row = self.row(ticket.at, &view, next, now);
+        // Known here at once; what is read before the write has landed is older.
+        view.breaker = next;
+        view.epoch += 1;
+        view.written_until = now.after(UNWRITTEN_FOR);
+        telemetry::breaker_moved(route, &next);
+        (row, not_now)
     }
 
-    /// Makes a breaker say something else, here at once and for all when it is written; unless it
-    /// has moved since the ticket was given.
-    async fn moves(&self, shared: &Shared, ticket: Ticket, route: &RouteName, next: Breaker) {
+    /// Writes what [`Self::ended`] answered.
+    pub(super) async fn tell(&self, shared: &Shared, ticket: Ticket, row: GateRow) {
         let _requests = self.requests.lock().await;
-        let Some(one) = self.all.get(ticket.at) else {
-            return;
-        };
-        let row = {
-            let mut view = one.view();
-            if view.epoch != ticket.epoch {
-                return;
-            }
-            view.breaker = next;
-            view.epoch += 1;
-            self.row(ticket.at, &view, next, shared.ambient.now())
-        };
-        telemetry::breaker_moved(route, &next);
-        if let Some(row) = row {
-            let _ = self.put(shared, ticket.at, row).await;
-        }
+        let _ = self.put(shared, ticket.at, row).await;
     }
 
     /// Until when a breaker is known to let nobody through; the past where a probe is due; `None`
@@ -311,7 +310,7 @@ impl Breakers {
             answered &= rows.len() == keys.len();
             for (one, row) in all.iter().zip(rows) {
                 match row {
-                    Some(row) => one.view().take(row, now),
+                    Some(row) => one.view().take_read(row, now),
                     None => answered = false,
                 }
             }
@@ -354,6 +353,13 @@ impl One {
 }
 
 impl View {
+    /// Takes a row as it was read, unless this process is about to write another.
+    fn take_read(&mut self, row: Option<GateRow>, now: Timestamp) {
+        if now >= self.written_until {
+            self.take(row, now);
+        }
+    }
+
     /// Takes a row as it stands.
     fn take(&mut self, row: Option<GateRow>, now: Timestamp) {
         let (rev, breaker, unknown) = match row {
@@ -364,12 +370,14 @@ impl View {
             },
         };
         self.seen = now;
+        self.written_until = now;
         self.unknown = unknown;
         if rev != self.rev || breaker != self.breaker {
             self.rev = rev;
             self.breaker = breaker;
             self.epoch += 1;
             self.tally = Tally::default();
+            self.ramp = (0, 0);
         }
     }
 }
@@ -404,6 +412,9 @@ const KNOWN_FOR: Duration = Duration::from_secs(10);
 
 /// How much longer than a try a probe is waited for.
 const PROBE_OVER: Duration = Duration::from_secs(5);
+
+/// How long it may take until a write has landed.
+const UNWRITTEN_FOR: Duration = Duration::from_secs(2);
 
 /// How soon one who rests looks what became of another's probe.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);

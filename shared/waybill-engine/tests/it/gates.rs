@@ -12,7 +12,7 @@ use waybill_core::deadline::Budget;
 use waybill_core::gate::breaker::Breaker;
 use waybill_core::gate::{GateKey, GateRow, GateState};
 use waybill_core::id::LedgerKey;
-use waybill_core::ledger::{Record, RouteState};
+use waybill_core::ledger::{Record, RouteState, Status};
 use waybill_core::outcome::Attempt;
 use waybill_core::routes::RoutesFile;
 use waybill_core::time::Timestamp;
@@ -55,7 +55,7 @@ struct Book {
     ambient: Arc<TestAmbient>,
 }
 
-/// The target of one route: one called `sick` is as the book says, any other is well.
+/// The target of one route: as the book says, but that `well` is well, and `slow` ten times slower.
 struct Noted {
     route: String,
     book: Arc<Book>,
@@ -88,7 +88,8 @@ impl Target for Noted {
                 under_way.1 = under_way.1.max(under_way.0);
             }
             let _under_way = UnderWay(&self.book);
-            sleep(health.takes).await;
+            let times = if self.route == "slow" { 10 } else { 1 };
+            sleep(health.takes * times).await;
             match health.well {
                 true => Attempt::delivered("ok"),
                 false => Attempt::transient("http_503", "down", None),
@@ -499,6 +500,76 @@ async fn a_prober_that_dies_frees_its_probe_and_a_failed_probe_is_noted_uncharge
 }
 
 #[tokio::test(start_paused = true)]
+async fn how_a_probe_ended_is_told_before_the_other_routes_of_its_event_have_ended() {
+    let world = World::new("name: sick, breaker: { failures: 1 }\n name: slow");
+    world.is_well(false);
+    world.send("1");
+    world.process().turn().await;
+    world.is_well(true);
+    world.takes(Duration::from_millis(400));
+    // Both routes are due again at the same time.
+    sleep(secs(11)).await;
+    let process = world.process();
+    let looking = async {
+        sleep(Duration::from_millis(1000)).await;
+        world.breaker().map(|row| row.state)
+    };
+    let (handed, seen) = join(process.turn(), looking).await;
+    assert_eq!(handed, [Handed::Over]);
+    assert!(
+        matches!(seen, Some(GateState::Breaker(Breaker::Ramp { .. }))),
+        "{seen:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_route_refuses_itself_is_over_as_a_probe_too_and_closes_no_breaker() {
+    let world = World::new("name: sick, breaker: { failures: 1 }, transform: data.n");
+    world.is_well(false);
+    world.send("1");
+    world.process().turn().await;
+    let body = r#"{"id":"2","source":"shop","detail-type":"order","detail":{"m":1}}"#;
+    sleep(secs(6)).await;
+    world.scene.queue.inner().put_body(body);
+    world.process().turn().await;
+    let row = world.row("2");
+    assert_eq!(
+        (row.routes[0].state, row.routes[0].attempts),
+        (RouteState::Rejected, 1)
+    );
+    assert_eq!(world.calls("sick").len(), 1, "nobody was asked");
+    let state = world.breaker().unwrap().state;
+    assert!(
+        matches!(state, GateState::Breaker(Breaker::Open(open)) if open.probing_until.is_none()),
+        "another may probe: {state:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_delays_no_write_of_what_was_delivered_f43() {
+    let world = World::new("name: sick, breaker: { failures: 1 }");
+    world.is_well(false);
+    world.send("1");
+    world.process().turn().await;
+    world.is_well(true);
+    world.scene.wait_for_next().await;
+    // The probe is taken at once; how it ended cannot be told in time.
+    world.takes(secs(1));
+    let process = world.process();
+    let hanging = async {
+        sleep(Duration::from_millis(500)).await;
+        world.store.take(secs(3600));
+    };
+    let looking = async {
+        sleep(Duration::from_millis(1100)).await;
+        world.row("1").status
+    };
+    let (handed, ((), status)) = join(process.turn(), join(hanging, looking)).await;
+    assert_eq!(handed, [Handed::Over]);
+    assert_eq!(status, Status::Completed, "a moment after the answer");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_breakers_row_of_another_release_lets_nothing_through() {
     let world = World::new("name: sick, breaker: {}");
     let consumer = &world.scene.config.consumer;
@@ -605,6 +676,44 @@ async fn what_waits_at_a_gate_when_its_lease_is_lost_was_not_begun_and_is_not_ch
     assert_eq!(usize::try_from(charged).unwrap(), calls);
     let cut_off = rows.iter().filter(|row| !row.attempts.is_empty());
     assert_eq!(cut_off.count(), 1, "the one that was under way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_grows_too_old_at_a_gate_is_not_begun_f11() {
+    let world = World::new("name: sick, concurrency: 1, max_event_age: 10s");
+    world.takes(secs(4));
+    (0..5).for_each(|n| world.send(&n.to_string()));
+    let process = world.process();
+    for _ in 0..40 {
+        process.turn().await;
+        world.scene.wait_for_next().await;
+    }
+    let calls = world.calls("sick");
+    assert_eq!(calls.len(), 3, "at 0, 4 and 8 s: {calls:?}");
+    let states = (0..5).map(|n| world.row(&n.to_string()).routes[0].state);
+    let states: Vec<_> = states.collect();
+    assert_eq!(states[..3], [RouteState::Delivered; 3]);
+    assert_eq!(states[3..], [RouteState::Expired; 2]);
+    assert!((3..5).all(|n| world.row(&n.to_string()).routes[0].attempts == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_at_a_gate_reaches_the_dead_letter_queue_before_its_queue_drops_it_f08() {
+    let mut world = World::new("name: sick, breaker: { failures: 1 }");
+    let retention = secs(1200);
+    world.scene = world.scene.with_retention(retention);
+    world.scene.config.retention = Some(retention);
+    world.is_well(false);
+    (0..10).for_each(|n| world.send(&n.to_string()));
+    let process = world.process();
+    for _ in 0..2000 {
+        if world.scene.queue.inner().is_empty() {
+            break;
+        }
+        process.turn().await;
+        world.scene.wait_for_next().await;
+    }
+    assert_eq!(world.scene.dead_letters.inner().len(), 10);
 }
 
 #[tokio::test(start_paused = true)]
