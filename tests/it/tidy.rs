@@ -367,13 +367,18 @@ fn the_lifecycle_of_a_row_is_drawn_in_the_words_of_the_code() {
     let all = [
         Status::InProgress,
         Status::Pending,
+        Status::Scheduled,
         Status::Completed,
         Status::Dead,
     ];
     for status in all {
         // A new status must be drawn too: this stops compiling when there is one.
         match status {
-            Status::InProgress | Status::Pending | Status::Completed | Status::Dead => {}
+            Status::InProgress
+            | Status::Pending
+            | Status::Scheduled
+            | Status::Completed
+            | Status::Dead => {}
         }
     }
     let expected = all.iter().map(|status| status.word().to_owned()).collect();

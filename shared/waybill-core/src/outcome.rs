@@ -212,6 +212,8 @@ pub enum DeferCause {
     LeaseLost,
     /// What is left of it is for routes that are switched off (`enabled: false`, `shadow: true`).
     RouteOff,
+    /// It is to wait in a schedule, which could not be made.
+    SchedulerUnavailable,
 }
 
 impl DeferCause {
@@ -230,6 +232,7 @@ impl DeferCause {
             Self::GroupBlocked => "group_blocked",
             Self::LeaseLost => "lease_lost",
             Self::RouteOff => "route_off",
+            Self::SchedulerUnavailable => "scheduler_unavailable",
         }
     }
 }

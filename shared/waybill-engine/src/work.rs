@@ -14,16 +14,19 @@ use waybill_core::event::Event;
 use waybill_core::id::{EventKey, RouteName};
 use waybill_core::key::{KEY_ATTRIBUTE, idempotency_key, key_attribute};
 use waybill_core::ledger::{Ask, DeadLetter, OnRejected, Record, RouteState, Status};
+use waybill_core::limit::WAIT_MAX;
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
+use waybill_core::parcel::{self, Parcel};
 use waybill_core::retry::{Jitter, Life, Moment, RetryPolicy, store_trouble_wait};
+use waybill_core::schedule::Standing;
 use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
 use crate::flow::Item;
 use crate::handler::{Delivery, Handler};
 use crate::keeper::Hold;
-use crate::ports::{Ambient, Ledger, Outgoing, Queue};
+use crate::ports::{Ambient, Appointment, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
 use crate::telemetry;
 
@@ -32,6 +35,8 @@ use crate::telemetry;
 pub(crate) struct Work {
     /// The message that carries it.
     pub(crate) item: Item,
+    /// That message as its producer sent it.
+    pub(crate) told: Told,
     /// The event; none when the body could not be read.
     pub(crate) event: Option<Event>,
     /// What it is known by.
@@ -42,6 +47,15 @@ pub(crate) struct Work {
     pub(crate) first: Record,
     /// The shortest time that any of its routes needs.
     pub(crate) wanted: Duration,
+}
+
+/// A message as its producer sent it: what is read, planned, delivered and sent to the dead.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    /// The message itself, or what is in it where it is a parcel.
+    pub(crate) message: Arc<Message>,
+    /// Of a parcel: how often its event had been redriven when it was packed.
+    pub(crate) redrive_n: Option<u32>,
 }
 
 /// How one message ended in this invocation.
@@ -68,9 +82,35 @@ pub(crate) enum Over {
     Duplicate,
     /// Nothing was to be done.
     Ignored,
+    /// It waits in a schedule.
+    Scheduled,
+}
+
+impl Told {
+    /// A message that is no parcel.
+    pub(crate) fn plainly(message: &Arc<Message>) -> Self {
+        Self {
+            message: Arc::clone(message),
+            redrive_n: None,
+        }
+    }
 }
 
 impl Work {
+    /// Whether a row is expected to be there.
+    pub(crate) fn is_repeat(&self) -> bool {
+        self.item.message.receive_count > 1 || self.told.redrive_n.is_some()
+    }
+
+    /// When the event was first sent, as far as its age is concerned: a redrive makes it young
+    /// again.
+    fn first_sent(&self, record: &Record) -> Option<Timestamp> {
+        match self.told.redrive_n == Some(record.redrive_n) {
+            true => self.told.message.sent,
+            false => self.item.message.sent,
+        }
+    }
+
     /// The same with a lease for as long as its message is held now: it may have waited.
     pub(crate) fn held_anew(self: Arc<Self>) -> Arc<Self> {
         let until = self.item.hold.until();
@@ -170,8 +210,17 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         {
             *cause = DeferCause::LeaseLost;
         }
-        let record = record.written(self.expires_at(now));
+        self.leave(shift.source, work, &mut record, disposition, now);
+        // What waits outside the queue is sent anew when it is due.
+        let sent_last = match record.status {
+            Status::Scheduled => record.due.unwrap_or(now),
+            Status::InProgress | Status::Pending | Status::Completed | Status::Dead => now,
+        };
+        let record = record.written(self.expires_at(sent_last));
         match shift.desk.settle(held, record.clone()).await {
+            Settled::Written if record.status == Status::Scheduled => {
+                self.hand_over(shift, work, record, attempts_made).await
+            }
             Settled::Written => match disposition {
                 Disposition::Dead { .. } => self.bury(shift, work, record, attempts_made).await,
                 Disposition::Ack | Disposition::Retry { .. } | Disposition::Defer { .. } => {
@@ -182,6 +231,116 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             },
             settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
                 self.unsettled(work, settled, attempts_made)
+            }
+        }
+    }
+
+    /// Lets an event wait outside its queue where it should and can: the row then says so.
+    fn leave<Q: Queue>(
+        &self,
+        source: &Source<Q>,
+        work: &Work,
+        record: &mut Record,
+        disposition: Disposition,
+        now: Timestamp,
+    ) {
+        let stays = match disposition {
+            Disposition::Retry { .. } => false,
+            Disposition::Defer { cause, .. } => cause == DeferCause::LeaseLost,
+            Disposition::Ack | Disposition::Dead { .. } => true,
+        };
+        if stays || !may_leave(source, work) {
+            return;
+        }
+        let standing = Standing {
+            now,
+            receive_count: work.item.message.receive_count,
+            life: self.life_in_queue(work),
+        };
+        let detach = |route: &RouteName| self.handler.policy(route)?.retry.detach;
+        if let Some(why) = record.leaves(standing, detach) {
+            record.schedule(now);
+            telemetry::leaves(
+                &work.item.message,
+                why,
+                record.due.unwrap_or(now).since(now),
+            );
+        }
+    }
+
+    /// Hands an event whose row says `SCHEDULED` over to its schedule, which is made, or is there
+    /// already; then its message goes. Where it cannot be made, the message comes back to try again,
+    /// and nothing is charged. The row may be anybody's: it says the same to all.
+    pub(crate) async fn hand_over<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work,
+        record: Record,
+        attempts: u32,
+    ) -> Finished {
+        let now = self.ambient.now();
+        let due = record.due.unwrap_or(now);
+        let wait = due.since(now);
+        let scheduler = shift.source.scheduler.as_ref();
+        let Some(scheduler) = scheduler.filter(|_| may_leave(shift.source, work)) else {
+            return Finished {
+                attempts,
+                ..Finished::deferred(wait, DeferCause::NotDue)
+            };
+        };
+        let message = Message {
+            sent: work.first_sent(&record),
+            ..Message::clone(&work.told.message)
+        };
+        let parcel = Parcel {
+            key: work.key.clone(),
+            redrive_n: record.redrive_n,
+            message,
+        };
+        let appointment = Appointment {
+            name: record.schedule_name(),
+            at: due,
+            queue_arn: work.item.message.queue_arn.clone(),
+            body: parcel.pack(&self.config.consumer),
+        };
+        let error = match scheduler.schedule(&appointment).await {
+            Ok(()) => {
+                return Finished {
+                    over: Over::Scheduled,
+                    ..Finished::tried(Disposition::Ack, record, attempts)
+                };
+            }
+            Err(error) => error,
+        };
+        telemetry::not_scheduled(&work.item.message, &error);
+        let now = self.ambient.now();
+        let after = due.since(now).min(WAIT_MAX);
+        if self.life_in_queue(work).is_too_short(now.after(after)) {
+            return self.die_in_time(shift, work, record, attempts).await;
+        }
+        Finished {
+            attempts,
+            ..Finished::deferred(after, DeferCause::SchedulerUnavailable)
+        }
+    }
+
+    /// An event that should wait outside its queue and cannot is dead before its message leaves the
+    /// queue by age (F08).
+    async fn die_in_time<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work,
+        mut record: Record,
+        attempts: u32,
+    ) -> Finished {
+        let now = self.ambient.now();
+        let held = record.fence();
+        record.die(DeadReason::WouldExpire, &work.item.message.message_id, now);
+        let record = record.written(self.expires_at(now));
+        match shift.desk.settle(held, record.clone()).await {
+            Settled::Written => self.bury(shift, work, record, attempts).await,
+            settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
+                self.unsettled(work, settled, attempts)
             }
         }
     }
@@ -204,7 +363,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         if !hold.may_begin(now) || lease_is_old(&hold, record, now) {
             return Ok(());
         }
-        record.expire(self.life(work), now, |route| {
+        record.expire(self.life(shift.source, work, record), now, |route| {
             self.handler.policy(route)?.retry.max_event_age
         });
         let ready = record.ready(now);
@@ -231,7 +390,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 Some((route, attempt)) = running.next() => {
                     *attempts_made = attempts_made.saturating_add(1);
                     under_way.retain(|at| *at != route);
-                    self.note(work, record, route, &attempt);
+                    self.note(shift.source, work, record, route, &attempt);
                     unwritten |= is_terminal(record, route);
                 }
                 Some((settled, next)) = &mut write => {
@@ -252,7 +411,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                     for route in under_way.drain(..) {
                         *attempts_made = attempts_made.saturating_add(1);
                         let what = "the lease ended while the handler was at work";
-                        self.note(work, record, route, &Attempt::unknown("lease_ended", what));
+                        let cut = Attempt::unknown("lease_ended", what);
+                        self.note(shift.source, work, record, route, &cut);
                     }
                 }
             }
@@ -325,7 +485,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             let key = idempotency_key(&self.config.consumer, &work.key, route);
             let delivery = Delivery {
                 event,
-                message: &work.item.message,
+                message: &work.told.message,
                 route,
                 idempotency_key: &key,
                 attempt,
@@ -344,7 +504,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 
     /// Notes one attempt in the row.
-    fn note(&self, work: &Work, record: &mut Record, route: &RouteName, attempt: &Attempt) {
+    fn note<Q: Queue>(
+        &self,
+        source: &Source<Q>,
+        work: &Work,
+        record: &mut Record,
+        route: &RouteName,
+        attempt: &Attempt,
+    ) {
         let (retry, on_rejected) = match self.handler.policy(route) {
             Some(policy) => (policy.retry, policy.on_rejected),
             None => (RetryPolicy::default(), OnRejected::Dead),
@@ -352,17 +519,29 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let moment = Moment {
             now: self.ambient.now(),
             jitter: Jitter::from_bits(self.ambient.random()),
-            life: self.life(work),
+            life: self.life(source, work, record),
         };
         record.note(route, attempt, &retry, on_rejected, moment);
         telemetry::attempt_ended(&work.item.message, route, attempt);
     }
 
+    /// How old an event is, and how long its message is there: where it may leave the queue, that
+    /// ends no route.
+    fn life<Q: Queue>(&self, source: &Source<Q>, work: &Work, record: &Record) -> Life {
+        let stays = self.life_in_queue(work);
+        Life {
+            retention: stays.retention.filter(|_| !may_leave(source, work)),
+            first_sent: work.first_sent(record),
+            ..stays
+        }
+    }
+
     /// How long the message of a work is there.
-    fn life(&self, work: &Work) -> Life {
+    fn life_in_queue(&self, work: &Work) -> Life {
         Life {
             sent: work.item.message.sent,
             retention: self.config.retention,
+            first_sent: None,
         }
     }
 
@@ -447,7 +626,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         };
         let sent = queue
             .send(&[dead_letter(
-                &work.item.message,
+                &work.told.message,
                 &work.key,
                 reason,
                 redrive_n,
@@ -496,6 +675,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let after = store_trouble_wait(work.item.message.receive_count);
         Finished::deferred(after, DeferCause::StoreDown)
     }
+}
+
+/// Whether an event may wait outside its queue: there is a way back, it has no turn to lose, and it
+/// is short enough.
+fn may_leave<Q>(source: &Source<Q>, work: &Work) -> bool {
+    let message = &work.told.message;
+    source.scheduler.is_some() && !message.is_fifo() && parcel::fits(message)
 }
 
 /// Whether a lease has ended, or is about to.

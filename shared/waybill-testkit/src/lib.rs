@@ -12,8 +12,10 @@ mod ambient;
 mod faulty;
 mod ledger;
 mod queue;
+mod scheduler;
 
 pub use ambient::TestAmbient;
 pub use faulty::{Call, Fault, Faulty, Trouble};
 pub use ledger::{FakeLedger, LedgerCounts};
 pub use queue::{FakeQueue, QueueAsk, QueueCounts, QueueRequest, Standing};
+pub use scheduler::FakeScheduler;

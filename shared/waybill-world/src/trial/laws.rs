@@ -147,7 +147,7 @@ impl Trial {
                 row.routes.is_empty()
             }
             // Its message was moved by the redrive policy in the middle of its retries.
-            (Status::InProgress | Status::Pending, _) => {
+            (Status::InProgress | Status::Pending | Status::Scheduled, _) => {
                 let dead = self.dead.messages();
                 let moved = dead.iter().filter(|m| m.receive_count > 0);
                 moved.into_iter().any(|m| key_of_standing(m) == row.key)
@@ -254,7 +254,7 @@ impl Trial {
                 (Status::Dead, Some(death)) => {
                     *account.dead.entry(death.reason.word()).or_default() += 1;
                 }
-                (Status::Dead | Status::InProgress | Status::Pending, _) => {}
+                (Status::Dead | Status::InProgress | Status::Pending | Status::Scheduled, _) => {}
             }
         }
         let tries = self.watch.log().tries.clone();

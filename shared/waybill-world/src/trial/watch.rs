@@ -262,7 +262,7 @@ impl Watch {
             Some(row) => match row.status {
                 Status::Completed => true,
                 // Dead and sent; or a copy that was sent later has brought the event back since.
-                Status::Dead | Status::InProgress | Status::Pending => {
+                Status::Dead | Status::InProgress | Status::Pending | Status::Scheduled => {
                     let sent = row.death.as_ref().is_some_and(|death| death.dlq_sent);
                     sends && buried() && (sent || row.redrive_n > 0)
                 }
