@@ -9,7 +9,10 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 
+use waybill_engine::env::ScheduleSettings;
+
 use crate::dynamodb::DynamoLedger;
+use crate::scheduler::EventBridgeScheduler;
 use crate::sqs::SqsQueue;
 
 /// Region, credentials and endpoints, read once; adapters are made of it when they are needed.
@@ -74,6 +77,11 @@ impl Connection {
     /// asked for once, when it is first needed.
     pub fn queue_of(&self, arn: &str, known_url: Option<&str>) -> SqsQueue {
         SqsQueue::of(self.sqs(), arn, known_url)
+    }
+
+    /// The schedules by which events wait outside their queue.
+    pub fn scheduler(&self, settings: ScheduleSettings) -> EventBridgeScheduler {
+        EventBridgeScheduler::new(aws_sdk_scheduler::Client::new(&self.config), settings)
     }
 
     /// A client of SQS for targets: one try is one request, and the target bounds its time.

@@ -3,7 +3,7 @@
 mod answer;
 mod dynamodb;
 #[cfg(test)]
-mod served;
+pub(crate) mod served;
 mod sqs;
 
 use crate::http::HttpTargetError;

@@ -21,7 +21,7 @@ use crate::connect::Connection;
 
 /// What the service does with one request.
 #[derive(Debug, Clone)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// Answers with a status and a body.
     With(u16, String),
     /// Reads it and closes the connection.
@@ -31,16 +31,16 @@ pub(super) enum Answer {
 }
 
 /// An answer that is a refusal.
-pub(super) fn refuses(status: u16, code: &str) -> Answer {
+pub(crate) fn refuses(status: u16, code: &str) -> Answer {
     let body = format!(r#"{{"__type":"com.amazonaws#{code}","message":"SECRET"}}"#);
     Answer::With(status, body)
 }
 
 /// The requests that reached the service: target and body.
-pub(super) type Requests = UnboundedReceiver<(String, Value)>;
+pub(crate) type Requests = UnboundedReceiver<(String, Value)>;
 
 /// A connection to a service that gives these answers.
-pub(super) async fn serving(answers: impl Into<Vec<Answer>>) -> (Connection, Requests) {
+pub(crate) async fn serving(answers: impl Into<Vec<Answer>>) -> (Connection, Requests) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let (tell, requests) = unbounded_channel();
@@ -67,7 +67,7 @@ pub(super) async fn serving(answers: impl Into<Vec<Answer>>) -> (Connection, Req
 }
 
 /// A connection to whatever is at an endpoint.
-pub(super) async fn connected(endpoint: &str) -> Connection {
+pub(crate) async fn connected(endpoint: &str) -> Connection {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
@@ -96,14 +96,14 @@ async fn read_request(stream: &mut TcpStream) -> (String, Value) {
 }
 
 /// The target of a route, as its file says it.
-pub(super) fn spec(target: &str) -> TargetSpec {
+pub(crate) fn spec(target: &str) -> TargetSpec {
     let text = format!("{{routes: [{{name: out, target: {target}}}]}}");
     let file = RoutesFile::parse(&text, |_| None).unwrap_or_else(|faults| panic!("{faults}"));
     file.routes[0].target.clone()
 }
 
 /// An event with this data.
-pub(super) fn event(data: &str) -> Event {
+pub(crate) fn event(data: &str) -> Event {
     Event {
         id: "e-1".to_owned(),
         source: "shop".to_owned(),
@@ -114,7 +114,7 @@ pub(super) fn event(data: &str) -> Event {
 }
 
 /// A message of a group, of the queue `orders`.
-pub(super) fn message() -> Message {
+pub(crate) fn message() -> Message {
     Message {
         group_id: Some("g-1".to_owned()),
         trace_header: Some("Root=1".to_owned()),
@@ -124,12 +124,12 @@ pub(super) fn message() -> Message {
 }
 
 /// One try with this data and time enough.
-pub(super) async fn deliver(target: &dyn Target, event: &Event) -> Attempt {
+pub(crate) async fn deliver(target: &dyn Target, event: &Event) -> Attempt {
     try_within(target, event, &message(), Duration::from_secs(30)).await
 }
 
 /// One try within a limit.
-pub(super) async fn try_within(
+pub(crate) async fn try_within(
     target: &dyn Target,
     event: &Event,
     message: &Message,
