@@ -108,6 +108,7 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
         DeferCause::GroupBlocked,
         DeferCause::LeaseLost,
         DeferCause::RouteOff,
+        DeferCause::SchedulerUnavailable,
     ];
     for cause in all {
         // A new cause must be explained too: this stops compiling when there is one.
@@ -123,7 +124,8 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
             | DeferCause::DeadLetterUnavailable
             | DeferCause::GroupBlocked
             | DeferCause::LeaseLost
-            | DeferCause::RouteOff => {}
+            | DeferCause::RouteOff
+            | DeferCause::SchedulerUnavailable => {}
         }
     }
     let words: Vec<_> = all.iter().map(|cause| cause.word()).collect();

@@ -232,7 +232,7 @@ fn every_variable_that_is_read_is_documented_and_set() {
 }
 
 /// Requests as the adapters' sources have them, each with the action that allows it.
-pub(crate) const REQUESTS: [(&str, &str); 19] = [
+pub(crate) const REQUESTS: [(&str, &str); 20] = [
     ("\"INSERT INTO ", "dynamodb:PartiQLInsert"),
     ("\"UPDATE ", "dynamodb:PartiQLUpdate"),
     ("\"SELECT ", "dynamodb:PartiQLSelect"),
@@ -256,6 +256,7 @@ pub(crate) const REQUESTS: [(&str, &str); 19] = [
     // Those of targets; what they need beside is in the team's own policy.
     (".send_message()", "sqs:SendMessage"),
     (".transact_write_items()", "dynamodb:PutItem"),
+    (".create_schedule()", "scheduler:CreateSchedule"),
 ];
 
 #[test]

@@ -366,7 +366,8 @@ fn schedules(
     match queue_url {
         Some(url) if is_fifo(url) => Err(ConfigErrors::one(
             "WAYBILL_SCHEDULE_GROUP is set and WAYBILL_QUEUE_URL names a FIFO queue: what waited \
-             outside it would lose its turn; leave the WAYBILL_SCHEDULE_ variables out",
+             outside it would lose its turn; leave it out, with WAYBILL_SCHEDULE_ROLE_ARN and \
+             WAYBILL_SCHEDULE_DLQ_ARN",
         )),
         Some(_) => Ok(Some(ScheduleSettings {
             group,
