@@ -14,6 +14,7 @@ mod fan_out;
 mod fifo;
 mod poller;
 mod reference;
+mod scheduled;
 mod startup;
 mod support;
 mod template;
