@@ -51,6 +51,13 @@ impl FakeScheduler {
         fired
     }
 
+    /// Sends what one schedule says and forgets it; the message's id, where there is such a
+    /// schedule.
+    pub fn fire_one(&self, name: &str) -> Option<MessageId> {
+        let appointment = self.lock().remove(name)?;
+        Some(self.send(&appointment))
+    }
+
     /// Sends the message of a schedule, which stays as it is: schedulers may fire twice.
     pub fn send(&self, appointment: &Appointment) -> MessageId {
         self.queue.put(Outgoing {

@@ -9,7 +9,7 @@ use waybill_core::retry::outage_survived;
 use waybill_testkit::TestAmbient;
 
 use super::target::{Heard, Try};
-use super::watch::{Log, digest, key_of_standing};
+use super::watch::{Log, digest, key_of_standing, opened_standing};
 use super::{Account, Door, SIX_HOURS, Trial};
 use crate::fault::Fault;
 
@@ -83,7 +83,7 @@ impl Trial {
         let valid = moved.filter(|message| {
             let row = self.watch.ledger.record(&key_of_standing(message));
             !row.as_ref().is_some_and(|row| {
-                let conflict = row.digest != digest(&message.sent.body);
+                let conflict = row.digest != digest(&opened_standing(message).body);
                 conflict || row.status == Status::Dead || row.redrive_n > 0
             })
         });
@@ -293,6 +293,7 @@ impl Trial {
         account.out_of_turn = log.counts.out_of_turn;
         account.fenced = log.counts.fenced;
         account.lost_leases = log.counts.lost_leases;
+        account.scheduled = log.counts.scheduled;
         account
     }
 }
