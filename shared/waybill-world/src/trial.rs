@@ -548,8 +548,8 @@ impl Trial {
     /// Waits until the queue is empty and nothing is under way.
     async fn drain(&self) {
         let until = self.world.now().after(DRAINED_WITHIN);
-        let scheduled = || !self.watch.scheduler.standing().is_empty();
-        while (!self.queue.is_empty() || scheduled()) && self.world.now() < until {
+        let coming = || self.watch.log().coming > 0;
+        while (!self.queue.is_empty() || coming()) && self.world.now() < until {
             sleep(Duration::from_secs(15)).await;
         }
         // What is still on its way arrives.

@@ -176,12 +176,9 @@ proptest! {
         let at = at.index(letters.len());
         let before = std::mem::replace(&mut letters[at], byte);
         let changed: String = letters.into_iter().collect();
-        match unpacked(&changed) {
-            Ok(Some(out)) => {
-                prop_assert!(before == byte || out.message.body == "x", "{changed}");
-                prop_assert_eq!(out.key, parcel("x").key);
-            }
-            Ok(None) | Err(_) => {}
+        if let Ok(Some(out)) = unpacked(&changed) {
+            prop_assert!(before == byte || out.message.body == "x", "{changed}");
+            prop_assert_eq!(out.key, parcel("x").key);
         }
     }
 }
