@@ -7,9 +7,11 @@
 
 mod ledger;
 mod queue;
+mod scheduler;
 
 pub use ledger::{Planted, RawRows, ledger};
 pub use queue::{MakeQueue, dead_letters_of, fifo_queue, queue};
+pub use scheduler::scheduler;
 
 use std::panic::AssertUnwindSafe;
 

@@ -105,3 +105,6 @@ impl fmt::Debug for FakeScheduler {
         write!(f, "FakeScheduler({} schedules)", self.lock().len())
     }
 }
+
+#[cfg(test)]
+mod tests;
