@@ -70,7 +70,7 @@ fn planted(key: &LedgerKey, row: Planted) -> HashMap<String, AttributeValue> {
             set("v", number(2));
         }
         Planted::UnknownStatus => {
-            set("status", text("SCHEDULED"));
+            set("status", text("PAUSED"));
         }
         Planted::UnknownRouteState => {
             set("routes", route("paused"));

@@ -111,6 +111,7 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
         DeferCause::BreakerOpen,
         DeferCause::RateLimited,
         DeferCause::Saturated,
+        DeferCause::SchedulerUnavailable,
     ];
     for cause in all {
         // A new cause must be explained too: this stops compiling when there is one.
@@ -129,7 +130,8 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
             | DeferCause::RouteOff
             | DeferCause::BreakerOpen
             | DeferCause::RateLimited
-            | DeferCause::Saturated => {}
+            | DeferCause::Saturated
+            | DeferCause::SchedulerUnavailable => {}
         }
     }
     let words: Vec<_> = all.iter().map(|cause| cause.word()).collect();

@@ -15,6 +15,7 @@ mod fifo;
 mod live;
 mod poller;
 mod reference;
+mod scheduled;
 mod services;
 mod startup;
 mod support;

@@ -277,6 +277,11 @@ fn the_ledger_is_protected_from_deletion_unless_the_parameter_says_otherwise() {
     assert_eq!(protected(off), false);
 }
 
+/// The schedules that the functions may make: those of the stack's own group, by the beginning of
+/// their names.
+const SCHEDULES: &str = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:\
+                         schedule/${ScheduleGroup}/waybill-*";
+
 /// What both functions may do, in `redrive` mode, with the log group of each.
 fn granted(log_group: &str) -> BTreeMap<String, BTreeSet<String>> {
     let ledger = set(&[
@@ -294,6 +299,8 @@ fn granted(log_group: &str) -> BTreeMap<String, BTreeSet<String>> {
     let log = set(&["logs:CreateLogStream", "logs:PutLogEvents"]);
     BTreeMap::from([
         ("LedgerTable.Arn".to_owned(), ledger),
+        (SCHEDULES.to_owned(), set(&["scheduler:CreateSchedule"])),
+        ("ScheduleRole.Arn".to_owned(), set(&["iam:PassRole"])),
         ("SourceQueue.Arn".to_owned(), source),
         (format!("{log_group}.Arn"), log),
     ])
@@ -340,9 +347,11 @@ fn routes_in_a_parameter_are_read_by_that_name_and_no_other_parameter_may_be() {
 }
 
 #[test]
-fn no_role_can_send_a_message_back_to_its_own_queue_f28() {
+fn no_function_can_send_a_message_back_to_its_own_queue_f28() {
     for (kind, template) in Template::every_kind() {
-        for role in template.of_type("AWS::IAM::Role") {
+        let roles = template.of_type("AWS::IAM::Role").into_iter();
+        // No function has the schedules' role: it is only passed on.
+        for role in roles.filter(|role| role != "ScheduleRole") {
             for (resource, actions) in template.role(&role) {
                 let sends = actions.iter().any(|action| action.contains("Send"));
                 assert!(
@@ -423,10 +432,65 @@ fn the_function_is_told_where_everything_is() {
         "WAYBILL_LEDGER_TABLE": { "Ref": "LedgerTable" },
         "WAYBILL_LEDGER_TTL_DAYS": "25",
         "WAYBILL_QUEUE_RETENTION_SECONDS": "345600",
+        "WAYBILL_SCHEDULE_GROUP": { "Ref": "ScheduleGroup" },
+        "WAYBILL_SCHEDULE_ROLE_ARN": { "Fn::GetAtt": "ScheduleRole.Arn" },
+        "WAYBILL_SCHEDULE_DLQ_ARN": { "Fn::GetAtt": "UnsentQueue.Arn" },
         "WAYBILL_ALLOW_PRIVATE_TARGETS": "false",
         "RUST_LOG": "info",
     });
     assert_eq!(told, expected);
+}
+
+#[test]
+fn only_a_schedule_sends_to_the_source_queue_and_functions_make_them_in_their_own_group_f28() {
+    let template = Template::new().with("Mode", "both");
+    let send = || set(&["sqs:SendMessage"]);
+    let expected = ["SourceQueue.Arn", "UnsentQueue.Arn"];
+    let expected = expected.map(|queue| (queue.to_owned(), send()));
+    assert_eq!(template.role("ScheduleRole"), expected.into());
+    for role in ["ConsumerRole", "PollerRole"] {
+        let policies = template.property(role, "Policies");
+        let statements = policies[0]["PolicyDocument"]["Statement"].as_array();
+        let mut statements = statements.unwrap().iter();
+        let pass = statements.find(|one| one["Action"] == "iam:PassRole");
+        let to = json!({ "StringEquals": { "iam:PassedToService": "scheduler.amazonaws.com" } });
+        assert_eq!(pass.unwrap()["Condition"], to, "{role}");
+    }
+}
+
+#[test]
+fn nothing_waits_outside_a_fifo_queue_or_where_schedules_are_switched_off_f24() {
+    let both = || Template::new().with("Mode", "both");
+    let parts = [
+        "ScheduleGroup",
+        "ScheduleRole",
+        "UnsentQueue",
+        "UnsentQueuePolicy",
+    ];
+    assert!(
+        parts
+            .iter()
+            .all(|part| both().made("Resources").contains(*part))
+    );
+    for template in [both().fifo(), both().with("Schedules", "false")] {
+        let made = template.made("Resources");
+        assert!(parts.iter().all(|part| !made.contains(*part)));
+        for (function, role) in FUNCTIONS.map(|(name, _)| (name, name.replace("Function", "Role")))
+        {
+            let told = template.variables(function);
+            let mut told = told.as_object().unwrap().keys();
+            assert!(
+                !told.any(|name| name.starts_with("WAYBILL_SCHEDULE")),
+                "{function}"
+            );
+            let may = template.role(&role);
+            assert!(
+                !may.values()
+                    .flatten()
+                    .any(|a| a.contains("iam:") || a.contains("scheduler:"))
+            );
+        }
+    }
 }
 
 #[test]
@@ -484,7 +548,7 @@ fn the_readme_of_each_function_names_every_action_of_its_role() {
     for (name, folder) in FUNCTIONS {
         let readme = yaml::text(&format!("{folder}/README.md"));
         let role = template.role(&name.replace("Function", "Role"));
-        assert_eq!(role.len(), 5);
+        assert_eq!(role.len(), 7);
         for action in role.into_values().flatten() {
             assert!(
                 readme.contains(&format!("`{action}`")),
@@ -528,6 +592,8 @@ fn the_outputs_name_what_others_need_and_there_is() {
         "SourceQueueArn",
         "DeadLetterQueueUrl",
         "LedgerTableName",
+        "ScheduleGroupName",
+        "UnsentQueueUrl",
     ];
     for (mode, functions) in [
         ("trigger", &["ConsumerFunctionName"][..]),

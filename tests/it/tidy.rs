@@ -232,7 +232,7 @@ fn every_variable_that_is_read_is_documented_and_set() {
 }
 
 /// Requests as the adapters' sources have them, each with the action that allows it.
-pub(crate) const REQUESTS: [(&str, &str); 20] = [
+pub(crate) const REQUESTS: [(&str, &str); 21] = [
     ("\"INSERT INTO ", "dynamodb:PartiQLInsert"),
     ("\"UPDATE ", "dynamodb:PartiQLUpdate"),
     ("\"SELECT ", "dynamodb:PartiQLSelect"),
@@ -257,6 +257,7 @@ pub(crate) const REQUESTS: [(&str, &str); 20] = [
     (".send_message()", "sqs:SendMessage"),
     (".transact_write_items()", "dynamodb:PutItem"),
     ("\"AmazonSSM.GetParameter\"", "ssm:GetParameter"),
+    (".create_schedule()", "scheduler:CreateSchedule"),
 ];
 
 #[test]
@@ -368,13 +369,18 @@ fn the_lifecycle_of_a_row_is_drawn_in_the_words_of_the_code() {
     let all = [
         Status::InProgress,
         Status::Pending,
+        Status::Scheduled,
         Status::Completed,
         Status::Dead,
     ];
     for status in all {
         // A new status must be drawn too: this stops compiling when there is one.
         match status {
-            Status::InProgress | Status::Pending | Status::Completed | Status::Dead => {}
+            Status::InProgress
+            | Status::Pending
+            | Status::Scheduled
+            | Status::Completed
+            | Status::Dead => {}
         }
     }
     let expected = all.iter().map(|status| status.word().to_owned()).collect();

@@ -22,7 +22,9 @@ use crate::ambient::System;
 use crate::connect::Connection;
 use crate::dynamodb::DynamoLedger;
 use crate::http::HttpTarget;
+use crate::scheduler::EventBridgeScheduler;
 use crate::sqs::SqsQueue;
+use crate::sqs::place::{QueueArn, is_same};
 #[cfg(feature = "target-eventbridge")]
 use crate::targets::EventBridgeTarget;
 #[cfg(feature = "target-kinesis")]
@@ -184,10 +186,15 @@ impl Connection {
         let ledger = self.ledger(settings.ledger_table);
         let engine = Engine::new(handler, ledger, System, settings.engine);
         let (queue_url, dead_letter_url) = (settings.queue_url, settings.dead_letter_url);
+        let scheduler = settings.schedules.map(|told| self.scheduler(told));
         Consumer::new(engine, System, move |arn| {
             let queue = self.queue_of(arn, queue_url.as_deref());
             let dead_letters = dead_letter_url.as_ref().map(|url| self.queue(url));
-            Source::new(queue, dead_letters)
+            let source = Source::new(queue, dead_letters);
+            // The schedules' role may send to this queue and to no other.
+            let here = QueueArn::parse(arn).zip(queue_url.as_deref());
+            let here = here.is_some_and(|(queue, url)| queue.is_at(url));
+            with_scheduler(source, scheduler.as_ref().filter(|_| here))
         })
     }
 
@@ -222,10 +229,25 @@ impl Connection {
             reserve,
         };
         let dead_letter_url = settings.dead_letter_url;
+        let scheduler = settings.schedules.map(|told| self.scheduler(told));
+        let queue_url = config.queue_url.clone();
         Poller::new(engine, System, config, move |url| {
             let dead_letters = dead_letter_url.as_ref().map(|url| self.queue(url));
-            Source::new(self.queue(url), dead_letters)
+            let source = Source::new(self.queue(url), dead_letters);
+            let here = is_same(url, &queue_url);
+            with_scheduler(source, scheduler.as_ref().filter(|_| here))
         })
+    }
+}
+
+/// A source whose events may wait outside it, where there is a scheduler for it.
+fn with_scheduler(
+    source: Source<SqsQueue>,
+    scheduler: Option<&EventBridgeScheduler>,
+) -> Source<SqsQueue> {
+    match scheduler {
+        Some(scheduler) => source.with_scheduler(Arc::new(scheduler.clone())),
+        None => source,
     }
 }
 

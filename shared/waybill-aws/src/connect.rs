@@ -10,10 +10,13 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 
+use waybill_engine::env::ScheduleSettings;
+
 use crate::ambient::System;
 use crate::dynamodb::{DynamoGates, DynamoLedger};
 use crate::http::HttpClient;
 use crate::kept::Keeping;
+use crate::scheduler::EventBridgeScheduler;
 use crate::secrets::Secrets;
 use crate::sqs::SqsQueue;
 
@@ -94,6 +97,11 @@ impl Connection {
     /// asked for once, when it is first needed.
     pub fn queue_of(&self, arn: &str, known_url: Option<&str>) -> SqsQueue {
         SqsQueue::of(self.sqs(), arn, known_url)
+    }
+
+    /// The schedules by which events wait outside their queue.
+    pub fn scheduler(&self, settings: ScheduleSettings) -> EventBridgeScheduler {
+        EventBridgeScheduler::new(aws_sdk_scheduler::Client::new(&self.config), settings)
     }
 
     /// What clients of targets are made of: one try is one request, and the target bounds its

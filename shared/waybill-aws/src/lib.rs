@@ -1,4 +1,5 @@
-//! What Waybill needs of the outside: SQS, DynamoDB and HTTP, translated to the engine's ports.
+//! What Waybill needs of the outside: SQS, DynamoDB, EventBridge Scheduler and HTTP, translated to
+//! the engine's ports.
 //!
 //! An adapter makes one request for each call and decides nothing: whether to try again, what a
 //! refusal means and what comes next is the engine's business. [`assemble`] puts whole functions
@@ -10,6 +11,7 @@ pub mod connect;
 pub mod dynamodb;
 pub mod http;
 pub mod live;
+pub mod scheduler;
 pub mod secrets;
 pub mod sqs;
 pub mod targets;

@@ -1,7 +1,7 @@
 //! The ledger's rows, what a row that stands there means for a message, and what is written next.
 //!
-//! A row's life: `IN_PROGRESS` (claimed) → `PENDING` (released, to be tried again), `COMPLETED`
-//! or `DEAD`; from `PENDING`, an ended lease, a redrive or an expired row by take-over back to
+//! A row's life: `IN_PROGRESS` (claimed) → `PENDING` (released, to be tried again), `SCHEDULED` (the
+//! same, outside the queue), `COMPLETED` or `DEAD`; from the first two, an ended lease, a redrive or an expired row by take-over back to
 //! `IN_PROGRESS`. Every write increments `rev` and is conditioned on the owner, the status and the
 //! `rev` that it follows, so that a zombie can neither complete nor release what a successor
 //! holds (F39).
@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::id::{LedgerKey, MessageId, OwnerId, RouteName};
-use crate::limit::{ATTEMPT_MESSAGE_MAX, ATTEMPTS_KEPT, CRASHES_DEAD, LEASE_SKEW};
+use crate::limit::{
+    ATTEMPT_MESSAGE_MAX, ATTEMPTS_KEPT, CRASHES_DEAD, LEASE_SKEW, SCHEDULE_WAIT_MIN,
+};
 use crate::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
 use crate::retry::{Life, Moment, RetryDecision, RetryPolicy};
 use crate::time::Timestamp;
@@ -43,7 +45,7 @@ pub struct Record {
     pub rev: u64,
     /// End of the lease of an `IN_PROGRESS` row.
     pub lease_until: Timestamp,
-    /// When the next try of a `PENDING` row may happen.
+    /// When the next try of a `PENDING` or `SCHEDULED` row may happen.
     pub due: Option<Timestamp>,
     /// Time to live, in seconds since the epoch; compared too, since the sweep lags (F41).
     pub expires_at: u64,
@@ -74,6 +76,8 @@ pub enum Status {
     InProgress,
     /// Released, to be tried again.
     Pending,
+    /// Released, to be tried again when a schedule brings the event back ([`crate::schedule`]).
+    Scheduled,
     /// Every route is terminal and nothing was refused.
     Completed,
     /// No more tries.
@@ -207,6 +211,8 @@ pub enum Verdict {
         /// Why.
         cause: DeferCause,
     },
+    /// It waits in a schedule: to be seen that there is one, and the message goes.
+    HandOver,
     /// The row may be taken over.
     TakeOver(TakeOver),
     /// The key is known with other data (F47).
@@ -268,6 +274,15 @@ pub fn judge(row: &Row, ask: &Ask, now: Timestamp) -> Verdict {
                 until: due,
                 cause: DeferCause::NotDue,
             },
+            Some(_) | None => Verdict::TakeOver(TakeOver::Retry),
+        },
+        Status::Scheduled => match record.due {
+            // Too soon for a schedule to be made, should there be none.
+            Some(due) if now < due && due <= now.after(SCHEDULE_WAIT_MIN) => Verdict::Defer {
+                until: due,
+                cause: DeferCause::NotDue,
+            },
+            Some(due) if now < due => Verdict::HandOver,
             Some(_) | None => Verdict::TakeOver(TakeOver::Retry),
         },
         Status::InProgress => Verdict::TakeOver(TakeOver::Crashed),
@@ -687,6 +702,7 @@ impl Status {
         match self {
             Self::InProgress => "IN_PROGRESS",
             Self::Pending => "PENDING",
+            Self::Scheduled => "SCHEDULED",
             Self::Completed => "COMPLETED",
             Self::Dead => "DEAD",
         }
@@ -694,9 +710,15 @@ impl Status {
 
     /// Reads [`Status::word`] back; `None` for a word of another release.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::InProgress, Self::Pending, Self::Completed, Self::Dead]
-            .into_iter()
-            .find(|status| status.word() == word)
+        [
+            Self::InProgress,
+            Self::Pending,
+            Self::Scheduled,
+            Self::Completed,
+            Self::Dead,
+        ]
+        .into_iter()
+        .find(|status| status.word() == word)
     }
 }
 

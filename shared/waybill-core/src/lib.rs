@@ -8,8 +8,9 @@
 //! where it goes ([`routes`], [`http`], [`secret`]), who may work on it ([`ledger`]), what became of
 //! it ([`outcome`], [`retry`], [`deadline`]), what spares a target ([`gate`]) and what is answered
 //! ([`batch`]); and, where we poll ourselves, when to
-//! receive ([`polling`]) and how long to hold what was received ([`lease`]); and how an operation of
-//! your own is run once in effect ([`once`]).
+//! receive ([`polling`]) and how long to hold what was received ([`lease`]); what waits outside its
+//! queue ([`schedule`], [`parcel`]); and how an operation of your own is run once in effect
+//! ([`once`]).
 
 pub mod batch;
 pub mod deadline;
@@ -26,9 +27,11 @@ pub mod limit;
 pub mod message;
 pub mod once;
 pub mod outcome;
+pub mod parcel;
 pub mod polling;
 pub mod retry;
 pub mod routes;
+pub mod schedule;
 pub mod secret;
 pub mod sqs_event;
 pub mod time;

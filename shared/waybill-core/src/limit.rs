@@ -79,6 +79,22 @@ pub const LEASE_OVER_DEADLINE: Duration = Duration::from_secs(2);
 /// Longest wait that waybill asks of visibility by default: long waits hold messages in flight (F07).
 pub const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 
+/// Longest input of a schedule, in bytes: the message that it sends. Of the 256 KB of a target's
+/// payload, in the stricter reading of that.
+/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>
+pub const SCHEDULE_INPUT_MAX: usize = 256 * 1000;
+
+/// Longest wait in a schedule: a message that comes from its queue's longest retention.
+pub const SCHEDULE_WAIT_MAX: Duration = RETENTION_MAX;
+
+/// Shortest wait in a schedule: time enough to make it. What is due sooner is waited for in the
+/// queue.
+pub const SCHEDULE_WAIT_MIN: Duration = Duration::from_secs(10);
+
+/// Receives from which on a message is not handed back to wait, where it can wait in a schedule:
+/// ten are left then of the 25 that the template's redrive policy allows, for trouble.
+pub const RECEIVES_SPARED: u32 = 15;
+
 /// Takings-over of a row whose lease ended without a word after which the event runs alone.
 pub const CRASHES_ALONE: u32 = 2;
 

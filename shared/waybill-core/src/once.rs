@@ -263,6 +263,7 @@ const FOR_EVER: RetryPolicy = RetryPolicy {
     overload_floor: Duration::ZERO,
     on: None,
     max_event_age: None,
+    detach: None,
 };
 
 /// The shortest lease.

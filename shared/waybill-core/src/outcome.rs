@@ -218,6 +218,8 @@ pub enum DeferCause {
     RateLimited,
     /// Its route has as many tries under way as it may, and no place became free in time.
     Saturated,
+    /// It is to wait in a schedule, which could not be made.
+    SchedulerUnavailable,
 }
 
 impl DeferCause {
@@ -239,6 +241,7 @@ impl DeferCause {
             Self::BreakerOpen => "breaker_open",
             Self::RateLimited => "rate_limited",
             Self::Saturated => "saturated",
+            Self::SchedulerUnavailable => "scheduler_unavailable",
         }
     }
 }

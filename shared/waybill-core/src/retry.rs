@@ -26,6 +26,8 @@ pub struct RetryPolicy {
     pub on: Option<Arc<BTreeMap<String, OnCode>>>,
     /// How old an event may be, by its message's `SentTimestamp`, when a try begins.
     pub max_event_age: Option<Duration>,
+    /// After how many attempts the route lets its event wait outside the queue, where it does.
+    pub detach: Option<u32>,
 }
 
 /// How the waits of a policy grow.
@@ -68,6 +70,8 @@ pub struct Life {
     pub sent: Option<Timestamp>,
     /// How long its queue keeps it from then on (F08).
     pub retention: Option<Duration>,
+    /// When its event was first sent, where that was in another message: its age counts from there.
+    pub first_sent: Option<Timestamp>,
 }
 
 /// What a decision about a failed try depends on beside the try.
@@ -111,6 +115,7 @@ impl Default for RetryPolicy {
             overload_floor: Duration::ZERO,
             on: None,
             max_event_age: None,
+            detach: None,
         }
     }
 }
@@ -148,6 +153,17 @@ impl RetryPolicy {
             return RetryDecision::WouldExpire;
         }
         RetryDecision::RetryAfter(wait)
+    }
+
+    /// The longest wait of its own, without floor and jitter.
+    pub fn longest_wait(&self) -> Duration {
+        let longest = |backoff: &Backoff, cap: Duration| {
+            let waits = (1..=self.steps).map(|n| backoff.wait(n).min(cap));
+            waits.max().unwrap_or_default()
+        };
+        let on = self.on.iter().flat_map(|on| on.values());
+        let on = on.map(|on| longest(&on.backoff, on.cap)).max();
+        longest(&self.backoff, self.cap).max(on.unwrap_or_default())
     }
 
     /// The policy's own wait after try number `attempts`, which failed with this code.
@@ -205,7 +221,7 @@ impl Life {
     /// Whether an event is older than it may be at this time; in the very millisecond that its
     /// age reaches the bound it is not yet. Never where the bound or the send is not known.
     pub fn is_older(self, max_event_age: Option<Duration>, at: Timestamp) -> bool {
-        let bound = self.sent.zip(max_event_age);
+        let bound = self.first_sent.or(self.sent).zip(max_event_age);
         bound.is_some_and(|(sent, age)| at > sent.after(age))
     }
 

@@ -41,6 +41,8 @@ pub(crate) enum Claim {
         cause: DeferCause,
         row: Option<Box<Record>>,
     },
+    /// It waits in a schedule, and its message may go once that is sure to be there.
+    HandOver { row: Box<Record> },
     /// The key is known with other data.
     Conflict,
     /// Done before.
@@ -74,6 +76,7 @@ impl Claim {
             Self::Won(_)
             | Self::Alone
             | Self::Defer { .. }
+            | Self::HandOver { .. }
             | Self::Conflict
             | Self::Completed { .. }
             | Self::Dead { .. }
@@ -287,6 +290,7 @@ fn judged(request: &Request<'_>, row: Row, now: Timestamp) -> Step {
             cause,
             row: Some(record),
         },
+        Verdict::HandOver => Claim::HandOver { row: record },
         Verdict::Conflict => Claim::Conflict,
         Verdict::Completed => Claim::Completed { row: record },
         Verdict::Dead(reason) => Claim::Dead {

@@ -25,6 +25,7 @@ use waybill_core::ledger::{Ask, DeadLetter, Row, Verdict, judge};
 use waybill_core::limit::LEASE_OVER_DEADLINE;
 use waybill_core::message::Message;
 use waybill_core::outcome::{DeadReason, DeferCause, Disposition};
+use waybill_core::parcel::Parcel;
 use waybill_core::retry::store_trouble_wait;
 use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
@@ -33,11 +34,11 @@ use crate::flow::{Ends, Intake, Item};
 use crate::hand_back::hand_back;
 use crate::handler::{Handler, Plan};
 use crate::keeper::Hold;
-use crate::ports::{Ambient, Ledger, Queue};
+use crate::ports::{Ambient, Ledger, Queue, Scheduler};
 use crate::remembered::Remembered;
 use crate::settle::{Desk, drive};
 use crate::telemetry::{self, Tally};
-use crate::work::{Finished, Over, Shift, UNSTARTED_WAIT, Work};
+use crate::work::{Finished, Over, Shift, Told, UNSTARTED_WAIT, Work};
 
 /// What an engine is told once.
 #[derive(Debug, Clone)]
@@ -69,6 +70,8 @@ pub struct Source<Q> {
     pub queue: Q,
     /// Where the dead go with `dead_letter: send`.
     pub dead_letter_queue: Option<Q>,
+    /// Where events wait that leave the queue; without it none does.
+    pub(crate) scheduler: Option<Arc<dyn Scheduler>>,
     /// Whether the queue is known to have a redrive policy.
     pub(crate) has_redrive_policy: AtomicBool,
 }
@@ -79,8 +82,17 @@ impl<Q> Source<Q> {
         Self {
             queue,
             dead_letter_queue,
+            scheduler: None,
             has_redrive_policy: AtomicBool::new(false),
         }
+    }
+
+    /// The same, whose events may wait outside it: its messages come back by this scheduler. A
+    /// FIFO queue's never leave, because they would lose their turn (F24).
+    #[must_use]
+    pub fn with_scheduler(mut self, scheduler: Arc<dyn Scheduler>) -> Self {
+        self.scheduler = Some(scheduler);
+        self
     }
 }
 
@@ -218,38 +230,59 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
     /// Reads a message and plans what is to be done.
     fn read_and_plan(&self, item: &Item) -> Prepared {
-        let message: &Message = &item.message;
-        let unreadable = |what: &dyn std::fmt::Display, reason, data: &Data| {
-            telemetry::unreadable(message, reason, what);
+        let unpacked = Parcel::unpack(&item.message, &self.config.consumer);
+        let (parcel, damaged) = match unpacked {
+            Ok(parcel) => (parcel, None),
+            Err(error) => (None, Some(error)),
+        };
+        let (told, carried) = match parcel {
+            Some(parcel) => {
+                let (message, redrive_n) = (Arc::new(parcel.message), Some(parcel.redrive_n));
+                (Told { message, redrive_n }, Some(parcel.key))
+            }
+            None => (Told::plainly(&item.message), None),
+        };
+        let message = Arc::clone(&told.message);
+        let message: &Message = &message;
+        let unreadable = |told: Told, what: &dyn std::fmt::Display, reason, data: &Data| {
+            telemetry::unreadable(&item.message, reason, what);
             let digest = Digest::of(data);
             let plan = Plan::Dead(reason);
-            let key = event_key(message, None, None).unwrap_or_else(|_| message_key(message));
-            self.planned(item, None, key, digest, plan)
+            let key = carried
+                .clone()
+                .map_or_else(|| event_key(message, None, None), Ok);
+            let key = key.unwrap_or_else(|_| message_key(message));
+            self.planned(item, told, None, key, digest, plan)
         };
-        let parsed = match envelope::parse(message) {
+        let parsed = match damaged.map_or_else(|| envelope::parse(message), Err) {
             Ok(Envelope::Event(parsed)) => parsed,
             Ok(Envelope::TestEvent) => {
                 return Prepared::Finished(Finished::over(Over::Ignored));
             }
             Err(error) => {
                 let body = Data::Text(message.body.clone());
-                return unreadable(&error, DeadReason::Malformed, &body);
+                return unreadable(told, &error, DeadReason::Malformed, &body);
             }
         };
-        let key = match event_key(message, Some(&parsed), self.config.key.as_ref()) {
+        let expression = self.config.key.as_ref();
+        let key = || event_key(message, Some(&parsed), expression);
+        let key = match carried.clone().map_or_else(key, Ok) {
             Ok(key) => key,
             // The data as it will be digested once the key is found: a redrive is no conflict.
-            Err(error) => return unreadable(&error, DeadReason::KeyMissing, &parsed.event.data),
+            Err(error) => {
+                return unreadable(told, &error, DeadReason::KeyMissing, &parsed.event.data);
+            }
         };
         let plan = self.handler.plan(&parsed.event);
         let digest = Digest::of(&parsed.event.data);
-        self.planned(item, Some(parsed.event), key, digest, plan)
+        self.planned(item, told, Some(parsed.event), key, digest, plan)
     }
 
     /// What a plan asks of the ledger.
     fn planned(
         &self,
         item: &Item,
+        told: Told,
         event: Option<Event>,
         key: EventKey,
         digest: Digest,
@@ -272,7 +305,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let first = match plan {
             // What comes again may have been claimed when it was still wanted (F55): the ledger says
             // so, or that it is over.
-            Plan::Ignore if message.receive_count > 1 => ask.done(),
+            Plan::Ignore if message.receive_count > 1 || told.redrive_n.is_some() => ask.done(),
             Plan::Ignore => {
                 event.iter().for_each(|e| self.handler.observe(message, e));
                 return Prepared::Finished(Finished::over(Over::Ignored));
@@ -288,6 +321,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let wanted = policies.flatten().map(|policy| policy.time).min();
         Prepared::Work(Arc::new(Work {
             item: item.clone(),
+            told,
             event,
             key,
             ask,
@@ -306,6 +340,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             Verdict::Dead(reason) => Some(Finished::untried(Disposition::Dead { reason })),
             Verdict::Mine
             | Verdict::Defer { .. }
+            | Verdict::HandOver
             | Verdict::TakeOver(_)
             | Verdict::Conflict
             | Verdict::SendDead(_) => None,

@@ -52,13 +52,27 @@ pub struct FunctionSettings {
     pub queue_url: Option<String>,
     /// URL of the dead-letter queue, where the dead are sent by us.
     pub dead_letter_url: Option<String>,
+    /// How events wait outside the source queue, where they do.
+    pub schedules: Option<ScheduleSettings>,
+}
+
+/// What it takes to make schedules that send to the source queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleSettings {
+    /// Name of their group.
+    pub group: String,
+    /// ARN of the role in whose name they send: it may send to the source queue and to their
+    /// dead-letter queue, and nothing else.
+    pub role_arn: String,
+    /// ARN of the queue that is told of what could not be sent.
+    pub dead_letter_arn: String,
 }
 
 impl FunctionSettings {
     /// Reads what a function with a handler of its own is told: `WAYBILL_CONSUMER`,
     /// `WAYBILL_LEDGER_TABLE`, `WAYBILL_LEDGER_TTL_DAYS`, `WAYBILL_QUEUE_RETENTION_SECONDS`,
-    /// `WAYBILL_DEAD_LETTER`, `WAYBILL_DLQ_URL` and `WAYBILL_QUEUE_URL`. At most `concurrency`
-    /// events are worked on at once. No key is configured, and a conflict of keys is dead.
+    /// `WAYBILL_DEAD_LETTER`, `WAYBILL_DLQ_URL`, `WAYBILL_QUEUE_URL` and `WAYBILL_SCHEDULE_*`. At
+    /// most `concurrency` events are worked on at once. No key is configured, and a conflict of keys is dead.
     ///
     /// # Errors
     ///
@@ -83,7 +97,9 @@ impl FunctionSettings {
         let names = all(ledger_table, namespace(env, consumer));
         let dead = dead_letters(env, dead_letter, queue_url.as_deref());
         let times = all(time_to_live(env), retention(env));
+        let dead = all(dead, schedules(env, queue_url.as_deref()));
         let ((names, dead), (time_to_live, retention)) = all(all(names, dead), times)?;
+        let (dead, schedules) = dead;
         let ((ledger_table, consumer), (dead_letter, dead_letter_url)) = (names, dead);
         let engine = Config {
             consumer,
@@ -100,6 +116,7 @@ impl FunctionSettings {
             ledger_table,
             queue_url,
             dead_letter_url,
+            schedules,
         })
     }
 }
@@ -156,6 +173,7 @@ impl RouteSettings {
         let ((routes, mut function), allow_private_targets) = all(all(routes, function), private)?;
         function.engine.key.clone_from(&routes.key);
         function.engine.on_conflict = routes.on_conflict;
+        long_waits(&routes, &function)?;
         Ok(Self {
             function,
             routes,
@@ -426,6 +444,81 @@ fn dead_letter(env: &impl EnvSource, file: Option<DeadLetter>) -> Result<DeadLet
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
 fn is_fifo(url: &str) -> bool {
     url.trim_end_matches('/').ends_with(".fifo")
+}
+
+/// How events wait outside their queue, where that is said: in full, and for a queue that can.
+fn schedules(
+    env: &impl EnvSource,
+    queue_url: Option<&str>,
+) -> Result<Option<ScheduleSettings>, ConfigErrors> {
+    let names = [
+        "WAYBILL_SCHEDULE_GROUP",
+        "WAYBILL_SCHEDULE_ROLE_ARN",
+        "WAYBILL_SCHEDULE_DLQ_ARN",
+    ];
+    let values = names.map(|name| said(env, name));
+    if values.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let missing = names
+        .iter()
+        .zip(&values)
+        .filter(|(_, value)| value.is_none());
+    let missing: Vec<_> = missing.map(|(name, _)| *name).collect();
+    let [Some(group), Some(role_arn), Some(dead_letter_arn)] = values else {
+        return Err(ConfigErrors::one(format!(
+            "{} is not set: schedules need a group, a role that may send to the source queue, and \
+             a dead-letter queue of their own; set WAYBILL_SCHEDULE_GROUP, \
+             WAYBILL_SCHEDULE_ROLE_ARN and WAYBILL_SCHEDULE_DLQ_ARN, or none of them",
+            missing.join(", ")
+        )));
+    };
+    match queue_url {
+        Some(url) if is_fifo(url) => Err(ConfigErrors::one(
+            "WAYBILL_SCHEDULE_GROUP is set and WAYBILL_QUEUE_URL names a FIFO queue: what waited \
+             outside it would lose its turn; leave it out, with WAYBILL_SCHEDULE_ROLE_ARN and \
+             WAYBILL_SCHEDULE_DLQ_ARN",
+        )),
+        Some(_) => Ok(Some(ScheduleSettings {
+            group,
+            role_arn,
+            dead_letter_arn,
+        })),
+        None => Err(ConfigErrors::one(
+            "WAYBILL_SCHEDULE_GROUP is set and WAYBILL_QUEUE_URL is not: give the URL of the queue \
+             that schedules send to",
+        )),
+    }
+}
+
+/// Tells of routes that must wait outside the queue where there is no way to.
+fn long_waits(routes: &RoutesFile, function: &FunctionSettings) -> Result<(), ConfigErrors> {
+    if function.schedules.is_some() {
+        return Ok(());
+    }
+    let remedy = match function.queue_url.as_deref().is_some_and(is_fifo) {
+        true => "; a FIFO queue's events wait in the queue, in order",
+        false => {
+            ", or set WAYBILL_SCHEDULE_GROUP, WAYBILL_SCHEDULE_ROLE_ARN and WAYBILL_SCHEDULE_DLQ_ARN \
+             (in the template Schedules), so that events can wait outside their queue"
+        }
+    };
+    let faults = routes.routes.iter().filter_map(|route| {
+        let name = &route.name;
+        if route.retry.detach.is_some() {
+            let what = "`retry.detach` needs schedules";
+            return Some(format!("route `{name}`: {what}: leave it out{remedy}"));
+        }
+        (route.retry.longest_wait() > VISIBILITY_MAX).then(|| {
+            let what = "`retry` has waits of more than 12h, longer than SQS hides a message";
+            format!("route `{name}`: {what}: make them shorter{remedy}")
+        })
+    });
+    let faults: Vec<_> = faults.collect();
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(ConfigErrors(faults)),
+    }
 }
 
 /// How long a ledger row lives after its last write.

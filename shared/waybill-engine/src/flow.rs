@@ -154,7 +154,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             .map(|work| Request {
                 ask: &work.ask,
                 first: &work.first,
-                repeat: alone || work.item.message.receive_count > 1,
+                repeat: alone || work.is_repeat(),
                 alone,
             })
             .collect();
@@ -180,6 +180,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
             Claim::Won(record) => return Next::Run(Task::Deliver(record)),
             Claim::SendDead { row } => return Next::Run(Task::Bury(row)),
+            Claim::HandOver { row } => return Next::Run(Task::HandOver(row)),
             Claim::Conflict => match self.config.on_conflict {
                 OnConflict::Dead => return Next::Run(Task::Conflict),
                 OnConflict::Ack => Finished::over(Over::Ignored),
@@ -219,6 +220,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             match task {
                 Task::Deliver(record) => self.work(shift, &work, *record).await,
                 Task::Bury(record) => self.bury(shift, &work, *record, 0).await,
+                Task::HandOver(record) => self.hand_over(shift, &work, *record, 0).await,
                 Task::Conflict => self.conflict(shift, &work).await,
                 Task::Release(record) => self.release(shift, &work, *record).await,
             }
@@ -251,7 +253,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             Verdict::Completed => Some(Finished::over(Over::Duplicate)),
             Verdict::Dead(reason) => Some(Finished::untried(Disposition::Dead { reason })),
             Verdict::Defer { until, cause } => Some(Finished::deferred(until.since(now), cause)),
-            Verdict::Mine | Verdict::TakeOver(_) | Verdict::Conflict | Verdict::SendDead(_) => None,
+            Verdict::Mine
+            | Verdict::HandOver
+            | Verdict::TakeOver(_)
+            | Verdict::Conflict
+            | Verdict::SendDead(_) => None,
         }
     }
 }
@@ -368,7 +374,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
         self.engine.remember_end(&end);
         let at = *end.at.get_or_insert(self.engine.ambient.now());
         if let Disposition::Defer { after, .. } = &mut end.disposition {
-            *after = self.engine.life(&item.message).shortened(*after, at);
+            *after = self
+                .engine
+                .life_in_queue(&item.message)
+                .shortened(*after, at);
         }
         let leaves = self.engine.handed(&end) == Handed::Over;
         let blocked = Finished {
@@ -406,6 +415,7 @@ enum Next {
 enum Task {
     Deliver(Box<Record>),
     Bury(Box<Record>),
+    HandOver(Box<Record>),
     Conflict,
     Release(Box<Record>),
 }

@@ -24,7 +24,7 @@ use waybill_core::retry::Jitter;
 use waybill_core::routes::Route;
 use waybill_core::time::Timestamp;
 
-use crate::handler::{Admission, Asks, Charge, Pass, Passage, Told};
+use crate::handler::{Admission, Asks, Charge, Pass, PassEnd, Passage};
 use crate::ports::{Ambient, GatePut, GateStore, StoreError};
 use crate::telemetry;
 
@@ -214,13 +214,13 @@ impl Shared {
 }
 
 impl Passage for Held {
-    fn ended(self: Box<Self>, attempt: &Attempt, took: Duration) -> Told {
+    fn ended(self: Box<Self>, attempt: &Attempt, took: Duration) -> PassEnd {
         let health = Health::of(attempt, took, self.gate.time);
         if let Some(place) = &self.place {
             place.learn(took, health);
         }
         let Some(ticket) = self.ticket else {
-            return Told::default();
+            return PassEnd::default();
         };
         let shared = Arc::clone(&self.shared);
         let (row, not_now) = shared.breakers.ended(&shared, ticket, &self.route, health);
@@ -235,7 +235,7 @@ impl Passage for Held {
         };
         let tell =
             row.map(|row| async move { shared.breakers.tell(&shared, ticket, row).await }.boxed());
-        Told { charge, tell }
+        PassEnd { charge, tell }
     }
 }
 

@@ -41,7 +41,7 @@ pub trait Handler: Send + Sync {
         Appetite::Full
     }
 
-    /// Told of an event when its row is claimed for the first time, or when [`Plan::Ignore`] lets
+    /// PassEnd of an event when its row is claimed for the first time, or when [`Plan::Ignore`] lets
     /// it go: once, but for crashes and for repeats of what was let go. Nothing follows from it.
     fn observe(&self, _: &Message, _: &Event) {}
 
@@ -138,12 +138,12 @@ pub trait Passage: Send {
     ///
     /// What must be written for others is the answer's future: the ledger never waits for it, and
     /// it may be dropped.
-    fn ended(self: Box<Self>, attempt: &Attempt, took: Duration) -> Told;
+    fn ended(self: Box<Self>, attempt: &Attempt, took: Duration) -> PassEnd;
 }
 
 /// What follows from a try's end beside its outcome.
 #[derive(Default)]
-pub struct Told {
+pub struct PassEnd {
     /// Whether the try counts.
     pub charge: Charge,
     /// What others are to be told, where anything is.
@@ -172,10 +172,10 @@ impl Pass {
     }
 
     /// Tells how the try ended.
-    pub(crate) fn ended(self, attempt: &Attempt, took: Duration) -> Told {
+    pub(crate) fn ended(self, attempt: &Attempt, took: Duration) -> PassEnd {
         match self.0 {
             Some(passage) => passage.ended(attempt, took),
-            None => Told::default(),
+            None => PassEnd::default(),
         }
     }
 }

@@ -283,6 +283,11 @@ impl<L: Ledger, A: Ambient> Once<L, A> {
                 self.remembered.keep(&row);
                 ended_before(*row)
             }
+            Claim::HandOver { row } => {
+                let until = row.due.unwrap_or(now);
+                let effect = Effect::NotDue { until };
+                return Ok(Asked::Later { until, effect });
+            }
             Claim::Conflict => Effect::Conflict,
             Claim::Defer {
                 cause: DeferCause::UnknownRow,
@@ -371,7 +376,7 @@ fn known<T: DeserializeOwned>(row: Record, ask: &Ask, now: Timestamp) -> Option<
     match judge(&Row::Known(row.clone()), ask, now) {
         Verdict::Completed | Verdict::Dead(_) | Verdict::SendDead(_) => Some(ended_before(*row)),
         Verdict::Conflict => Some(Effect::Conflict),
-        Verdict::Mine | Verdict::Defer { .. } | Verdict::TakeOver(_) => None,
+        Verdict::Mine | Verdict::Defer { .. } | Verdict::HandOver | Verdict::TakeOver(_) => None,
     }
 }
 

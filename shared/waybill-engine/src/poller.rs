@@ -82,6 +82,8 @@ pub struct Report {
     pub duplicates: u64,
     /// Messages that asked for nothing.
     pub ignored: u64,
+    /// Messages whose event left the queue to wait in a schedule.
+    pub scheduled: u64,
     /// Messages handed back after a try, for the next one.
     pub retried: u64,
     /// Messages left to the redrive policy, or sent to the dead-letter queue.
@@ -339,6 +341,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             delivered: tally.delivered,
             duplicates: tally.duplicates,
             ignored: tally.ignored,
+            scheduled: tally.scheduled,
             retried: tally.retried,
             dead: tally.dead,
             deferred: tally.deferred,

@@ -219,6 +219,42 @@ pub enum QueueErrorKind {
     Permanent,
 }
 
+/// Where an event waits outside its queue. Boxed, because a queue has one or none.
+pub trait Scheduler: fmt::Debug + Send + Sync {
+    /// Makes a schedule that sends a message once, or finds that there is one of this name: either
+    /// is `Ok`. Then the message will come, once or more often, and not before its time but for the
+    /// difference of clocks.
+    ///
+    /// What answers `Err` may have happened.
+    fn schedule<'a>(
+        &'a self,
+        appointment: &'a Appointment,
+    ) -> BoxFuture<'a, Result<(), ScheduleError>>;
+}
+
+/// One message to be sent at one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appointment {
+    /// What it is called, 1 to 64 characters: one name is one message.
+    pub name: String,
+    /// When, in whole seconds.
+    pub at: Timestamp,
+    /// ARN of the queue that it goes to.
+    pub queue_arn: String,
+    /// The message's body, at most [`waybill_core::limit::SCHEDULE_INPUT_MAX`].
+    pub body: String,
+}
+
+/// A schedule was not made, or nobody said that it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ScheduleError {
+    /// The service's own error code where it gave one.
+    pub code: String,
+    /// What happened and, where a person can mend it, what to do.
+    pub message: String,
+}
+
 /// A place that events are delivered to. Boxed, because a bundle has a list of different ones.
 pub trait Target: Send + Sync {
     /// Makes one try, which ends within `request.limit`. Every error is an outcome.

@@ -41,7 +41,7 @@ impl Remembered {
     pub(crate) fn keep(&self, row: &Record) {
         let ended = match row.status {
             Status::Completed | Status::Dead => true,
-            Status::InProgress | Status::Pending => false,
+            Status::InProgress | Status::Pending | Status::Scheduled => false,
         };
         let length = row.result.as_ref().map_or(0, String::len);
         if !ended || length > RESULT_REMEMBERED_MAX || self.most == 0 {

@@ -13,9 +13,10 @@ use waybill_core::gate::breaker::Breaker;
 use waybill_core::id::{MessageId, Operation, RouteName};
 use waybill_core::message::Message;
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
+use waybill_core::schedule::Leaves;
 
 use crate::poller::Report;
-use crate::ports::{QueueError, StoreError};
+use crate::ports::{QueueError, ScheduleError, StoreError};
 use crate::work::{Finished, Over};
 
 /// Writes events as JSON lines to standard output, which Lambda keeps. `RUST_LOG` says which, as
@@ -277,6 +278,26 @@ pub(crate) fn operation_failed(operation: &Operation, attempt: &Attempt) {
     );
 }
 
+/// An event leaves its queue to wait in a schedule.
+pub(crate) fn leaves(message: &Message, why: Leaves, wait: Duration) {
+    info!(
+        message.id = message.message_id.as_str(),
+        cause = why.word(),
+        retry_after_s = wait.as_secs_f64(),
+        "event leaves its queue to wait"
+    );
+}
+
+/// A schedule could not be made: the message stays, and comes back to have it made.
+pub(crate) fn not_scheduled(message: &Message, error: &ScheduleError) {
+    error!(
+        message.id = message.message_id.as_str(),
+        failure.code = error.code,
+        failure.message = error.message,
+        "schedule not made; the message stays"
+    );
+}
+
 /// A dead message could not be sent to its queue.
 pub(crate) fn dead_letter_failed(message: &Message, what: &str) {
     error!(
@@ -378,6 +399,7 @@ pub(crate) fn invocation_ended(tally: &Tally, took: Duration) {
         delivered = tally.delivered,
         duplicates = tally.duplicates,
         ignored = tally.ignored,
+        scheduled = tally.scheduled,
         retried = tally.retried,
         dead = tally.dead,
         deferred = tally.deferred,
@@ -396,6 +418,7 @@ pub(crate) fn poll_ended(report: &Report) {
         delivered = report.delivered,
         duplicates = report.duplicates,
         ignored = report.ignored,
+        scheduled = report.scheduled,
         retried = report.retried,
         dead = report.dead,
         deferred = report.deferred,
@@ -421,6 +444,7 @@ pub(crate) struct Tally {
     pub(crate) delivered: u64,
     pub(crate) duplicates: u64,
     pub(crate) ignored: u64,
+    pub(crate) scheduled: u64,
     pub(crate) retried: u64,
     pub(crate) dead: u64,
     pub(crate) deferred: u64,
@@ -440,6 +464,7 @@ impl Tally {
                 Over::Delivered => self.delivered += 1,
                 Over::Duplicate => self.duplicates += 1,
                 Over::Ignored => self.ignored += 1,
+                Over::Scheduled => self.scheduled += 1,
             },
             Disposition::Retry { after } => {
                 self.retried += 1;

@@ -15,16 +15,19 @@ use waybill_core::event::Event;
 use waybill_core::id::{EventKey, RouteName};
 use waybill_core::key::{KEY_ATTRIBUTE, dead_letter_key, idempotency_key, key_attribute};
 use waybill_core::ledger::{Ask, DeadLetter, Record, Status, TryTerms};
+use waybill_core::limit::WAIT_MAX;
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
+use waybill_core::parcel::{self, Parcel};
 use waybill_core::retry::{Jitter, Life, Moment, store_trouble_wait};
+use waybill_core::schedule::Standing;
 use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
 use crate::flow::Item;
-use crate::handler::{Admission, Asks, Charge, Delivery, Handler, Policy, Told};
+use crate::handler::{Admission, Asks, Charge, Delivery, Handler, PassEnd, Policy};
 use crate::keeper::Hold;
-use crate::ports::{Ambient, GivenUp, Ledger, Outgoing, Queue};
+use crate::ports::{Ambient, Appointment, GivenUp, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
 use crate::telemetry;
 
@@ -33,6 +36,8 @@ use crate::telemetry;
 pub(crate) struct Work {
     /// The message that carries it.
     pub(crate) item: Item,
+    /// That message as its producer sent it.
+    pub(crate) told: Told,
     /// The event; none when the body could not be read.
     pub(crate) event: Option<Event>,
     /// What it is known by.
@@ -43,6 +48,15 @@ pub(crate) struct Work {
     pub(crate) first: Record,
     /// The shortest time that any of its routes needs.
     pub(crate) wanted: Duration,
+}
+
+/// A message as its producer sent it: what is read, planned, delivered and sent to the dead.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    /// The message itself, or what is in it where it is a parcel.
+    pub(crate) message: Arc<Message>,
+    /// Of a parcel: how often its event had been redriven when it was packed.
+    pub(crate) redrive_n: Option<u32>,
 }
 
 /// How one message ended in this invocation.
@@ -69,9 +83,35 @@ pub(crate) enum Over {
     Duplicate,
     /// Nothing was to be done.
     Ignored,
+    /// It waits in a schedule.
+    Scheduled,
+}
+
+impl Told {
+    /// A message that is no parcel.
+    pub(crate) fn plainly(message: &Arc<Message>) -> Self {
+        Self {
+            message: Arc::clone(message),
+            redrive_n: None,
+        }
+    }
 }
 
 impl Work {
+    /// Whether a row is expected to be there.
+    pub(crate) fn is_repeat(&self) -> bool {
+        self.item.message.receive_count > 1 || self.told.redrive_n.is_some()
+    }
+
+    /// When the event was first sent, as far as its age is concerned: a redrive makes it young
+    /// again.
+    fn first_sent(&self, record: &Record) -> Option<Timestamp> {
+        match self.told.redrive_n == Some(record.redrive_n) {
+            true => self.told.message.sent,
+            false => self.item.message.sent,
+        }
+    }
+
     /// The same with a lease for as long as its message is held now: it may have waited.
     pub(crate) fn held_anew(self: Arc<Self>) -> Arc<Self> {
         let until = self.item.hold.until();
@@ -174,7 +214,7 @@ impl Trying {
 /// How one route's turn ended.
 enum Ended {
     /// A try was made.
-    Tried(Attempt, Option<Arc<Policy>>, Told),
+    Tried(Attempt, Option<Arc<Policy>>, PassEnd),
     /// It waits until then, untried.
     PutOff(Timestamp, DeferCause),
     /// Its turn came too late.
@@ -230,10 +270,19 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         {
             *cause = DeferCause::LeaseLost;
         }
-        let record = record.written(self.expires_at(now));
+        self.leave(shift.source, work, &mut record, disposition, now);
+        // What waits outside the queue is sent anew when it is due.
+        let sent_last = match record.status {
+            Status::Scheduled => record.due.unwrap_or(now),
+            Status::InProgress | Status::Pending | Status::Completed | Status::Dead => now,
+        };
+        let record = record.written(self.expires_at(sent_last));
         let told = timeout(TELL_TIME, turn.tell.collect::<()>());
         let settling = shift.desk.settle(held, record.clone());
         match join(settling, told).await.0 {
+            Settled::Written if record.status == Status::Scheduled => {
+                self.hand_over(shift, work, record, attempts_made).await
+            }
             Settled::Written => match disposition {
                 Disposition::Dead { .. } => self.bury(shift, work, record, attempts_made).await,
                 Disposition::Ack | Disposition::Retry { .. } | Disposition::Defer { .. } => {
@@ -244,6 +293,119 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             },
             settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
                 self.unsettled(work, settled, attempts_made)
+            }
+        }
+    }
+
+    /// Lets an event wait outside its queue where it should and can: the row then says so.
+    fn leave<Q: Queue>(
+        &self,
+        source: &Source<Q>,
+        work: &Work,
+        record: &mut Record,
+        disposition: Disposition,
+        now: Timestamp,
+    ) {
+        let stays = match disposition {
+            Disposition::Retry { .. } => false,
+            Disposition::Defer { cause, .. } => cause == DeferCause::LeaseLost,
+            Disposition::Ack | Disposition::Dead { .. } => true,
+        };
+        if stays || !may_leave(source, work) {
+            return;
+        }
+        let standing = Standing {
+            now,
+            receive_count: work.item.message.receive_count,
+            life: self.life_in_queue(&work.item.message),
+        };
+        let detach = |route: &RouteName| self.handler.policy(route)?.retry.detach;
+        if let Some(why) = record.leaves(standing, detach) {
+            record.schedule(now);
+            telemetry::leaves(
+                &work.item.message,
+                why,
+                record.due.unwrap_or(now).since(now),
+            );
+        }
+    }
+
+    /// Hands an event whose row says `SCHEDULED` over to its schedule, which is made, or is there
+    /// already; then its message goes. Where it cannot be made, the message comes back to try again,
+    /// and nothing is charged. The row may be anybody's: it says the same to all.
+    pub(crate) async fn hand_over<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work,
+        record: Record,
+        attempts: u32,
+    ) -> Finished {
+        let now = self.ambient.now();
+        let due = record.due.unwrap_or(now);
+        let wait = due.since(now);
+        let scheduler = shift.source.scheduler.as_ref();
+        let Some(scheduler) = scheduler.filter(|_| may_leave(shift.source, work)) else {
+            return Finished {
+                attempts,
+                ..Finished::deferred(wait, DeferCause::NotDue)
+            };
+        };
+        let message = Message {
+            sent: work.first_sent(&record),
+            ..Message::clone(&work.told.message)
+        };
+        let parcel = Parcel {
+            key: work.key.clone(),
+            redrive_n: record.redrive_n,
+            message,
+        };
+        let appointment = Appointment {
+            name: record.schedule_name(),
+            at: due,
+            queue_arn: work.item.message.queue_arn.clone(),
+            body: parcel.pack(&self.config.consumer),
+        };
+        let error = match scheduler.schedule(&appointment).await {
+            Ok(()) => {
+                return Finished {
+                    over: Over::Scheduled,
+                    ..Finished::tried(Disposition::Ack, record, attempts)
+                };
+            }
+            Err(error) => error,
+        };
+        telemetry::not_scheduled(&work.item.message, &error);
+        let now = self.ambient.now();
+        let after = due.since(now).min(WAIT_MAX);
+        if self
+            .life_in_queue(&work.item.message)
+            .is_too_short(now.after(after))
+        {
+            return self.die_in_time(shift, work, record, attempts).await;
+        }
+        Finished {
+            attempts,
+            ..Finished::deferred(after, DeferCause::SchedulerUnavailable)
+        }
+    }
+
+    /// An event that should wait outside its queue and cannot is dead before its message leaves the
+    /// queue by age (F08).
+    async fn die_in_time<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work,
+        mut record: Record,
+        attempts: u32,
+    ) -> Finished {
+        let now = self.ambient.now();
+        let held = record.fence();
+        record.die(DeadReason::WouldExpire, &work.item.message.message_id, now);
+        let record = record.written(self.expires_at(now));
+        match shift.desk.settle(held, record.clone()).await {
+            Settled::Written => self.bury(shift, work, record, attempts).await,
+            settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
+                self.unsettled(work, settled, attempts)
             }
         }
     }
@@ -266,7 +428,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         if !hold.may_begin(now) || lease_is_old(&hold, record, now) {
             return Ok(());
         }
-        record.expire(self.life(&work.item.message), now, |route| {
+        record.expire(self.life(shift.source, work, record), now, |route| {
             let policy = self.handler.policy(route);
             policy.map_or((None, false), |policy| {
                 (policy.retry.max_event_age, policy.dead_letter.is_some())
@@ -295,7 +457,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 biased;
                 Some((route, ended)) = running.next() => {
                     under_way.retain(|(at, _)| *at != route);
-                    self.take_in(work, record, turn, route, ended);
+                    self.take_in(shift.source, work, record, turn, route, ended);
                     unwritten |= is_terminal(record, route);
                 }
                 Some((settled, next)) = &mut write => {
@@ -320,8 +482,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                         let what = "the lease ended while the handler was at work";
                         let attempt = Attempt::unknown("lease_ended", what);
                         let policy = self.handler.policy(route);
-                        let ended = Ended::Tried(attempt, policy, Told::default());
-                        self.take_in(work, record, turn, route, ended);
+                        let ended = Ended::Tried(attempt, policy, PassEnd::default());
+                        self.take_in(shift.source, work, record, turn, route, ended);
                     }
                 }
             }
@@ -389,20 +551,21 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         };
         let attempt = at.attempts.saturating_add(1);
         let given_up = given_up.map(|(reason, code)| (reason, code.to_owned()));
+        let life = self.life(shift.source, work, record);
         Some(async move {
             let event = match (work.event.as_ref(), unknown) {
                 (Some(event), None) => event,
                 (_, unknown) => {
                     let message = unknown.unwrap_or_default();
                     let attempt = Attempt::transient("route_unknown", message, None);
-                    return (route, Ended::Tried(attempt, policy, Told::default()));
+                    return (route, Ended::Tried(attempt, policy, PassEnd::default()));
                 }
             };
             // No event is too old for a dead-letter target.
             let policy_of_age = policy.as_ref().filter(|_| given_up.is_none());
             let max_age = policy_of_age.and_then(|policy| policy.retry.max_event_age);
-            let life = self.life(&work.item.message);
-            let too_old = life.sent.zip(max_age).map(|(sent, age)| sent.after(age));
+            let sent = life.first_sent.or(life.sent);
+            let too_old = sent.zip(max_age).map(|(sent, age)| sent.after(age));
             let until = shift.budget.start_until(wanted);
             let asks = Asks {
                 route,
@@ -419,7 +582,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 }
                 Err(_) => {
                     let attempt = Attempt::unknown("panicked", "the handler panicked");
-                    return (route, Ended::Tried(attempt, policy, Told::default()));
+                    return (route, Ended::Tried(attempt, policy, PassEnd::default()));
                 }
             };
             // It may have waited, until its lease was lost (F04) or the event too old (F11).
@@ -437,7 +600,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             };
             let delivery = Delivery {
                 event,
-                message: &work.item.message,
+                message: &work.told.message,
                 route,
                 idempotency_key: &key,
                 attempt,
@@ -463,8 +626,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 
     /// Notes in the row how a route's turn ended.
-    fn take_in(
+    fn take_in<Q: Queue>(
         &self,
+        source: &Source<Q>,
         work: &Work,
         record: &mut Record,
         turn: &mut Turn,
@@ -495,7 +659,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let moment = Moment {
             now,
             jitter: Jitter::from_bits(self.ambient.random()),
-            life: self.life(&work.item.message),
+            life: self.life(source, work, record),
         };
         let terms = TryTerms {
             retry: &policy.retry,
@@ -508,11 +672,23 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         }
     }
 
+    /// How old an event is, and how long its message is there: where it may leave the queue, that
+    /// ends no route.
+    fn life<Q: Queue>(&self, source: &Source<Q>, work: &Work, record: &Record) -> Life {
+        let stays = self.life_in_queue(&work.item.message);
+        Life {
+            retention: stays.retention.filter(|_| !may_leave(source, work)),
+            first_sent: work.first_sent(record),
+            ..stays
+        }
+    }
+
     /// How long a message is there.
-    pub(crate) fn life(&self, message: &Message) -> Life {
+    pub(crate) fn life_in_queue(&self, message: &Message) -> Life {
         Life {
             sent: message.sent,
             retention: self.config.retention,
+            first_sent: None,
         }
     }
 
@@ -597,7 +773,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         };
         let sent = queue
             .send(&[dead_letter(
-                &work.item.message,
+                &work.told.message,
                 &work.key,
                 reason,
                 redrive_n,
@@ -646,6 +822,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let after = store_trouble_wait(work.item.message.receive_count);
         Finished::deferred(after, DeferCause::StoreDown)
     }
+}
+
+/// Whether an event may wait outside its queue: there is a way back, it has no turn to lose, and it
+/// is short enough.
+fn may_leave<Q>(source: &Source<Q>, work: &Work) -> bool {
+    let message = &work.told.message;
+    source.scheduler.is_some() && !message.is_fifo() && parcel::fits(message)
 }
 
 /// Whether a lease has ended, or is about to.

@@ -8,10 +8,12 @@
 mod gates;
 mod ledger;
 mod queue;
+mod scheduler;
 
 pub use gates::gates;
 pub use ledger::{Planted, RawRows, ledger};
 pub use queue::{MakeQueue, dead_letters_of, fifo_queue, queue};
+pub use scheduler::scheduler;
 
 use std::panic::AssertUnwindSafe;
 

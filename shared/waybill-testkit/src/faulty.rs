@@ -5,12 +5,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle};
 use waybill_core::ledger::Row;
 use waybill_core::message::Message;
 use waybill_engine::ports::{
-    Ledger, Outgoing, Queue, QueueError, QueueErrorKind, StoreError, StoreErrorKind,
-    VisibilityChange, Write, Written,
+    Appointment, Ledger, Outgoing, Queue, QueueError, QueueErrorKind, ScheduleError, Scheduler,
+    StoreError, StoreErrorKind, VisibilityChange, Write, Written,
 };
 
 /// A port whose calls meet the faults that a test scripted. Clones share the script.
@@ -41,6 +43,8 @@ pub enum Call {
     Send,
     /// [`Queue::has_redrive_policy`].
     HasRedrivePolicy,
+    /// [`Scheduler::schedule`].
+    Schedule,
 }
 
 /// What befalls one call.
@@ -384,6 +388,29 @@ impl<P: Queue> Queue for Faulty<P> {
         plan.end().await;
         plan.trouble()
             .map_or(real, |trouble| Err(queue_error(trouble)))
+    }
+}
+
+impl<P: Scheduler> Scheduler for Faulty<P> {
+    fn schedule<'a>(
+        &'a self,
+        appointment: &'a Appointment,
+    ) -> BoxFuture<'a, Result<(), ScheduleError>> {
+        Box::pin(async move {
+            let plan = Plan::of(self.take(Call::Schedule));
+            plan.begin().await;
+            let real = match plan.error {
+                Some((Reach::NoEffect, _, _)) => Ok(()),
+                Some((Reach::Effect, _, _)) | None => self.inner.schedule(appointment).await,
+            };
+            plan.end().await;
+            plan.trouble().map_or(real, |_| {
+                Err(ScheduleError {
+                    code: "Scripted".to_owned(),
+                    message: "a fault that the test scripted".to_owned(),
+                })
+            })
+        })
     }
 }
 

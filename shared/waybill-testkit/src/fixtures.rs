@@ -110,7 +110,9 @@ pub fn moved(record: &Record, status: Status) -> Record {
     next.status = status;
     match status {
         Status::InProgress => {}
-        Status::Pending => next.due = Some(NOW.after(Duration::from_secs(10))),
+        Status::Pending | Status::Scheduled => {
+            next.due = Some(NOW.after(Duration::from_secs(10)));
+        }
         Status::Completed => {
             next.due = None;
             next.attempts.clear();

@@ -13,9 +13,11 @@ mod faulty;
 mod gates;
 mod ledger;
 mod queue;
+mod scheduler;
 
 pub use ambient::TestAmbient;
 pub use faulty::{Call, Fault, Faulty, Trouble};
 pub use gates::{FakeGates, GateCounts};
 pub use ledger::{FakeLedger, LedgerCounts};
 pub use queue::{FakeQueue, QueueAsk, QueueCounts, QueueRequest, Standing};
+pub use scheduler::FakeScheduler;

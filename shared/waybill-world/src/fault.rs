@@ -71,11 +71,15 @@ pub enum Fault {
     OwnRedrive,
     /// Expired rows are swept at some moment (F41).
     Sweep,
+    /// A schedule sends its message many minutes late.
+    LateSchedule,
+    /// A schedule sends its message twice.
+    RepeatedSchedule,
 }
 
 impl Fault {
     /// Every sort.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::Crash,
         Self::CrashAtRequest,
         Self::Abort,
@@ -108,6 +112,8 @@ impl Fault {
         Self::NativeRedrive,
         Self::OwnRedrive,
         Self::Sweep,
+        Self::LateSchedule,
+        Self::RepeatedSchedule,
     ];
 
     /// Its name, as it is said on a command line.
@@ -145,6 +151,8 @@ impl Fault {
             Self::NativeRedrive => "native-redrive",
             Self::OwnRedrive => "own-redrive",
             Self::Sweep => "sweep",
+            Self::LateSchedule => "late-schedule",
+            Self::RepeatedSchedule => "repeated-schedule",
         }
     }
 

@@ -12,8 +12,8 @@ use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle};
 use waybill_core::ledger::Row;
 use waybill_core::message::Message;
 use waybill_engine::ports::{
-    GatePut, GateStore, Ledger, Outgoing, Queue, QueueError, QueueErrorKind, StoreError,
-    StoreErrorKind, VisibilityChange, Write, Written,
+    Appointment, GatePut, GateStore, Ledger, Outgoing, Queue, QueueError, QueueErrorKind,
+    ScheduleError, Scheduler, StoreError, StoreErrorKind, VisibilityChange, Write, Written,
 };
 
 use waybill_testkit::FakeGates;
@@ -39,6 +39,7 @@ pub struct Link<S> {
 pub(crate) enum Service {
     Store,
     Queue,
+    Scheduler,
 }
 
 /// How one request travels.
@@ -112,7 +113,7 @@ impl<S> Link<S> {
         }
         let outage = match self.sort {
             Service::Store => world.weather(Outage::Store),
-            Service::Queue => None,
+            Service::Queue | Service::Scheduler => None,
         };
         let trouble = self.trouble_of(&mut trip, outage, positions);
         if let Some(what) = trouble {
@@ -394,6 +395,33 @@ impl<Q: Queue + Clone + 'static> Queue for Link<Q> {
     }
 }
 
+impl<S: Scheduler + Clone + 'static> Scheduler for Link<S> {
+    fn schedule<'a>(
+        &'a self,
+        appointment: &'a Appointment,
+    ) -> BoxFuture<'a, Result<(), ScheduleError>> {
+        let scheduler = self.service.clone();
+        let serve = move |asked: Vec<Appointment>| -> BoxFuture<'static, _> {
+            let scheduler = scheduler.clone();
+            Box::pin(async move {
+                let mut answers = Vec::new();
+                for appointment in &asked {
+                    answers.push(scheduler.schedule(appointment).await);
+                }
+                answers
+            })
+        };
+        Box::pin(async move {
+            let asked = vec![appointment.clone()];
+            let carried = self.carry(asked, Duration::ZERO, schedule_error, serve);
+            let mut answers = carried.await;
+            answers
+                .pop()
+                .unwrap_or_else(|| Err(schedule_error(Trouble::Unanswered)))
+        })
+    }
+}
+
 impl Trouble {
     fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -423,6 +451,14 @@ fn queue_error(trouble: Trouble) -> QueueError {
             Trouble::Throttled | Trouble::Unanswered => QueueErrorKind::Transient,
             Trouble::Denied => QueueErrorKind::Permanent,
         },
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+fn schedule_error(trouble: Trouble) -> ScheduleError {
+    let (code, message) = trouble.words();
+    ScheduleError {
         code: code.to_owned(),
         message: message.to_owned(),
     }

@@ -95,6 +95,11 @@ impl Sandbox {
         Link::new(self.clone(), ledger, Service::Store)
     }
 
+    /// Its connection to a scheduler.
+    pub fn scheduler<S>(&self, scheduler: S) -> Link<S> {
+        Link::new(self.clone(), scheduler, Service::Scheduler)
+    }
+
     /// Lets it die now: nothing of it runs any more.
     pub fn kill(&self) {
         if !self.process.dead.swap(true, Ordering::Relaxed) {

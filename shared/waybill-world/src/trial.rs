@@ -36,7 +36,7 @@ use crate::sandbox::Sandbox;
 use crate::world::{Outage, Weather, World};
 
 use plan::Plan;
-use seen::{Ear, SeenLedger, SeenQueue};
+use seen::{Ear, SeenLedger, SeenQueue, SeenScheduler};
 use target::Worker;
 use watch::Watch;
 
@@ -115,6 +115,8 @@ pub struct Account {
     pub fenced: u64,
     /// Leases lost and heard of.
     pub lost_leases: u64,
+    /// Messages that a schedule sent.
+    pub scheduled: u64,
     /// Trouble by sort.
     pub faults: BTreeMap<Fault, u64>,
     /// Virtual time, in seconds.
@@ -141,6 +143,7 @@ impl Account {
         self.in_turn += other.in_turn;
         self.fenced += other.fenced;
         self.lost_leases += other.lost_leases;
+        self.scheduled += other.scheduled;
         self.seconds += other.seconds;
         add_all(&mut self.doors, &other.doors);
         add_all(&mut self.dead, &other.dead);
@@ -190,11 +193,24 @@ pub struct Swept {
 ///
 /// The first promise that was broken.
 pub fn sweep(seed: u64, most: u64) -> Result<Swept, Broken> {
+    sweep_of(seed, most, Plan::draw)
+}
+
+/// The same where every event waits in schedules.
+///
+/// # Errors
+///
+/// The first promise that was broken.
+pub fn sweep_scheduled(seed: u64, most: u64) -> Result<Swept, Broken> {
+    sweep_of(seed, most, Plan::scheduled)
+}
+
+fn sweep_of(seed: u64, most: u64, plan: fn(&World) -> Plan) -> Result<Swept, Broken> {
     let mut swept = Swept::default();
-    while swept.polls < most && dies_at(seed, Point::Poll(swept.polls))? {
+    while swept.polls < most && dies_in(seed, plan, Point::Poll(swept.polls))? {
         swept.polls += 1;
     }
-    while swept.requests < most && dies_at(seed, Point::Request(swept.requests))? {
+    while swept.requests < most && dies_in(seed, plan, Point::Request(swept.requests))? {
         swept.requests += 1;
     }
     Ok(swept)
@@ -206,13 +222,18 @@ pub fn sweep(seed: u64, most: u64) -> Result<Swept, Broken> {
 ///
 /// The first promise that was broken.
 pub fn dies_at(seed: u64, point: Point) -> Result<bool, Broken> {
+    dies_in(seed, Plan::draw, point)
+}
+
+fn dies_in(seed: u64, plan: fn(&World) -> Plan, point: Point) -> Result<bool, Broken> {
     World::play(seed, Faults::none(), |world| async move {
         let first = world.sandbox();
         match point {
             Point::Poll(after) => first.die_after_polls(after),
             Point::Request(after) => first.die_at_request(after),
         }
-        let mut trial = Trial::new(world);
+        let plan = plan(&world);
+        let mut trial = Trial::of(world, plan);
         trial.first = Arc::new(Mutex::new(Some(first.clone())));
         trial.live().await.map(|_| first.is_dead())
     })
@@ -250,6 +271,10 @@ struct Trial {
 impl Trial {
     fn new(world: World) -> Self {
         let plan = Plan::draw(&world);
+        Self::of(world, plan)
+    }
+
+    fn of(world: World, plan: Plan) -> Self {
         let [dead, queue] = match plan.fifo {
             true => ["dead.fifo", "orders.fifo"],
             false => ["dead", "orders"],
@@ -524,7 +549,8 @@ impl Trial {
     /// Waits until the queue is empty and nothing is under way.
     async fn drain(&self) {
         let until = self.world.now().after(DRAINED_WITHIN);
-        while !self.queue.is_empty() && self.world.now() < until {
+        let coming = || self.watch.log().coming > 0;
+        while (!self.queue.is_empty() || coming()) && self.world.now() < until {
             sleep(Duration::from_secs(15)).await;
         }
         // What is still on its way arrives.
@@ -545,8 +571,7 @@ struct Triggered {
 impl Triggered {
     fn new(watch: &Arc<Watch>, sandbox: &Sandbox) -> Self {
         let ports = Ports::of(watch, sandbox);
-        let [queue, dead] = [ports.queue, ports.dead];
-        let open = move |_: &str| Source::new(queue.clone(), Some(dead.clone()));
+        let open = ports.opening();
         Self {
             consumer: Consumer::new(ports.engine, sandbox.ambient(), open),
         }
@@ -569,8 +594,7 @@ struct Polled {
 impl Polled {
     fn new(watch: &Arc<Watch>, sandbox: &Sandbox) -> Self {
         let ports = Ports::of(watch, sandbox);
-        let [queue, dead] = [ports.queue, ports.dead];
-        let open = move |_: &str| Source::new(queue.clone(), Some(dead.clone()));
+        let open = ports.opening();
         let polling = watch.plan.polling.as_ref();
         let config = PollerConfig {
             queue_url: watch.queue.arn().to_owned(),
@@ -596,6 +620,7 @@ struct Ports {
     engine: Engine<Worker, Link<SeenLedger>, Arc<dyn Ambient>>,
     queue: Ear,
     dead: Ear,
+    scheduler: Option<Link<SeenScheduler>>,
 }
 
 impl Ports {
@@ -629,6 +654,23 @@ impl Ports {
             engine: Engine::new(worker, ledger, sandbox.ambient(), config),
             queue: ear(&watch.queue),
             dead: ear(&watch.dead),
+            scheduler: watch
+                .plan
+                .schedules
+                .then(|| sandbox.scheduler(SeenScheduler(watch.clone()))),
+        }
+    }
+
+    /// How a function opens its queue.
+    fn opening(&self) -> impl Fn(&str) -> Source<Ear> + Send + Sync + 'static {
+        let (queue, dead) = (self.queue.clone(), self.dead.clone());
+        let scheduler = self.scheduler.clone();
+        move |_| {
+            let source = Source::new(queue.clone(), Some(dead.clone()));
+            match &scheduler {
+                Some(scheduler) => source.with_scheduler(Arc::new(scheduler.clone())),
+                None => source,
+            }
         }
     }
 }

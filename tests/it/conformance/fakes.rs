@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use waybill_core::id::LedgerKey;
 use waybill_core::ledger::Row;
+use waybill_engine::ports::Ambient;
 use waybill_testkit::conformance::{self, MakeQueue, Planted, RawRows};
-use waybill_testkit::{FakeGates, FakeLedger, FakeQueue, Faulty, TestAmbient};
+use waybill_testkit::{FakeGates, FakeLedger, FakeQueue, FakeScheduler, Faulty, TestAmbient};
 
 /// A fake's rows, planted past its port.
 struct FakeRows(FakeLedger);
@@ -69,4 +70,13 @@ async fn the_fake_queue_passes_the_suite() {
 async fn the_fake_fifo_queue_passes_the_suite() {
     let queues = FakeQueues(Arc::new(TestAmbient::default()));
     conformance::fifo_queue(&queues, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fake_scheduler_passes_the_suite() {
+    let ambient = Arc::new(TestAmbient::default());
+    let queue = FakeQueue::new("orders", ambient.clone());
+    let scheduler = FakeScheduler::new(queue.clone());
+    let ran = conformance::scheduler(&scheduler, queue.arn(), ambient.now(), &[]).await;
+    assert_eq!(ran, 4);
 }

@@ -7,6 +7,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use waybill_aws::connect::Connection;
 use waybill_aws::sqs::SqsQueue;
+use waybill_core::time::Timestamp;
+use waybill_engine::env::ScheduleSettings;
 use waybill_local::LocalAws;
 use waybill_testkit::conformance::{self, Deviation, MakeQueue};
 
@@ -170,4 +172,29 @@ async fn an_event_that_comes_again_is_counted_once_in_ministack_too_f33() {
         .unwrap_or_default();
     assert_eq!(items.len(), 1);
     assert_eq!(items[0]["n"].as_n().map(String::as_str), Ok("1"));
+}
+
+#[tokio::test]
+async fn the_scheduler_in_ministack_passes_the_suite_but_for_what_it_does_not_ask() {
+    let stack = ministack().await;
+    let queues = Queues::of(&stack).await;
+    let (_, queue_arn) = queues.make_by("scheduled", HashMap::new()).await;
+    let scheduler = queues.connection.scheduler(ScheduleSettings {
+        group: "default".to_owned(),
+        role_arn: "arn:aws:iam::000000000000:role/schedules".to_owned(),
+        dead_letter_arn: queue_arn.clone(),
+    });
+    let deviations = [
+        Deviation {
+            case: "a name has 64 characters at most",
+            why: "it takes longer ones",
+        },
+        Deviation {
+            case: "the longest input is taken, and one far longer is not",
+            why: "it takes any",
+        },
+    ];
+    let now = Timestamp::from_secs(4_000_000_000);
+    let ran = conformance::scheduler(&scheduler, &queue_arn, now, &deviations).await;
+    assert_eq!(ran, 4);
 }

@@ -156,11 +156,14 @@ impl Template {
         self.is_true(&self.text["Conditions"][condition.as_str().unwrap()])
     }
 
-    /// Whether an expression is true: all of ours compare two values, or deny that.
+    /// Whether an expression is true: all of ours compare two values, deny that, or ask for several.
     fn is_true(&self, expression: &Value) -> bool {
         let denied = &expression["Fn::Not"][0];
         if denied.is_object() {
             return !self.is_true(denied);
+        }
+        if let Some(all) = expression["Fn::And"].as_array() {
+            return all.iter().all(|one| self.is_true(one));
         }
         let equal = &expression["Fn::Equals"];
         assert!(equal.is_array(), "{expression}");
@@ -213,10 +216,9 @@ impl Template {
         for statement in statements {
             assert_eq!(statement["Effect"], "Allow");
             let resource = &statement["Resource"];
-            let resource = resource["Fn::GetAtt"]
-                .as_str()
-                .or(resource["Fn::Sub"].as_str());
-            let resource = resource.expect("one named resource").to_owned();
+            let named = resource["Fn::GetAtt"].as_str();
+            let named = named.or(resource["Fn::Sub"].as_str());
+            let resource = named.expect("one named resource").to_owned();
             allowed
                 .entry(resource)
                 .or_default()

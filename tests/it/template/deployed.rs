@@ -87,6 +87,10 @@ async fn every_mode_deploys_with_both_kinds_of_queues() {
             let bundle = deploy(&aws, options).await.unwrap();
 
             let template = Template::new().with("Mode", mode.word());
+            let template = match kind {
+                QueueType::Standard => template,
+                QueueType::Fifo => template.fifo(),
+            };
             let expected = &template.made("Resources") | &set(made_by_sam(mode));
             let mut resources = bundle.resources().await.unwrap();
             // SAM names a layer's version by its content.

@@ -144,6 +144,10 @@ fn record(item: &Item) -> Result<Record, String> {
     if status == Status::Dead && death.is_none() {
         return Err("the row is dead and does not say of what".to_owned());
     }
+    let due = time_of(item, DUE)?;
+    if status == Status::Scheduled && due.is_none() {
+        return Err("the row waits in a schedule and does not say until when".to_owned());
+    }
     let routes = list_of(item, ROUTES, route_record)?;
     if let Some(name) = twice(&routes) {
         return Err(format!("the row has the route `{}` twice", name.as_str()));
@@ -154,7 +158,7 @@ fn record(item: &Item) -> Result<Record, String> {
         owner: word_of(item, OWNER, OwnerId::parse)?,
         rev: need(REV, u64_of(item, REV)?)?,
         lease_until: need(LEASE_UNTIL, time_of(item, LEASE_UNTIL)?)?,
-        due: time_of(item, DUE)?,
+        due,
         expires_at: need(EXPIRES_AT, u64_of(item, EXPIRES_AT)?)?,
         digest: Digest(need(DIGEST, text_of(item, DIGEST)?)?.to_owned()),
         routes_version: text_of(item, ROUTES_VERSION)?

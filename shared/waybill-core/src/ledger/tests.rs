@@ -150,6 +150,52 @@ fn what_is_not_due_waits() {
 }
 
 #[test]
+fn what_waits_outside_is_handed_over_by_anybody_and_taken_over_when_it_is_due() {
+    let take_over = Verdict::TakeOver(TakeOver::Retry);
+    let soon = |wait| Verdict::Defer {
+        until: NOW.after(wait),
+        cause: DeferCause::NotDue,
+    };
+    let ms = Duration::from_millis;
+    for (wait, expected) in [
+        (ms(0), take_over.clone()),
+        (ms(1), soon(ms(1))),
+        (SCHEDULE_WAIT_MIN, soon(SCHEDULE_WAIT_MIN)),
+        (SCHEDULE_WAIT_MIN + ms(1), Verdict::HandOver),
+        (Duration::from_secs(86_400), Verdict::HandOver),
+    ] {
+        let row = Record {
+            due: Some(NOW.after(wait)),
+            expires_at: 100_000,
+            ..other(Status::Scheduled)
+        };
+        for message_id in ["m-1", "m-2"] {
+            let message_id = MessageId::new(message_id).unwrap();
+            let ask = Ask {
+                message_id,
+                ..ask()
+            };
+            let row = Row::Known(Box::new(row.clone()));
+            assert_eq!(judge(&row, &ask, NOW), expected, "{wait:?}");
+        }
+        let conflict = Record {
+            digest: Digest("other".to_owned()),
+            ..row
+        };
+        assert_eq!(
+            verdict(conflict),
+            Verdict::Conflict,
+            "other data is never acknowledged"
+        );
+    }
+    assert_eq!(
+        verdict(other(Status::Scheduled)),
+        take_over,
+        "without a time"
+    );
+}
+
+#[test]
 fn only_a_different_and_later_message_brings_the_dead_back() {
     let row = Row::Known(Box::new(other(Status::Dead)));
     let dead = Verdict::Dead(DeadReason::Rejected);
@@ -546,6 +592,7 @@ fn the_ledgers_words_are_what_they_were() {
     let statuses = [
         (Status::InProgress, "IN_PROGRESS"),
         (Status::Pending, "PENDING"),
+        (Status::Scheduled, "SCHEDULED"),
         (Status::Completed, "COMPLETED"),
         (Status::Dead, "DEAD"),
     ];
@@ -661,7 +708,11 @@ fn a_failed_try_whose_next_would_come_too_late_ends_its_route_f08_f11() {
     // The next try is due in ten seconds; a tenth of the retention must be left then.
     let secs = Duration::from_secs;
     let sent = Some(NOW.before(secs(80)));
-    let life = |retention| Life { sent, retention };
+    let life = |retention| Life {
+        first_sent: None,
+        sent,
+        retention,
+    };
     let open = (RouteState::Open, Some(NOW.after(secs(10))), 1);
     assert_eq!(note(life(None), None), open);
     assert_eq!(note(life(None), Some(secs(90))), open);
@@ -679,7 +730,7 @@ fn a_failed_try_whose_next_would_come_too_late_ends_its_route_f08_f11() {
 fn open_routes_expire_and_no_others_f11() {
     let life = Life {
         sent: Some(NOW.before(Duration::from_secs(60))),
-        retention: None,
+        ..Life::default()
     };
     let expire = |row: &mut Record, now| {
         let minute = Some(Duration::from_secs(60));
@@ -812,6 +863,7 @@ fn what_the_dead_letter_target_does_not_take_is_dead_of_what_it_died_of_first() 
 #[test]
 fn what_is_too_old_for_its_route_goes_to_the_dead_letter_target_once_f11() {
     let life = Life {
+        first_sent: None,
         sent: Some(NOW.before(Duration::from_secs(60))),
         retention: None,
     };
@@ -831,6 +883,7 @@ fn every_word_reads_back() {
     for status in [
         Status::InProgress,
         Status::Pending,
+        Status::Scheduled,
         Status::Completed,
         Status::Dead,
     ] {
@@ -839,7 +892,7 @@ fn every_word_reads_back() {
     for reason in DeadReason::ALL {
         assert_eq!(DeadReason::parse(reason.word()), Some(reason));
     }
-    assert_eq!(Status::parse("SCHEDULED"), None, "of a later release");
+    assert_eq!(Status::parse("PAUSED"), None, "of a later release");
 }
 
 fn statuses() -> impl Strategy<Value = Status> {

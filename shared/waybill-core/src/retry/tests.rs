@@ -196,7 +196,7 @@ fn an_event_is_tried_up_to_the_very_millisecond_of_its_age_f11() {
         };
         let life = Life {
             sent: Some(NOW.before(Duration::from_millis(age_ms))),
-            retention: None,
+            ..Life::default()
         };
         policy.decide(&failed("http_503"), 1, Moment { life, ..now() })
     };
@@ -223,6 +223,7 @@ fn what_would_leave_the_queue_before_its_next_try_is_not_waited_for_f08() {
         let life = Life {
             sent: Some(sent),
             retention: Some(secs(retention)),
+            ..Life::default()
         };
         RetryPolicy::default().decide(&failed("http_503"), 1, Moment { life, ..now() })
     };
@@ -257,6 +258,7 @@ fn too_many_tries_go_before_too_old_and_that_before_too_late_f08_f11() {
     let life = Life {
         sent: Some(NOW.before(secs(99))),
         retention: Some(secs(100)),
+        ..Life::default()
     };
     let moment = Moment { life, ..now() };
     let decide = |n| policy.decide(&failed("http_503"), n, moment);
@@ -309,6 +311,7 @@ fn the_wait_in_an_outage_never_shrinks_and_ends_at_an_hour() {
 #[test]
 fn no_wait_lasts_until_its_message_would_leave_the_queue_f08() {
     let life = Life {
+        first_sent: None,
         sent: Some(NOW),
         retention: Some(secs(3600)),
     };
@@ -369,7 +372,7 @@ proptest! {
     ) {
         let policy = RetryPolicy { max_event_age: Some(secs(max_age)), ..policy(backoff, 3) };
         let sent = NOW.before(secs(age_s));
-        let life = Life { sent: Some(sent), retention: Some(secs(retention)) };
+        let life = Life { sent: Some(sent), retention: Some(secs(retention)), ..Life::default() };
         let moment = Moment { life, ..by_chance(bits) };
         let decision = policy.decide(&asking("http_429", asked), 1, moment);
         if let RetryDecision::RetryAfter(wait) = decision {

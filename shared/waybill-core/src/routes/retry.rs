@@ -8,7 +8,7 @@ use super::delivery::Delivery;
 use super::fields::{Faults, Fields, join};
 use super::span;
 use super::tree::{Node, Value};
-use crate::limit::{RETENTION_MAX, VISIBILITY_MAX, WAIT_MAX};
+use crate::limit::{RETENTION_MAX, SCHEDULE_WAIT_MAX, WAIT_MAX};
 use crate::retry::{Backoff, OnCode, RetryPolicy};
 
 /// What routes do unless they say otherwise.
@@ -113,6 +113,8 @@ struct Keys {
     overload_floor: Option<Duration>,
     /// By the attempt's code.
     on: BTreeMap<String, Growth>,
+    /// After how many attempts the event waits outside the queue.
+    detach: Option<u32>,
 }
 
 /// The keys that a list of waits stands for.
@@ -143,6 +145,7 @@ impl Keys {
             "schedule",
             "overload_floor",
             "on",
+            "detach",
         ];
         let Some(fields) = Fields::open(node, path, &known, faults) else {
             return (base.clone(), RetryPolicy::default());
@@ -174,6 +177,10 @@ impl Keys {
                 .duration("overload_floor", Duration::ZERO, WAIT_MAX, faults)
                 .or(base.overload_floor),
             on,
+            detach: fields
+                .integer("detach", 1, 100, faults)
+                .and_then(|after| u32::try_from(after).ok())
+                .or(base.detach),
         };
         if faults.count() == before {
             keys.check(path, node, faults);
@@ -222,6 +229,7 @@ impl Keys {
             overload_floor: self.overload_floor.unwrap_or(built_in.overload_floor),
             on: (!on.is_empty()).then(|| Arc::new(on)),
             max_event_age: built_in.max_event_age,
+            detach: self.detach,
         }
     }
 }
@@ -247,9 +255,9 @@ impl Growth {
         Self {
             steps: None,
             counted: None,
-            duration: fields.duration("duration", Duration::ZERO, VISIBILITY_MAX, faults),
+            duration: fields.duration("duration", Duration::ZERO, SCHEDULE_WAIT_MAX, faults),
             factor: fields.number("factor", 1.0, 100.0, faults),
-            cap: fields.duration("cap", Duration::ZERO, VISIBILITY_MAX, faults),
+            cap: fields.duration("cap", Duration::ZERO, SCHEDULE_WAIT_MAX, faults),
         }
     }
 
@@ -316,8 +324,8 @@ fn schedule(node: &Node, path: &str, faults: &mut Faults) -> Option<Arc<[Duratio
     }
     let waits = entries.iter().enumerate().map(|(index, entry)| {
         let wait = entry.value.as_text().and_then(span::parse);
-        wait.filter(|wait| *wait <= VISIBILITY_MAX).or_else(|| {
-            let message = "must be a duration from 0ms to 12h: digits and `ms`, `s`, `m` or `h`, \
+        wait.filter(|wait| *wait <= SCHEDULE_WAIT_MAX).or_else(|| {
+            let message = "must be a duration from 0ms to 336h: digits and `ms`, `s`, `m` or `h`, \
                  like `10s`";
             faults.refuse(&format!("{path}[{index}]"), entry, message)
         })

@@ -310,3 +310,88 @@ fn the_text_of_the_routes_is_not_shown_f66() {
         "{shown}"
     );
 }
+
+const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/1/orders";
+
+/// Schedules as they are said in full.
+const SCHEDULES: [(&str, &str); 4] = [
+    ("WAYBILL_QUEUE_URL", QUEUE),
+    ("WAYBILL_SCHEDULE_GROUP", "orders"),
+    ("WAYBILL_SCHEDULE_ROLE_ARN", "arn:aws:iam::1:role/orders"),
+    ("WAYBILL_SCHEDULE_DLQ_ARN", "arn:aws:sqs:eu-west-1:1:unsent"),
+];
+
+#[test]
+fn schedules_are_said_in_full_or_not_at_all() {
+    assert_eq!(read(&[]).unwrap().function.schedules, None);
+    let said = read(&SCHEDULES).unwrap().function.schedules.unwrap();
+    assert_eq!(
+        [said.group, said.role_arn, said.dead_letter_arn],
+        [
+            "orders",
+            "arn:aws:iam::1:role/orders",
+            "arn:aws:sqs:eu-west-1:1:unsent"
+        ]
+    );
+    for (left_out, _) in &SCHEDULES {
+        let mut part = SCHEDULES.to_vec();
+        part.push((left_out, ""));
+        let told = read(&part).unwrap_err();
+        assert!(told.contains(left_out), "{told}");
+        assert!(told.contains("not"), "{told}");
+    }
+}
+
+#[test]
+fn a_fifo_queue_has_no_schedules_f24() {
+    let mut said = SCHEDULES.to_vec();
+    said.extend([
+        ("WAYBILL_QUEUE_URL", FIFO),
+        ("WAYBILL_DEAD_LETTER", "send"),
+        ("WAYBILL_DLQ_URL", FIFO_DEAD),
+    ]);
+    let told = read(&said).unwrap_err();
+    assert!(told.contains("would lose its turn"), "{told}");
+}
+
+#[test]
+fn what_only_a_schedule_can_wait_for_stops_the_start_without_one() {
+    let routes = |retry: &str| {
+        format!(
+            "inline:{{routes: [{{name: crm, target: {{http: {{url: 'https://example.com/in'}}}}, \
+             retry: {retry}}}]}}"
+        )
+    };
+    for (retry, needs) in [
+        ("{detach: 3}", true),
+        ("{schedule: [13h]}", true),
+        ("{duration: 1h, cap: 24h, steps: 6}", true),
+        ("{duration: 1h, cap: 24h, steps: 4}", false),
+        ("{schedule: [12h]}", false),
+        ("{on: {http_503: {duration: 13h, cap: 14h}}}", true),
+    ] {
+        let text = routes(retry);
+        let mut said = vec![("WAYBILL_ROUTES", text.as_str())];
+        let without = read(&said);
+        assert_eq!(without.is_err(), needs, "{retry}");
+        if let Err(told) = without {
+            assert!(told.contains("route `crm`") && told.contains("WAYBILL_SCHEDULE_GROUP"));
+        }
+        said.extend(SCHEDULES);
+        read(&said).unwrap();
+        let fifo = [
+            ("WAYBILL_ROUTES", text.as_str()),
+            ("WAYBILL_QUEUE_URL", FIFO),
+            ("WAYBILL_DEAD_LETTER", "send"),
+            ("WAYBILL_DLQ_URL", FIFO_DEAD),
+        ];
+        let fifo = read(&fifo);
+        assert_eq!(fifo.is_err(), needs, "{retry}");
+        if let Err(told) = fifo {
+            assert!(
+                told.contains("in order") && !told.contains("WAYBILL_SCHEDULE"),
+                "{told}"
+            );
+        }
+    }
+}

@@ -22,4 +22,5 @@ mod once;
 mod polling;
 mod routes;
 mod scene;
+mod scheduled;
 mod store_trouble;

@@ -20,7 +20,7 @@ use waybill_engine::engine::{Config, Engine, Source};
 use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
 use waybill_engine::poller::{Poller, PollerConfig, Report};
 use waybill_engine::ports::{Ambient, Outgoing, Queue};
-use waybill_testkit::{FakeLedger, FakeQueue, Faulty, TestAmbient, fixtures};
+use waybill_testkit::{FakeLedger, FakeQueue, FakeScheduler, Faulty, TestAmbient, fixtures};
 
 /// How long the source queue hides what was received.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(360);
@@ -136,6 +136,8 @@ pub(crate) struct Scene {
     pub(crate) ledger: Faulty<FakeLedger>,
     pub(crate) queue: Faulty<FakeQueue>,
     pub(crate) dead_letters: Faulty<FakeQueue>,
+    /// Where events wait outside the queue, where the scene has it.
+    pub(crate) scheduler: Option<Faulty<FakeScheduler>>,
     pub(crate) script: Script,
     pub(crate) config: Config,
     with_redrive_policy: bool,
@@ -152,6 +154,7 @@ impl Scene {
             ledger: Faulty::new(FakeLedger::new()),
             queue: Faulty::new(queue),
             dead_letters: Faulty::new(dead_letters),
+            scheduler: None,
             script: Script {
                 routes: routes.iter().map(|name| fixtures::route(name)).collect(),
                 plan: None,
@@ -188,6 +191,27 @@ impl Scene {
     pub(crate) fn sending_the_dead(mut self) -> Self {
         self.config.dead_letter = DeadLetter::Send;
         self
+    }
+
+    /// The same, whose events may wait outside the queue.
+    pub(crate) fn with_schedules(mut self) -> Self {
+        let scheduler = FakeScheduler::new(self.queue.inner().clone());
+        self.scheduler = Some(Faulty::new(scheduler));
+        self
+    }
+
+    /// The scheduler of a scene that has one.
+    pub(crate) fn schedules(&self) -> &Faulty<FakeScheduler> {
+        self.scheduler.as_ref().expect("with schedules")
+    }
+
+    /// Opens the queue as a process does.
+    fn source(&self) -> Source<Faulty<FakeQueue>> {
+        let source = Source::new(self.queue.clone(), Some(self.dead_letters.clone()));
+        match &self.scheduler {
+            Some(scheduler) => source.with_scheduler(Arc::new(scheduler.clone())),
+            None => source,
+        }
     }
 
     /// The same, without a redrive policy on the queue.
@@ -253,11 +277,10 @@ impl Scene {
             self.ambient.clone(),
             self.config.clone(),
         );
-        let dead_letters = Some(self.dead_letters.clone());
         Process {
             scene: self,
             engine,
-            source: Source::new(self.queue.clone(), dead_letters),
+            source: self.source(),
         }
     }
 
@@ -266,6 +289,7 @@ impl Scene {
         &self,
     ) -> Poller<Script, Faulty<FakeLedger>, Arc<TestAmbient>, Faulty<FakeQueue>> {
         let (queue, dead_letters) = (self.queue.clone(), self.dead_letters.clone());
+        let scheduler = self.scheduler.clone();
         let config = PollerConfig {
             queue_url: self.queue.inner().arn().to_owned(),
             visibility: HELD,
@@ -273,7 +297,11 @@ impl Scene {
         };
         let engine = self.process().engine;
         Poller::new(engine, self.ambient.clone(), config, move |_| {
-            Source::new(queue.clone(), Some(dead_letters.clone()))
+            let source = Source::new(queue.clone(), Some(dead_letters.clone()));
+            match &scheduler {
+                Some(scheduler) => source.with_scheduler(Arc::new(scheduler.clone())),
+                None => source,
+            }
         })
     }
 

@@ -10,7 +10,7 @@ use waybill_testkit::TestAmbient;
 
 use super::plan::steps as steps_of;
 use super::target::{Heard, Try, dead_letter_of};
-use super::watch::{Log, digest, key_of_standing};
+use super::watch::{Log, digest, key_of_standing, opened_standing};
 use super::{Account, Door, SIX_HOURS, Trial};
 use crate::fault::Fault;
 
@@ -84,7 +84,7 @@ impl Trial {
         let valid = moved.filter(|message| {
             let row = self.watch.ledger.record(&key_of_standing(message));
             !row.as_ref().is_some_and(|row| {
-                let conflict = row.digest != digest(&message.sent.body);
+                let conflict = row.digest != digest(&opened_standing(message).body);
                 conflict || row.status == Status::Dead || row.redrive_n > 0
             })
         });
@@ -151,7 +151,7 @@ impl Trial {
                 row.routes.is_empty()
             }
             // Its message was moved by the redrive policy in the middle of its retries.
-            (Status::InProgress | Status::Pending, _) => {
+            (Status::InProgress | Status::Pending | Status::Scheduled, _) => {
                 let dead = self.dead.messages();
                 let moved = dead.iter().filter(|m| m.receive_count > 0);
                 moved.into_iter().any(|m| key_of_standing(m) == row.key)
@@ -258,7 +258,7 @@ impl Trial {
                 (Status::Dead, Some(death)) => {
                     *account.dead.entry(death.reason.word()).or_default() += 1;
                 }
-                (Status::Dead | Status::InProgress | Status::Pending, _) => {}
+                (Status::Dead | Status::InProgress | Status::Pending | Status::Scheduled, _) => {}
             }
         }
         let tries = self.watch.log().tries.clone();
@@ -297,6 +297,7 @@ impl Trial {
         account.out_of_turn = log.counts.out_of_turn;
         account.fenced = log.counts.fenced;
         account.lost_leases = log.counts.lost_leases;
+        account.scheduled = log.counts.scheduled;
         account
     }
 }

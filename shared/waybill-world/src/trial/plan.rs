@@ -43,6 +43,10 @@ pub(crate) struct Plan {
     pub(crate) gates: Option<RoutesFile>,
     /// An outage of six hours, of the store or of the target.
     pub(crate) long_outage: Option<Fault>,
+    /// Whether events may wait outside the queue.
+    pub(crate) schedules: bool,
+    /// How many attempts of a route are refused, whatever the weather.
+    pub(crate) sick: u32,
 }
 
 /// How a world's pollers poll.
@@ -79,7 +83,7 @@ impl Plan {
         long_outage.retain(|fault| world.allows(*fault));
         let long_outage = chance.pick(&long_outage);
         let gates = chance.hits(300).then(|| gates(chance, &policies));
-        Self {
+        let plan = Self {
             gates,
             fifo,
             max_receive_count: match (fifo, dead_letter) {
@@ -127,7 +131,60 @@ impl Plan {
             slow,
             in_flight_max: chance.hits(100).then(|| chance.place(4) + 2),
             long_outage: long_outage.filter(|fault| world.strikes(*fault, 30)),
+            schedules: false,
+            sick: 0,
+        };
+        // By a chance of its own: what has no schedules is the world that it would be without them.
+        let chance = Chance::of(world.seed() ^ SCHEDULED);
+        match !fifo && chance.hits(400) {
+            true => plan.with_schedules(&chance),
+            false => plan,
         }
+    }
+
+    /// The same on a standard queue, whose events wait outside it: for long, or once a route has
+    /// had some attempts.
+    pub(crate) fn with_schedules(mut self, chance: &Chance) -> Self {
+        for policy in self.policies.values_mut().map(Arc::make_mut) {
+            if chance.hits(600) {
+                let after = u32::try_from(chance.from_to(1, 2)).unwrap_or(1);
+                policy.retry.detach = Some(after);
+            }
+            if chance.hits(400) {
+                let wait = Duration::from_secs(60 * chance.from_to(14, 45));
+                policy.retry.cap = wait;
+                policy.retry.backoff = Backoff::Exponential {
+                    duration: wait,
+                    factor: 1.0,
+                };
+            }
+        }
+        self.schedules = true;
+        // Not so sick that a redrive would be in vain.
+        let least = self.policies.values().map(|policy| policy.retry.steps);
+        let least = least.min().unwrap_or_default();
+        self.sick = u32::try_from(chance.below(3)).map_or(0, |sick| sick.min(least));
+        self
+    }
+
+    /// The same with a standard queue, schedules, and targets that are sick twice: where every
+    /// event comes back by a schedule.
+    pub(crate) fn scheduled(world: &World) -> Self {
+        let mut plan = Self::draw(world);
+        if plan.fifo {
+            plan.fifo = false;
+            plan.max_receive_count = 100;
+        }
+        plan = plan.with_schedules(&Chance::of(world.seed()));
+        plan.sick = 2;
+        plan.gates = None;
+        for policy in plan.policies.values_mut().map(Arc::make_mut) {
+            policy.retry.steps = 3;
+            policy.retry.detach = Some(1);
+            policy.dead_letter = None;
+        }
+        plan.steps = 3;
+        plan
     }
 
     /// How far the clock of the next process is ahead.
@@ -139,6 +196,9 @@ impl Plan {
         }
     }
 }
+
+/// What tells the chance of schedules from that of the rest.
+const SCHEDULED: u64 = 0x5c4e_d01e_d5c4_ed01;
 
 /// The most retries of a route: the first try at its dead-letter target is one more.
 pub(crate) fn steps(policy: &Policy) -> u32 {

@@ -1,14 +1,17 @@
 //! Services as a world's engines reach them: looked at where things happen.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::future::BoxFuture;
 
 use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle};
 use waybill_core::ledger::Row;
 use waybill_core::message::Message;
 use waybill_engine::ports::{
-    Ledger, Outgoing, Queue, QueueError, QueueErrorKind, StoreError, VisibilityChange, Write,
-    Written,
+    Appointment, Ledger, Outgoing, Queue, QueueError, QueueErrorKind, ScheduleError, Scheduler,
+    StoreError, VisibilityChange, Write, Written,
 };
 use waybill_testkit::FakeQueue;
 
@@ -101,6 +104,25 @@ impl Queue for SeenQueue {
 
     async fn has_redrive_policy(&self) -> Result<bool, QueueError> {
         self.queue.has_redrive_policy().await
+    }
+}
+
+/// The scheduler, looked at.
+#[derive(Clone)]
+pub(crate) struct SeenScheduler(pub(crate) Arc<Watch>);
+
+impl fmt::Debug for SeenScheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SeenScheduler")
+    }
+}
+
+impl Scheduler for SeenScheduler {
+    fn schedule<'a>(
+        &'a self,
+        appointment: &'a Appointment,
+    ) -> BoxFuture<'a, Result<(), ScheduleError>> {
+        Box::pin(self.0.schedules(appointment))
     }
 }
 

@@ -79,6 +79,14 @@ struct Mood {
     says: Says,
 }
 
+/// A target that refuses for now.
+const SICK: Mood = Mood {
+    there: Duration::from_millis(20),
+    back: Duration::from_millis(20),
+    takes: false,
+    says: Says::Busy,
+};
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Says {
     Taken,
@@ -194,7 +202,10 @@ impl Handler for Worker {
             world.tell(|| format!("{:?} panics in try {}", self.sandbox, entry.1));
             resume_unwind(Box::new("before the request"));
         }
-        let mood = self.mood();
+        let mood = match delivery.attempt <= self.watch.plan.sick {
+            true => SICK,
+            false => self.mood(),
+        };
         world.tell(|| {
             let (n, id) = (entry.1, &delivery.message.message_id);
             format!(

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use waybill_core::digest::Digest;
 use waybill_core::event::Data;
-use waybill_core::id::{LedgerKey, MessageId, OwnerId, ReceiptHandle};
+use waybill_core::id::{Consumer, LedgerKey, MessageId, OwnerId, ReceiptHandle};
 use waybill_core::ledger::{DeadLetter, Record, RouteState, Status};
 use waybill_core::limit::LEASE_SKEW;
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
+use waybill_core::parcel::Parcel;
 use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
 use waybill_engine::handler::Delivery;
-use waybill_engine::ports::{Outgoing, Write};
-use waybill_testkit::{FakeGates, FakeLedger, FakeQueue, Standing, fixtures};
+use waybill_engine::ports::{Appointment, Outgoing, ScheduleError, Scheduler, Write};
+use waybill_testkit::{FakeGates, FakeLedger, FakeQueue, FakeScheduler, Standing, fixtures};
 
 use super::plan::Plan;
 use super::target::{Heard, Try, dead_letter_of};
@@ -33,6 +34,8 @@ pub(crate) struct Watch {
     pub(crate) gates: FakeGates,
     pub(crate) queue: FakeQueue,
     pub(crate) dead: FakeQueue,
+    /// Where events wait outside the queue.
+    pub(crate) scheduler: FakeScheduler,
     log: Mutex<Log>,
 }
 
@@ -59,6 +62,8 @@ pub(crate) struct Log {
     pub(crate) standing: BTreeSet<MessageId>,
     /// Bodies that were sent to the dead-letter queue.
     pub(crate) buried: BTreeSet<String>,
+    /// Schedules that have not sent all they will.
+    pub(crate) coming: u64,
     pub(crate) counts: Counts,
 }
 
@@ -74,6 +79,7 @@ pub(crate) struct Counts {
     pub(crate) in_turn: u64,
     pub(crate) out_of_turn: u64,
     pub(crate) fenced: u64,
+    pub(crate) scheduled: u64,
 }
 
 /// A claim as it was written.
@@ -121,6 +127,7 @@ impl Watch {
             plan,
             ledger: FakeLedger::new(),
             gates: FakeGates::new(),
+            scheduler: FakeScheduler::new(queue.clone()),
             queue,
             dead,
             log: Mutex::default(),
@@ -221,11 +228,15 @@ impl Watch {
 
     /// Nobody else may have the message, but where trouble showed it to others.
     fn begins_on_a_message_it_holds(&self, sandbox: &Sandbox, message: &Message, now: Timestamp) {
-        if self.plan.wild || self.log().shown.contains(&message.message_id) {
+        // What came in a parcel has the id of its first message.
+        let Some(id) = FakeQueue::message_of(&message.receipt_handle) else {
+            return;
+        };
+        if self.plan.wild || self.log().shown.contains(&id) {
             return;
         }
         let standing = self.queue.messages();
-        let held = standing.iter().find(|m| m.message_id == message.message_id);
+        let held = standing.iter().find(|m| m.message_id == id);
         let right = held.is_some_and(|held| {
             held.newest.as_ref() == Some(&message.receipt_handle) && held.is_in_flight(now)
         });
@@ -245,7 +256,7 @@ impl Watch {
             .take_while(|m| m.message_id != message.message_id)
             .filter(|m| m.group() == message.group_id.as_deref());
         for earlier in before {
-            let right = self.may_leave(&earlier.sent.body, &key_of_standing(earlier));
+            let right = self.may_leave(&opened_standing(earlier), &earlier.message_id);
             self.log().counts.out_of_turn += u64::from(right.is_err());
             self.must(right.is_ok(), || {
                 format!("{message:?} was begun before the one before it was over: {right:?}")
@@ -256,7 +267,8 @@ impl Watch {
 
     /// A message may leave the queue only when the ledger says that all is done, or when it is
     /// where the dead go.
-    pub(crate) fn may_leave(&self, body: &str, key: &LedgerKey) -> Result<(), String> {
+    pub(crate) fn may_leave(&self, told: &Message, id: &MessageId) -> Result<(), String> {
+        let (body, key) = (told.body.as_str(), &key_of(told));
         if body.starts_with("ignored:") {
             return Ok(());
         }
@@ -271,15 +283,75 @@ impl Watch {
             Some(row) => match row.status {
                 Status::Completed => true,
                 // Dead and sent; or a copy that was sent later has brought the event back since.
-                Status::Dead | Status::InProgress | Status::Pending => {
+                Status::Dead | Status::InProgress | Status::Pending | Status::Scheduled => {
                     let sent = row.death.as_ref().is_some_and(|death| death.dlq_sent);
                     sends && buried() && (sent || row.redrive_n > 0)
                 }
             },
         };
-        match right {
+        match right || self.is_carried(key, id) {
             true => Ok(()),
             false => Err(format!("`{body}` may not leave, its row is {row:#?}")),
+        }
+    }
+
+    /// Whether something else brings the event back: a schedule, or what one has sent.
+    fn is_carried(&self, key: &LedgerKey, id: &MessageId) -> bool {
+        let scheduled = self.scheduler.standing();
+        let mut scheduled = scheduled.iter().filter_map(|s| parcel(&s.body));
+        let sent = [self.queue.messages(), self.dead.messages()].concat();
+        let sent = sent.iter().filter(|m| m.message_id != *id);
+        let mut sent = sent.filter_map(|m| parcel(&m.sent.body));
+        scheduled.any(|told| key_of(&told) == *key) || sent.any(|told| key_of(&told) == *key)
+    }
+
+    /// A schedule is asked for: where there is none of this name it will send its message, within a
+    /// minute as a rule.
+    pub(crate) async fn schedules(
+        self: &Arc<Self>,
+        appointment: &Appointment,
+    ) -> Result<(), ScheduleError> {
+        let standing = self.scheduler.standing();
+        let is_there = standing.iter().any(|s| s.name == appointment.name);
+        self.scheduler.schedule(appointment).await?;
+        self.world
+            .tell(|| format!("schedule {} for {:?}", appointment.name, appointment.at));
+        if !is_there {
+            let (watch, appointment) = (self.clone(), appointment.clone());
+            self.log().coming += 1;
+            tokio::spawn(async move {
+                watch.fires(appointment).await;
+                watch.log().coming -= 1;
+            });
+        }
+        Ok(())
+    }
+
+    /// A schedule sends its message.
+    async fn fires(&self, appointment: Appointment) {
+        let chance = self.world.chance();
+        let late = match self.world.strikes(Fault::LateSchedule, 150) {
+            true => Duration::from_secs(20 * 60),
+            false => Duration::from_secs(60),
+        };
+        let twice = self.world.strikes(Fault::RepeatedSchedule, 150);
+        let wait = appointment.at.since(self.world.now()) + chance.time(late);
+        tokio::time::sleep(wait).await;
+        let Some(id) = self.scheduler.fire_one(&appointment.name) else {
+            return;
+        };
+        self.world.tell(|| format!("sent {id} by schedule"));
+        {
+            let mut log = self.log();
+            log.standing.insert(id);
+            log.counts.scheduled += 1;
+        }
+        if twice {
+            tokio::time::sleep(chance.time(Duration::from_secs(90))).await;
+            let id = self.scheduler.send(&appointment);
+            self.world
+                .tell(|| format!("sent {id} by the same schedule"));
+            self.log().standing.insert(id);
         }
     }
 
@@ -290,7 +362,7 @@ impl Watch {
         let Some(message) = standing.iter().find(|m| Some(&m.message_id) == id.as_ref()) else {
             return;
         };
-        let right = self.may_leave(&message.sent.body, &key_of_standing(message));
+        let right = self.may_leave(&opened_standing(message), &message.message_id);
         self.must(right.is_ok(), || format!("deleted: {right:?}"));
     }
 
@@ -340,6 +412,8 @@ impl Watch {
                     fence(before) == (next.owner, Status::InProgress, next.rev)
                         // Sent to the dead-letter queue, said once more.
                         || (before.status == Status::Dead && before.owner == next.owner)
+                        // It cannot leave the queue in time.
+                        || (before.status == Status::Scheduled && next.status == Status::Dead)
                 });
                 self.must(mine, || {
                     format!("written by one who has no claim: {before:#?} {next:#?}")
@@ -566,7 +640,7 @@ impl Observer for Watch {
     }
 
     fn deletes(&self, message: &Message) {
-        let right = self.may_leave(&message.body, &key_of(message));
+        let right = self.may_leave(&opened(message), &message.message_id);
         self.must(right.is_ok(), || format!("let go: {right:?}"));
     }
 }
@@ -586,7 +660,35 @@ pub(crate) fn key_of(message: &Message) -> LedgerKey {
 
 /// The ledger's key of a message that stands in a queue.
 pub(crate) fn key_of_standing(message: &Standing) -> LedgerKey {
-    fixtures::key(&attribute(&message.sent.attributes))
+    match parcel(&message.sent.body) {
+        Some(told) => key_of(&told),
+        None => fixtures::key(&attribute(&message.sent.attributes)),
+    }
+}
+
+/// A message as it was first sent.
+pub(crate) fn opened(message: &Message) -> Message {
+    parcel(&message.body).unwrap_or_else(|| message.clone())
+}
+
+/// The same of a message that stands in a queue.
+pub(crate) fn opened_standing(message: &Standing) -> Message {
+    let plain = fixtures::message(message.message_id.as_str(), &message.sent.body);
+    opened(&Message {
+        attributes: message.sent.attributes.clone(),
+        ..plain
+    })
+}
+
+/// The message that a parcel holds; nothing where a body is no parcel.
+fn parcel(body: &str) -> Option<Message> {
+    if !body.starts_with('{') {
+        return None;
+    }
+    let consumer = Consumer::new(fixtures::CONSUMER)?;
+    let carrier = fixtures::message("carrier", body);
+    let parcel = Parcel::unpack(&carrier, &consumer).ok()??;
+    Some(parcel.message)
 }
 
 /// What a message says its key is.

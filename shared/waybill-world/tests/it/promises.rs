@@ -44,6 +44,7 @@ fn missing(all: &Account) -> Vec<&'static str> {
         ("in_turn", all.in_turn),
         ("fenced", all.fenced),
         ("lost_leases", all.lost_leases),
+        ("scheduled", all.scheduled),
     ];
     let of_door = |door: Door| all.doors.get(&door).copied().unwrap_or_default();
     let doors = Door::ALL.map(|door| (door.word(), of_door(door)));
@@ -93,6 +94,19 @@ fn a_process_that_dies_at_any_await_point_loses_nothing_f33_f38() {
     }
     println!("{polls} await points, {requests} points around requests");
     assert!(polls > 100 && requests > 50, "{polls} {requests}");
+}
+
+#[test]
+fn a_process_that_dies_anywhere_on_the_way_to_a_schedule_loses_nothing_f33() {
+    let mut points = 0;
+    for seed in [2, 3, 8] {
+        match trial::sweep_scheduled(seed, 120) {
+            Ok(swept) => points += swept.polls + swept.requests,
+            Err(broken) => panic!("seed {seed}: {}", broken.what),
+        }
+    }
+    println!("{points} points");
+    assert!(points > 150, "{points}");
 }
 
 #[test]

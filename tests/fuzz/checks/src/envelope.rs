@@ -17,6 +17,7 @@ use waybill_core::key::{
 };
 use waybill_core::limit::EVENT_KEY_MAX;
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
+use waybill_core::parcel::Parcel;
 use waybill_core::time::Timestamp;
 
 use crate::{SEPARATOR, printed};
@@ -63,6 +64,7 @@ pub(crate) fn message_holds(message: &Message) {
         "reading it again is the same"
     );
     wrapping_holds(message, &read);
+    packing_holds(message);
     match read {
         Ok(Envelope::Event(parsed)) => {
             parsed_holds(message, &parsed);
@@ -77,6 +79,28 @@ pub(crate) fn message_holds(message: &Message) {
             assert!(own || key.as_ref() == Ok(&message_key(message)));
         }
     }
+}
+
+/// Packed for a wait outside its queue and unpacked a message is the same, but for its trace; a body
+/// that only looks like a parcel has a short fault.
+fn packing_holds(message: &Message) {
+    let consumer = Consumer::new("orders").expect("a plain name");
+    if let Err(fault) = Parcel::unpack(message, &consumer) {
+        assert!(!fault.0.is_empty() && fault.0.len() <= FAULT_MAX, "{fault}");
+    }
+    let parcel = Parcel {
+        key: message_key(message),
+        redrive_n: 1,
+        message: Message {
+            trace_header: None,
+            ..message.clone()
+        },
+    };
+    let carrier = Message {
+        body: parcel.pack(&consumer),
+        ..message.clone()
+    };
+    assert_eq!(Parcel::unpack(&carrier, &consumer), Ok(Some(parcel)));
 }
 
 /// An event has names, a time that targets can read, and data that is no more than the body.

@@ -112,12 +112,19 @@ fn verdict_holds(row: &Row, ask: &Ask, now: Timestamp) {
         Verdict::TakeOver(why) => {
             assert!(!held && !mine, "held by another");
             let again = matches!(why, TakeOver::Expired | TakeOver::Redrive);
-            let open = matches!(record.status, Status::InProgress | Status::Pending);
+            let open = matches!(
+                record.status,
+                Status::InProgress | Status::Pending | Status::Scheduled
+            );
             assert!(
                 again && !lives || same && (again || open),
                 "{why:?} of {record:?}"
             );
             take_over_holds(record, ask, why, now);
+        }
+        Verdict::HandOver => {
+            let waits = record.due.is_some_and(|due| now < due);
+            assert!(record.status == Status::Scheduled && same && lives && waits);
         }
         Verdict::Conflict => assert!(!same && lives),
         Verdict::Completed => assert!(record.status == Status::Completed && same && lives),

@@ -123,6 +123,20 @@ fn a_dead_row_that_does_not_say_of_what_is_not_taken_over() {
 }
 
 #[test]
+fn a_row_that_waits_in_a_schedule_says_until_when() {
+    let mut scheduled = usual();
+    scheduled.status = Status::Scheduled;
+    scheduled.due = None;
+    let fault = record(&item(&scheduled)).expect_err("it would be tried at once");
+    assert_eq!(
+        fault,
+        "the row waits in a schedule and does not say until when"
+    );
+    scheduled.due = Some(Timestamp::from_secs(1));
+    assert_eq!(read(&item(&scheduled)), Row::Known(Box::new(scheduled)));
+}
+
+#[test]
 fn a_row_with_a_route_twice_is_not_tried_twice() {
     let mut twice = usual();
     twice

@@ -72,7 +72,7 @@ fn a_list_of_waits_is_as_many_retries() {
     for keys in [
         "schedule: []",
         "schedule: 5s",
-        "schedule: [13h]",
+        "schedule: [337h]",
         "schedule: [5]",
         "schedule: [5s, soon]",
         "schedule: [5s], steps: 1",
@@ -90,6 +90,22 @@ fn a_list_of_waits_is_as_many_retries() {
         100
     );
     assert!(refused("", &format!("retry: {{ schedule: [{long}, 1s] }}")).contains("1 to 100"));
+}
+
+#[test]
+fn a_route_says_after_how_many_attempts_it_goes_on_by_itself() {
+    assert_eq!(read("", "").detach, None);
+    assert_eq!(read("", "retry: { detach: 3 }").detach, Some(3));
+    let merged = read("retry: { detach: 3 }", "retry: { steps: 9 }");
+    assert_eq!((merged.detach, merged.steps), (Some(3), 9));
+    assert_eq!(
+        read("retry: { detach: 3 }", "retry: { detach: 5 }").detach,
+        Some(5)
+    );
+    for wrong in ["0", "101", "-1", "1.5", "never"] {
+        let told = refused("", &format!("retry: {{ detach: {wrong} }}"));
+        assert!(told.contains("retry.detach"), "{wrong}: {told}");
+    }
 }
 
 #[test]

@@ -80,6 +80,7 @@ pub(crate) fn table(ran: &Ran) {
     row("tries before their turn", account.out_of_turn);
     row("writes refused by a fence", account.fenced);
     row("leases lost and heard of", account.lost_leases);
+    row("messages sent by schedules", account.scheduled);
     println!("\ntrouble");
     for (fault, count) in &account.faults {
         row(&format!("  {fault}"), *count);
@@ -121,6 +122,7 @@ pub(crate) fn json(ran: &Ran) -> Value {
         "out_of_turn": account.out_of_turn,
         "fenced": account.fenced,
         "lost_leases": account.lost_leases,
+        "scheduled": account.scheduled,
         "faults": named(faults.collect()),
         "virtual_seconds": account.seconds,
         "seconds": ran.took.as_secs_f64(),
