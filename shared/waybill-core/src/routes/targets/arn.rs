@@ -13,11 +13,8 @@ pub(super) fn resource<'a>(text: &'a str, service: &str) -> Option<&'a str> {
     let is_plain = text
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"-_.:/$".contains(&b));
-    (is_whole && is_plain && text.len() <= ARN_MAX).then_some(*resource)
+    (is_whole && is_plain).then_some(*resource)
 }
-
-/// Longest ARN: the most that any of the services takes.
-const ARN_MAX: usize = 1600;
 
 /// Whether a text is 1 to `max` letters, digits, and `marks`.
 pub(super) fn is_name(text: &str, max: usize, marks: &[u8]) -> bool {

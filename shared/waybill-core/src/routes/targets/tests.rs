@@ -734,3 +734,41 @@ fn a_partition_key_is_one_value_of_the_event_of_256_characters_at_most() {
         "two of them could be read as one"
     );
 }
+
+#[test]
+fn a_name_is_as_long_as_its_service_takes_and_no_longer() {
+    let arn = |service: &str| format!("arn:aws:{service}:eu-west-1:123456789012:");
+    let (sns, states, events) = (arn("sns"), arn("states"), arn("events"));
+    let cases = [
+        (256, format!("{{ sns: {{ topic_arn: '{sns}NAME' }} }}")),
+        (
+            99,
+            format!("{{ sns: {{ topic_arn: '{sns}a', subject: NAME }} }}"),
+        ),
+        (256, "{ eventbridge: { bus: NAME } }".to_owned()),
+        (
+            256,
+            format!("{{ eventbridge: {{ bus: '{events}event-bus/NAME' }} }}"),
+        ),
+        (256, "{ eventbridge: { bus: a, source: NAME } }".to_owned()),
+        (
+            128,
+            "{ eventbridge: { bus: a, detail_type: NAME } }".to_owned(),
+        ),
+        (64, "{ lambda: { function: NAME } }".to_owned()),
+        (
+            128,
+            "{ lambda: { function: a, qualifier: NAME } }".to_owned(),
+        ),
+        (
+            80,
+            format!("{{ stepfunctions: {{ state_machine_arn: '{states}stateMachine:NAME' }} }}"),
+        ),
+        (128, "{ kinesis: { stream: NAME } }".to_owned()),
+    ];
+    for (max, target) in cases {
+        let of = |length: usize| target.replace("NAME", &"a".repeat(length));
+        assert!(read(&of(max)).is_ok(), "{target}: {:?}", read(&of(max)));
+        assert!(read(&of(max + 1)).is_err(), "{target}");
+    }
+}
