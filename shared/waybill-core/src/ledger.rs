@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::id::{LedgerKey, MessageId, OwnerId, RouteName};
 use crate::limit::{
-    ATTEMPT_MESSAGE_MAX, ATTEMPTS_KEPT, CRASHES_DEAD, LEASE_SKEW, SCHEDULE_WAIT_MIN,
+    ATTEMPT_MESSAGE_MAX, ATTEMPTS_KEPT, CRASHES_DEAD, LEASE_SKEW, SCHEDULE_WAIT_MIN, UNCHARGED_MAX,
 };
 use crate::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
 use crate::retry::{Life, Moment, RetryDecision, RetryPolicy};
@@ -112,6 +112,8 @@ pub struct RouteRecord {
     pub due: Option<Timestamp>,
     /// What ended its tries, once the event was left to the route's own dead-letter target.
     pub died: Option<DeadReason>,
+    /// Tries of this generation that were not charged.
+    pub uncharged: u32,
 }
 
 /// Where a route of one event is.
@@ -411,6 +413,7 @@ impl RouteRecord {
             last: String::new(),
             due: None,
             died: None,
+            uncharged: 0,
         }
     }
 
@@ -453,6 +456,7 @@ impl RouteRecord {
                 self.attempts = 0;
                 self.due = None;
                 self.died = None;
+                self.uncharged = 0;
             }
         }
     }
@@ -558,19 +562,23 @@ impl Record {
 
     /// Notes a try that is not charged to its route, which stays open and waits until then: one
     /// that found out whether its target is back. The event that was sent to find out must not die
-    /// of it.
+    /// of it. Whether it was noted so: at most [`UNCHARGED_MAX`] are.
     pub fn note_uncharged(
         &mut self,
         route: &RouteName,
         attempt: &Attempt,
         now: Timestamp,
         until: Timestamp,
-    ) {
-        if let Some(at) = self.routes.iter_mut().find(|r| r.name == *route) {
-            at.last = attempt.code.to_string();
-            self.put_off(route, until);
-            self.remember(route, attempt, false, now);
-        }
+    ) -> bool {
+        let may = |r: &&mut RouteRecord| r.name == *route && r.uncharged < UNCHARGED_MAX;
+        let Some(at) = self.routes.iter_mut().find(may) else {
+            return false;
+        };
+        at.uncharged = at.uncharged.saturating_add(1);
+        at.last = attempt.code.to_string();
+        self.put_off(route, until);
+        self.remember(route, attempt, false, now);
+        true
     }
 
     /// Keeps the last attempts, each cut to what a row may hold (F50).

@@ -60,6 +60,11 @@ pub const BATCH_GET_MAX: usize = 100;
 /// Longest event key in bytes before it is hashed; DynamoDB allows 2048 for a partition key.
 pub const EVENT_KEY_MAX: usize = 256;
 
+/// How many tries of one event's route may be uncharged, because they asked whether a target is back
+/// ([`crate::gate::breaker`]). An event that its target fails at, and nothing else, must end: so many
+/// are more than an outage of ten hours takes.
+pub const UNCHARGED_MAX: u32 = 100;
+
 /// How many attempts a ledger row remembers.
 pub const ATTEMPTS_KEPT: usize = 20;
 

@@ -649,8 +649,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let dead_letter = record.given_up(route).is_some();
         telemetry::attempt_ended(&work.item.message, route, dead_letter, &attempt);
         turn.tell.extend(told.tell);
-        if let Charge::Free { after, cause } = told.charge {
-            record.note_uncharged(route, &attempt, now, now.after(after));
+        if let Charge::Free { after, cause } = told.charge
+            && record.note_uncharged(route, &attempt, now, now.after(after))
+        {
             turn.put_off = Some(cause);
             return;
         }

@@ -147,6 +147,7 @@ pub fn route_record(name: &str, state: RouteState, attempts: u32) -> RouteRecord
         last: if attempts == 0 { "" } else { "http_503" }.to_owned(),
         due: None,
         died: None,
+        uncharged: 0,
     }
 }
 

@@ -41,7 +41,8 @@ const DLQ_SENT: &str = "dlq_sent";
 const REDRIVE_N: &str = "redrive_n";
 const RESULT: &str = "result";
 
-/// Names inside a route: its name, state, attempts, last code, due time, what it died of.
+/// Names inside a route: its name, state, attempts, last code, due time, what it died of, tries
+/// that were not charged.
 mod route {
     pub(super) const NAME: &str = "n";
     pub(super) const STATE: &str = "s";
@@ -49,6 +50,7 @@ mod route {
     pub(super) const LAST: &str = "l";
     pub(super) const DUE: &str = "d";
     pub(super) const DIED: &str = "x";
+    pub(super) const UNCHARGED: &str = "u";
 }
 
 /// Names inside an attempt: when, at which route, outcome, code, message, whether at the route's own
@@ -201,6 +203,7 @@ fn route_value(record: &RouteRecord) -> AttributeValue {
         (route::LAST, unless_empty(&record.last)),
         (route::DUE, record.due.map(time)),
         (route::DIED, record.died.map(|died| text(died.word()))),
+        (route::UNCHARGED, unless_zero(record.uncharged)),
     ];
     let named = [
         (route::NAME, Some(text(record.name.as_str()))),
@@ -221,6 +224,7 @@ fn route_record(item: &Item) -> Result<RouteRecord, String> {
             true => Some(word_of(item, route::DIED, DeadReason::parse)?),
             false => None,
         },
+        uncharged: u32_of(item, route::UNCHARGED)?.unwrap_or_default(),
     })
 }
 

@@ -665,9 +665,9 @@ fn a_try_that_is_not_charged_is_remembered_and_leaves_its_route_open() {
     let later = NOW.after(Duration::from_secs(30));
     let attempt = Attempt::transient("http_503", "down", None);
     for _ in 0..30 {
-        row.note_uncharged(&route("a"), &attempt, NOW, later);
+        assert!(row.note_uncharged(&route("a"), &attempt, NOW, later));
     }
-    row.note_uncharged(&route("gone"), &attempt, NOW, later);
+    assert!(!row.note_uncharged(&route("gone"), &attempt, NOW, later));
     let a = &row.routes[0];
     assert_eq!(
         (a.state, a.attempts, a.due),
@@ -676,6 +676,18 @@ fn a_try_that_is_not_charged_is_remembered_and_leaves_its_route_open() {
     assert_eq!(a.last, "http_503");
     assert_eq!(row.attempts.len(), 20);
     assert_eq!(row.ready(NOW), [route("b")]);
+}
+
+#[test]
+fn an_event_that_only_its_target_fails_at_is_charged_in_the_end() {
+    let mut row = ask().first("v", &[route("a")]);
+    let attempt = Attempt::transient("http_500", "this one", None);
+    for n in 1..=100 {
+        assert!(row.note_uncharged(&route("a"), &attempt, NOW, NOW), "{n}");
+    }
+    let before = row.clone();
+    assert!(!row.note_uncharged(&route("a"), &attempt, NOW, NOW));
+    assert_eq!(row, before, "the caller charges it");
 }
 
 #[test]

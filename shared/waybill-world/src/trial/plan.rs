@@ -164,6 +164,10 @@ impl Plan {
         let least = self.policies.values().map(|policy| policy.retry.steps);
         let least = least.min().unwrap_or_default();
         self.sick = u32::try_from(chance.below(3)).map_or(0, |sick| sick.min(least));
+        if self.sick > 0 {
+            // A breaker asks by tries that are not charged: such a target would be sick for long.
+            self.gates = None;
+        }
         self
     }
 
