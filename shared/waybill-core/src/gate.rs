@@ -86,9 +86,12 @@ impl GateKey {
         Self(format!("#breaker#{}#{}", consumer.as_str(), route.as_str()))
     }
 
-    /// The key of a route's rate.
-    pub fn rate(consumer: &Consumer, route: &RouteName) -> Self {
-        Self(format!("#rate#{}#{}", consumer.as_str(), route.as_str()))
+    /// The key of a route's rate: another rate begins anew, so that what was taken of a slower one
+    /// does not hold it back.
+    pub fn rate(consumer: &Consumer, route: &RouteName, spec: &RateSpec) -> Self {
+        let (consumer, route) = (consumer.as_str(), route.as_str());
+        let (interval, burst) = (spec.interval_us(), spec.burst);
+        Self(format!("#rate#{consumer}#{route}#{interval}#{burst}"))
     }
 
     /// A key as the table holds it.
@@ -118,12 +121,17 @@ impl Health {
 }
 
 /// The codes of attempts that were decided without asking the target.
-pub const UNSENT_CODES: [&str; 8] = [
+pub const UNSENT_CODES: [&str; 13] = [
+    "address_refused",
     "body_unfit",
     "group_missing",
     "item_unusable",
     "key_attribute_missing",
+    "partition_key_missing",
     "route_unknown",
+    "secret_unavailable",
+    "secret_unfit",
+    "source_reserved",
     "target_is_source",
     "too_large",
     "transform_failed",

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::envelope::Malformed;
 use crate::id::{Consumer, EventKey, MessageId};
-use crate::limit::SCHEDULE_INPUT_MAX;
+use crate::limit::{EVENT_KEY_MAX, SCHEDULE_INPUT_MAX};
 use crate::message::{AttributeValue, Message, MessageAttribute};
 use crate::time::Timestamp;
 
@@ -64,12 +64,13 @@ impl Parcel {
     /// Reads a message's body: a parcel of this consumer, or `None` where it is nothing of ours.
     ///
     /// A parcel begins with the bytes that [`Parcel::pack`] writes, has its members and no others,
-    /// and its seal, a hash of its contents, is right. Another consumer's is a body like others.
+    /// and its seal, a hash of its contents, is right.
     ///
     /// # Errors
     ///
-    /// Where a body begins like a parcel and is none, or is of another version: taken for a body
-    /// of its own it would be another event, and delivered as such.
+    /// Where a body begins like a parcel and is none, is of another version or of another
+    /// consumer, or comes by a FIFO queue, which has no schedules: taken for a body of its own it
+    /// would be another event, and delivered as such.
     pub fn unpack(message: &Message, consumer: &Consumer) -> Result<Option<Self>, Malformed> {
         if !message.body.starts_with(MARK) {
             return Ok(None);
@@ -86,8 +87,13 @@ impl Parcel {
         if packed.seal() != wrapped.seal {
             return Err(malformed("its contents are not those that were packed"));
         }
-        if packed.consumer != consumer.as_str() {
-            return Ok(None);
+        if packed.consumer != consumer.as_str() || message.is_fifo() {
+            return Err(malformed(
+                "it is of another consumer's queue; redrive it where it was sent from",
+            ));
+        }
+        if !(1..=EVENT_KEY_MAX).contains(&packed.key.len()) {
+            return Err(malformed("its key is empty or too long"));
         }
         let attributes = packed.attributes.into_iter();
         let attributes: Option<_> = attributes

@@ -6,8 +6,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::select;
@@ -327,6 +327,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             ask,
             first,
             wanted: wanted.unwrap_or_default(),
+            fits: OnceLock::new(),
         }))
     }
 

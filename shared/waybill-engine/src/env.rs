@@ -218,9 +218,13 @@ impl RouteSettings {
         }
     }
 
-    /// How long one try may take at most: the longest `timeout` of any route's target.
+    /// How long one try may take at most: the longest `timeout` of any route's target or
+    /// dead-letter target.
     pub fn longest_try(&self) -> Duration {
-        let times = self.routes.routes.iter().map(|r| r.target.timeout());
+        let times = self.routes.routes.iter().flat_map(|route| {
+            let own = route.dead_letter.as_ref().map(|own| own.target.timeout());
+            own.into_iter().chain([route.target.timeout()])
+        });
         times.max().unwrap_or_default()
     }
 }
@@ -509,7 +513,10 @@ fn long_waits(routes: &RoutesFile, function: &FunctionSettings) -> Result<(), Co
             let what = "`retry.detach` needs schedules";
             return Some(format!("route `{name}`: {what}: leave it out{remedy}"));
         }
-        (route.retry.longest_wait() > VISIBILITY_MAX).then(|| {
+        let own = route.dead_letter.as_ref().map(|own| &own.retry);
+        let longest = own.into_iter().chain([&route.retry]);
+        let longest = longest.map(|retry| retry.longest_wait()).max();
+        (longest > Some(VISIBILITY_MAX)).then(|| {
             let what = "`retry` has waits of more than 12h, longer than SQS hides a message";
             format!("route `{name}`: {what}: make them shorter{remedy}")
         })

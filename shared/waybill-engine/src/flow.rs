@@ -32,7 +32,7 @@ use crate::handler::Handler;
 use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Queue};
 use crate::telemetry;
-use crate::work::{Finished, Over, Shift, UNSTARTED_WAIT, Work};
+use crate::work::{Finished, HandOver, Over, Shift, UNSTARTED_WAIT, Work};
 
 /// A message on its way through.
 #[derive(Debug, Clone)]
@@ -220,7 +220,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             match task {
                 Task::Deliver(record) => self.work(shift, &work, *record).await,
                 Task::Bury(record) => self.bury(shift, &work, *record, 0).await,
-                Task::HandOver(record) => self.hand_over(shift, &work, *record, 0).await,
+                Task::HandOver(record) => {
+                    self.hand_over(shift, &work, *record, HandOver::Found).await
+                }
                 Task::Conflict => self.conflict(shift, &work).await,
                 Task::Release(record) => self.release(shift, &work, *record).await,
             }

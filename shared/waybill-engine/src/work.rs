@@ -2,8 +2,8 @@
 //! decided from the routes' states.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FusedFuture, FutureExt, OptionFuture, join};
@@ -15,7 +15,7 @@ use waybill_core::event::Event;
 use waybill_core::id::{EventKey, RouteName};
 use waybill_core::key::{KEY_ATTRIBUTE, dead_letter_key, idempotency_key, key_attribute};
 use waybill_core::ledger::{Ask, DeadLetter, Record, Status, TryTerms};
-use waybill_core::limit::WAIT_MAX;
+use waybill_core::limit::{SCHEDULE_WAIT_MIN, WAIT_MAX};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
 use waybill_core::parcel::{self, Parcel};
@@ -48,6 +48,8 @@ pub(crate) struct Work {
     pub(crate) first: Record,
     /// The shortest time that any of its routes needs.
     pub(crate) wanted: Duration,
+    /// Whether its message is short enough for a schedule, once that was asked.
+    pub(crate) fits: OnceLock<bool>,
 }
 
 /// A message as its producer sent it: what is read, planned, delivered and sent to the dead.
@@ -265,6 +267,12 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         {
             disposition = Disposition::Defer { after, cause };
         }
+        if let Disposition::Defer { after, cause } = disposition
+            && cause == DeferCause::Deadline
+            && turn.charged > 0
+        {
+            disposition = Disposition::Retry { after };
+        }
         if let Disposition::Defer { cause, .. } = &mut disposition
             && !work.item.hold.may_begin(now)
         {
@@ -281,7 +289,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let settling = shift.desk.settle(held, record.clone());
         match join(settling, told).await.0 {
             Settled::Written if record.status == Status::Scheduled => {
-                self.hand_over(shift, work, record, attempts_made).await
+                let mine = HandOver::Mine {
+                    attempts: attempts_made,
+                };
+                self.hand_over(shift, work, record, mine).await
             }
             Settled::Written => match disposition {
                 Disposition::Dead { .. } => self.bury(shift, work, record, attempts_made).await,
@@ -338,13 +349,20 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         shift: Shift<'_, Q>,
         work: &Work,
         record: Record,
-        attempts: u32,
+        whose: HandOver,
     ) -> Finished {
+        let attempts = match whose {
+            HandOver::Mine { attempts } => attempts,
+            HandOver::Found => 0,
+        };
         let now = self.ambient.now();
         let due = record.due.unwrap_or(now);
         let wait = due.since(now);
+        // One that is due before it can be made might never send anything.
+        let in_time = wait >= SCHEDULE_WAIT_MIN / 2;
         let scheduler = shift.source.scheduler.as_ref();
-        let Some(scheduler) = scheduler.filter(|_| may_leave(shift.source, work)) else {
+        let may = in_time && may_leave(shift.source, work);
+        let Some(scheduler) = scheduler.filter(|_| may) else {
             return Finished {
                 attempts,
                 ..Finished::deferred(wait, DeferCause::NotDue)
@@ -377,10 +395,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         telemetry::not_scheduled(&work.item.message, &error);
         let now = self.ambient.now();
         let after = due.since(now).min(WAIT_MAX);
-        if self
-            .life_in_queue(&work.item.message)
-            .is_too_short(now.after(after))
-        {
+        // A row that was found may have its schedule, which this message knows nothing of.
+        let life = self.life_in_queue(&work.item.message);
+        if whose != HandOver::Found && life.is_too_short(now.after(after)) {
             return self.die_in_time(shift, work, record, attempts).await;
         }
         Finished {
@@ -825,11 +842,24 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 }
 
+/// Whose row says `SCHEDULED`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HandOver {
+    /// This turn wrote it, after so many tries.
+    Mine {
+        /// Tries made.
+        attempts: u32,
+    },
+    /// It was found so.
+    Found,
+}
+
 /// Whether an event may wait outside its queue: there is a way back, it has no turn to lose, and it
 /// is short enough.
 fn may_leave<Q>(source: &Source<Q>, work: &Work) -> bool {
     let message = &work.told.message;
-    source.scheduler.is_some() && !message.is_fifo() && parcel::fits(message)
+    let fits = || *work.fits.get_or_init(|| parcel::fits(message));
+    source.scheduler.is_some() && !message.is_fifo() && fits()
 }
 
 /// Whether a lease has ended, or is about to.

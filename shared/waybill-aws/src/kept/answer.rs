@@ -90,6 +90,13 @@ fn refused(service: Service, status: u16, code: &str) -> (Kind, String) {
                  key where that is your own"
             ),
         ),
+        // The function's own credentials or clock: nothing of what is kept.
+        "ExpiredTokenException"
+        | "InvalidSignatureException"
+        | "RequestExpired"
+        | "UnrecognizedClientException" => {
+            (Kind::Passing, format!("could not be asked for (`{code}`)"))
+        }
         "ThrottlingException" | "TooManyRequestsException" => {
             (Kind::Passing, format!("was asked for too often (`{code}`)"))
         }

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_sfn::Client;
-use aws_sdk_sfn::types::StateMachineType;
+use aws_sdk_sfn::types::{IncludedData, StateMachineType};
 use futures_util::future::BoxFuture;
 
 use waybill_core::limit::EXECUTION_INPUT_MAX;
@@ -69,7 +69,9 @@ impl StepFunctionsTarget {
             return Ok(());
         }
         let describe = self.client.describe_state_machine();
-        let describe = describe.state_machine_arn(self.spec.unqualified_arn());
+        let describe = describe
+            .state_machine_arn(self.spec.unqualified_arn())
+            .included_data(IncludedData::MetadataOnly);
         match describe.send().await {
             Ok(machine) if *machine.r#type() == StateMachineType::Standard => {
                 self.is_standard.store(true, Ordering::Relaxed);
@@ -112,7 +114,15 @@ impl StepFunctionsTarget {
             .execution_arn(self.spec.execution_arn(name))
             .send()
             .await;
-        let Some(theirs) = reply.ok().and_then(|execution| execution.input) else {
+        let execution = match reply {
+            Ok(execution) => execution,
+            // Our own start was refused: nothing was sent.
+            Err(error) => {
+                let refusal = answer::refusal(&error);
+                return refusal.map_or_else(answer::unsent, |refusal| judge(&refusal));
+            }
+        };
+        let Some(theirs) = execution.input else {
             let why = "an execution of that name is there, and its input could not be read; allow \
                        `states:DescribeExecution` on the state machine's executions";
             return Attempt::transient("execution_unread", why, None);

@@ -39,12 +39,17 @@ fn what_was_not_asked_or_had_not_its_time_says_nothing_of_a_target() {
 fn keys_of_gates_begin_as_no_events_key_does() {
     let consumer = Consumer::new("orders").unwrap();
     let route = RouteName::new("crm").unwrap();
+    let spec = RateSpec {
+        limit: 20,
+        per: secs(1),
+        burst: 1,
+    };
     let keys = [
         GateKey::breaker(&consumer, &route),
-        GateKey::rate(&consumer, &route),
+        GateKey::rate(&consumer, &route, &spec),
     ];
     let keys = keys.map(|key| key.as_str().to_owned());
-    assert_eq!(keys, ["#breaker#orders#crm", "#rate#orders#crm"]);
+    assert_eq!(keys, ["#breaker#orders#crm", "#rate#orders#crm#50000#1"]);
 }
 
 #[test]

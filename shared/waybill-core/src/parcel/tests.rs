@@ -116,6 +116,32 @@ fn what_begins_like_a_parcel_and_is_none_is_malformed() {
 }
 
 #[test]
+fn a_parcel_is_for_the_queue_and_the_consumer_that_it_was_made_for() {
+    let packed = parcel("1").pack(&consumer());
+    let other = Consumer::new("other").unwrap();
+    assert!(Parcel::unpack(&carrier(&packed), &other).is_err());
+    let mut fifo = carrier(&packed);
+    fifo.queue_arn.push_str(".fifo");
+    assert!(Parcel::unpack(&fifo, &consumer()).is_err());
+}
+
+#[test]
+fn a_parcel_s_key_is_one_that_the_ledger_takes() {
+    for (length, is_key) in [
+        (0, false),
+        (1, true),
+        (256, true),
+        (257, false),
+        (5_000, false),
+    ] {
+        let mut long = parcel("1");
+        long.key = EventKey("k".repeat(length));
+        let read = unpacked(&long.pack(&consumer()));
+        assert_eq!(read.is_ok(), is_key, "{length}");
+    }
+}
+
+#[test]
 fn what_counts_as_short_enough_is() {
     let fitting = |body: String| {
         let parcel = parcel(&body);

@@ -369,6 +369,11 @@ fn what_only_a_schedule_can_wait_for_stops_the_start_without_one() {
         ("{duration: 1h, cap: 24h, steps: 4}", false),
         ("{schedule: [12h]}", false),
         ("{on: {http_503: {duration: 13h, cap: 14h}}}", true),
+        (
+            "{}, dead_letter: {target: {http: {url: 'https://x.example.com'}}, \
+             retry: {schedule: [13h]}}",
+            true,
+        ),
     ] {
         let text = routes(retry);
         let mut said = vec![("WAYBILL_ROUTES", text.as_str())];

@@ -196,10 +196,12 @@ impl Breakers {
     }
 
     /// Until when a breaker is known to let nobody through; the past where a probe is due; `None`
-    /// where it is not open. Somebody else's probe is looked for soon.
+    /// where it is not open, or has been for so long that messages might leave the queue by age
+    /// unseen. Somebody else's probe is looked for soon.
     pub(super) fn rests_until(&self, at: usize, now: Timestamp) -> Option<Timestamp> {
         let view = self.all.get(at)?.view();
         match view.breaker {
+            Breaker::Open(open) if now.since(open.since) > RESTS_MOST => None,
             Breaker::Open(open) if open.probe_at > now => Some(open.probe_at),
             Breaker::Open(open) => match open.probing_until {
                 Some(until) => Some(until.min(view.seen.after(LOOK_AGAIN))),
@@ -415,6 +417,10 @@ const PROBE_OVER: Duration = Duration::from_secs(5);
 
 /// How long it may take until a write has landed.
 const UNWRITTEN_FOR: Duration = Duration::from_secs(2);
+
+/// How long a breaker may be open while a poller rests: what is received then is put off, and what
+/// is too old for its queue is brought to the dead.
+const RESTS_MOST: Duration = Duration::from_secs(3600);
 
 /// How soon one who rests looks what became of another's probe.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);

@@ -47,7 +47,7 @@ impl RateGate {
     pub(super) fn new(spec: RateSpec, consumer: &Consumer, route: &RouteName) -> Self {
         Self {
             spec,
-            key: GateKey::rate(consumer, route),
+            key: GateKey::rate(consumer, route, &spec),
             slots: Mutex::default(),
             turn: tokio::sync::Mutex::new(()),
         }
