@@ -28,9 +28,11 @@ impl DeadLetterTarget {
     ) -> Option<Self> {
         let fields = Fields::open(node, path, &["target", "retry"], faults)?;
         let mut retry = defaults.of_dead_letter(&fields, faults);
-        let said = fields.get("retry").and_then(|node| match &node.value {
-            Value::Map(keys) => keys.iter().find(|(key, _)| key.name == "detach"),
-            _ => None,
+        let said = fields.get("retry").and_then(|node| {
+            let Value::Map(keys) = &node.value else {
+                return None;
+            };
+            keys.iter().find(|(key, _)| key.name == "detach")
         });
         if let Some((key, _)) = said {
             let path = join(&join(path, "retry"), "detach");
