@@ -42,9 +42,17 @@ fn keys_of_gates_begin_as_no_events_key_does() {
     let keys = [
         GateKey::breaker(&consumer, &route),
         GateKey::rate(&consumer, &route),
+        GateKey::valve(&consumer, "arn:q"),
     ];
     let keys = keys.map(|key| key.as_str().to_owned());
-    assert_eq!(keys, ["#breaker#orders#crm", "#rate#orders#crm"]);
+    assert_eq!(
+        keys,
+        [
+            "#breaker#orders#crm",
+            "#rate#orders#crm",
+            "#valve#orders#arn:q"
+        ]
+    );
 }
 
 #[test]
