@@ -21,4 +21,5 @@ mod startup;
 mod support;
 mod template;
 mod tidy;
+mod valve;
 mod yaml;

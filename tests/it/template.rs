@@ -347,6 +347,44 @@ fn routes_in_a_parameter_are_read_by_that_name_and_no_other_parameter_may_be() {
 }
 
 #[test]
+fn only_with_a_valve_may_a_function_change_a_mapping_and_only_its_own() {
+    let policies = |template: Template| template.of_type("AWS::IAM::Policy");
+    let off = |mode| Template::new().with("Mode", mode);
+    let on = |mode| off(mode).with("SourceValve", "true");
+    for mode in ["trigger", "poll", "both"] {
+        assert_eq!(policies(off(mode)), [""; 0], "{mode}");
+        let said = mode != "poll";
+        assert_eq!(!policies(on(mode)).is_empty(), said, "{mode}");
+    }
+    for (template, said) in [(off("both"), json!(null)), (on("both"), json!("true"))] {
+        let variables = template.variables("ConsumerFunction");
+        assert_eq!(variables["WAYBILL_SOURCE_VALVE"], said);
+        let variables = template.variables("PollerFunction");
+        assert!(variables["WAYBILL_SOURCE_VALVE"].is_null(), "it rests");
+        let role = template.role("ConsumerRole");
+        assert_eq!(role, off("both").role("ConsumerRole"));
+    }
+    let template = on("trigger");
+    let roles = template.property("SourceValvePolicy", "Roles");
+    assert_eq!(roles, json!([{ "Ref": "ConsumerRole" }]));
+    let statements = &template.property("SourceValvePolicy", "PolicyDocument")["Statement"];
+    let [find, change] = statements.as_array().unwrap().as_slice() else {
+        panic!("{statements}");
+    };
+    assert_eq!(find["Action"], json!(["lambda:ListEventSourceMappings"]));
+    let own = json!({ "Fn::GetAtt": "ConsumerFunction.Arn" });
+    assert_eq!(
+        change["Condition"],
+        json!({ "ArnEquals": { "lambda:FunctionArn": own } })
+    );
+    let actions = [
+        "lambda:GetEventSourceMapping",
+        "lambda:UpdateEventSourceMapping",
+    ];
+    assert_eq!(change["Action"], json!(actions));
+}
+
+#[test]
 fn no_function_can_send_a_message_back_to_its_own_queue_f28() {
     for (kind, template) in Template::every_kind() {
         let roles = template.of_type("AWS::IAM::Role").into_iter();

@@ -232,7 +232,7 @@ fn every_variable_that_is_read_is_documented_and_set() {
 }
 
 /// Requests as the adapters' sources have them, each with the action that allows it.
-pub(crate) const REQUESTS: [(&str, &str); 21] = [
+pub(crate) const REQUESTS: [(&str, &str); 24] = [
     ("\"INSERT INTO ", "dynamodb:PartiQLInsert"),
     ("\"UPDATE ", "dynamodb:PartiQLUpdate"),
     ("\"SELECT ", "dynamodb:PartiQLSelect"),
@@ -258,6 +258,18 @@ pub(crate) const REQUESTS: [(&str, &str); 21] = [
     (".transact_write_items()", "dynamodb:PutItem"),
     ("\"AmazonSSM.GetParameter\"", "ssm:GetParameter"),
     (".create_schedule()", "scheduler:CreateSchedule"),
+    (
+        ".list_event_source_mappings()",
+        "lambda:ListEventSourceMappings",
+    ),
+    (
+        ".get_event_source_mapping()",
+        "lambda:GetEventSourceMapping",
+    ),
+    (
+        ".update_event_source_mapping()",
+        "lambda:UpdateEventSourceMapping",
+    ),
 ];
 
 #[test]

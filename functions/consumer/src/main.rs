@@ -54,7 +54,9 @@ async fn main() -> ExitCode {
 fn consumer(told: Told) -> Result<AwsConsumer<Router>, ConfigErrors> {
     let (settings, connection) = told?;
     let router = connection.router(&settings)?;
-    Ok(connection.consumer(router, settings.function))
+    let valve = connection.valve(&settings)?;
+    let consumer = connection.consumer(router, settings.function);
+    Ok(consumer.with_valve(valve))
 }
 
 impl fmt::Debug for Refused {

@@ -172,6 +172,15 @@ impl Bundle {
         made.map(drop)
     }
 
+    /// The most invocations at once that the one trigger of a function makes, where it has a bound.
+    pub async fn trigger_concurrency(&self, function: &str) -> Result<Option<u64>, LocalError> {
+        let base = "/2015-03-31/event-source-mappings/";
+        let list = format!("{base}?FunctionName={}", percent_encode(function));
+        let told = self.api.rest("lambda", Method::GET, &list, None).await?;
+        let most = told.pointer("/EventSourceMappings/0/ScalingConfig/MaximumConcurrency");
+        Ok(most.and_then(Value::as_u64))
+    }
+
     /// Stops a function's triggers, and waits until they stand still: what is sent stays in the
     /// queue, what is in flight ends.
     pub async fn pause(&self, function: &str) -> Result<(), LocalError> {

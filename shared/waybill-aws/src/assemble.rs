@@ -10,18 +10,21 @@ use waybill_core::key::KeyExpression;
 use waybill_core::routes::TargetSpec;
 use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
-use waybill_engine::env::{FunctionSettings, PollSettings, RouteSettings};
+use waybill_engine::env::{ConfigErrors, FunctionSettings, PollSettings, RouteSettings};
 use waybill_engine::gates::Gates;
 use waybill_engine::handler::Handler;
 use waybill_engine::once::Once;
 use waybill_engine::poller::{Poller, PollerConfig};
 use waybill_engine::ports::Target;
 use waybill_engine::router::Router;
+use waybill_engine::valve::SourceValve;
 
 use crate::ambient::System;
 use crate::connect::Connection;
 use crate::dynamodb::DynamoLedger;
 use crate::http::HttpTarget;
+#[cfg(feature = "target-lambda")]
+use crate::mapping::LambdaMapping;
 use crate::scheduler::EventBridgeScheduler;
 use crate::sqs::SqsQueue;
 use crate::sqs::place::{QueueArn, is_same};
@@ -178,6 +181,40 @@ impl Connection {
             #[cfg(not(feature = "target-kinesis"))]
             TargetSpec::Kinesis(_) => return Err(TargetError::NotBuilt("target-kinesis")),
         })
+    }
+
+    /// The valve on the queues of a function that SQS triggers, where `settings` switch it on.
+    ///
+    /// # Errors
+    ///
+    /// Where it is switched on and not built in.
+    #[cfg(feature = "target-lambda")]
+    pub fn valve(&self, settings: &RouteSettings) -> Result<Option<SourceValve>, ConfigErrors> {
+        Ok(settings.source_valve.as_ref().map(|told| {
+            let client = aws_sdk_lambda::Client::new(&self.target_config());
+            SourceValve::new(
+                &settings.function.engine.consumer,
+                Arc::new(self.gates(&settings.function.ledger_table)),
+                LambdaMapping::new(client, &told.function_name),
+                System,
+            )
+        }))
+    }
+
+    /// The same without the client that it takes.
+    ///
+    /// # Errors
+    ///
+    /// Where it is switched on.
+    #[cfg(not(feature = "target-lambda"))]
+    pub fn valve(&self, settings: &RouteSettings) -> Result<Option<SourceValve>, ConfigErrors> {
+        match settings.source_valve {
+            None => Ok(None),
+            Some(_) => Err(ConfigErrors::one(
+                "WAYBILL_SOURCE_VALVE is `true`, and the feature `target-lambda` is left out of \
+                 this build: build with it, or set the variable to `false`",
+            )),
+        }
     }
 
     /// A function that SQS triggers. Its queue is the trigger's: `settings.queue_url` is used

@@ -11,6 +11,8 @@ pub mod connect;
 pub mod dynamodb;
 pub mod http;
 pub mod live;
+#[cfg(feature = "target-lambda")]
+pub mod mapping;
 pub mod scheduler;
 pub mod secrets;
 pub mod sqs;

@@ -1,5 +1,5 @@
 //! What holds a route back so that its target is not hurt: a breaker, a rate, and a number of
-//! places. Every decision is here; the waiting is in `waybill-engine`, the rows are in the ledger's
+//! places; and what holds the source back while all routes are. Every decision is here; the waiting is in `waybill-engine`, the rows are in the ledger's
 //! table.
 //!
 //! A gate never loses an event and never charges a try: what may not go now waits in the process,
@@ -8,6 +8,7 @@
 pub mod breaker;
 pub mod concurrency;
 pub mod rate;
+pub mod valve;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::time::Timestamp;
 use breaker::{Breaker, BreakerSpec};
 use concurrency::Concurrency;
 use rate::RateSpec;
+use valve::Valve;
 
 /// What holds a route back, as the routes file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +60,8 @@ pub enum GateState {
         /// See [`rate`].
         tat_us: u64,
     },
+    /// Of the valve on a source.
+    Valve(Valve),
     /// Written by a release that this one cannot read: nothing passes. Never written.
     Unknown,
 }
@@ -92,6 +96,11 @@ impl GateKey {
         let (consumer, route) = (consumer.as_str(), route.as_str());
         let (interval, burst) = (spec.interval_us(), spec.burst);
         Self(format!("#rate#{consumer}#{route}#{interval}#{burst}"))
+    }
+
+    /// The key of the valve on a queue. Several functions may be one consumer, each with a queue.
+    pub fn valve(consumer: &Consumer, queue_arn: &str) -> Self {
+        Self(format!("#valve#{}#{queue_arn}", consumer.as_str()))
     }
 
     /// A key as the table holds it.

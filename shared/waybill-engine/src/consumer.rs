@@ -15,6 +15,7 @@ use crate::handler::Handler;
 use crate::poller::fifo_needs_send;
 use crate::ports::{Ambient, Ledger, Queue};
 use crate::telemetry;
+use crate::valve::SourceValve;
 
 /// The function, kept between invocations; it may serve several at once.
 pub struct Consumer<H, L, A, Q> {
@@ -22,6 +23,7 @@ pub struct Consumer<H, L, A, Q> {
     ambient: A,
     open: Box<Open<Q>>,
     sources: Mutex<HashMap<String, Arc<Source<Q>>>>,
+    valve: Option<SourceValve>,
 }
 
 /// Makes a source of a queue's ARN.
@@ -51,7 +53,15 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
             ambient,
             open: Box::new(open),
             sources: Mutex::default(),
+            valve: None,
         }
+    }
+
+    /// The same with a valve on its sources, which it looks at when an invocation's work is done.
+    #[must_use]
+    pub fn with_valve(mut self, valve: Option<SourceValve>) -> Self {
+        self.valve = valve;
+        self
     }
 
     /// Runs one invocation.
@@ -78,12 +88,17 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
                 return Err(Refused::Fifo(first.queue_arn.clone()));
             }
             let source = self.source(&first.queue_arn);
+            let queue_arn = first.queue_arn.clone();
             let (places, messages): (Vec<_>, Vec<_>) = batch.messages.into_iter().unzip();
             let answers = self.engine.run(messages, &source, budget).await;
             for (place, answer) in places.into_iter().zip(answers) {
                 if let Some(handed) = handed.get_mut(place) {
                     *handed = answer;
                 }
+            }
+            if let Some(valve) = &self.valve {
+                let flow = self.engine.handler.flow();
+                valve.look(&queue_arn, flow, deadline).await;
             }
         }
         Ok(BatchResponse::new(&batch.ids, &handed))

@@ -132,11 +132,21 @@ pub struct RouteSettings {
     pub allow_private_targets: bool,
     /// The function's own name, where it runs in Lambda.
     pub function_name: Option<String>,
+    /// The function whose event source mappings are lowered while every target is away, where they
+    /// are.
+    pub source_valve: Option<ValveSettings>,
+}
+
+/// What it takes to find the mapping of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValveSettings {
+    /// Name of the function that the mapping invokes: our own.
+    pub function_name: String,
 }
 
 impl RouteSettings {
     /// Reads what [`FunctionSettings::read`] reads, and `WAYBILL_ROUTES`,
-    /// `WAYBILL_ALLOW_PRIVATE_TARGETS`, `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets, and the
+    /// `WAYBILL_ALLOW_PRIVATE_TARGETS`, `WAYBILL_SOURCE_VALVE`, `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets, and the
     /// variables that the routes file names.
     ///
     /// # Errors
@@ -170,7 +180,9 @@ impl RouteSettings {
         let dead_letter = file.and_then(|file| file.dead_letter);
         let function = FunctionSettings::beside(env, concurrency, consumer, dead_letter);
         let private = flag(env, "WAYBILL_ALLOW_PRIVATE_TARGETS");
-        let ((routes, mut function), allow_private_targets) = all(all(routes, function), private)?;
+        let flags = all(private, source_valve(env));
+        let ((routes, mut function), flags) = all(all(routes, function), flags)?;
+        let (allow_private_targets, source_valve) = flags;
         function.engine.key.clone_from(&routes.key);
         function.engine.on_conflict = routes.on_conflict;
         long_waits(&routes, &function)?;
@@ -179,6 +191,7 @@ impl RouteSettings {
             routes,
             allow_private_targets,
             function_name: said(env, "AWS_LAMBDA_FUNCTION_NAME"),
+            source_valve,
         })
     }
 
@@ -526,6 +539,20 @@ fn long_waits(routes: &RoutesFile, function: &FunctionSettings) -> Result<(), Co
         true => Ok(()),
         false => Err(ConfigErrors(faults)),
     }
+}
+
+/// Whose mappings are lowered while every target is away, where that is switched on.
+fn source_valve(env: &impl EnvSource) -> Result<Option<ValveSettings>, ConfigErrors> {
+    if !flag(env, "WAYBILL_SOURCE_VALVE")? {
+        return Ok(None);
+    }
+    let name = said(env, "AWS_LAMBDA_FUNCTION_NAME").ok_or_else(|| {
+        ConfigErrors::one(
+            "WAYBILL_SOURCE_VALVE is `true` and AWS_LAMBDA_FUNCTION_NAME is not set: Lambda sets it, \
+             so leave the first out where the function does not run there",
+        )
+    });
+    name.map(|function_name| Some(ValveSettings { function_name }))
 }
 
 /// How long a ledger row lives after its last write.

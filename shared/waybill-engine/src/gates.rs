@@ -16,6 +16,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
+use waybill_core::gate::valve::Flow;
 use waybill_core::gate::{GateKey, GateRow, Health, put_off_wait};
 use waybill_core::id::{Consumer, RouteName};
 use waybill_core::outcome::{Attempt, DeferCause, Outcome};
@@ -148,6 +149,17 @@ impl Gates {
             None => Appetite::Full,
             Some(until) if until <= now => Appetite::Taste,
             Some(until) => Appetite::Sated(until),
+        }
+    }
+
+    /// Whether any of these routes takes events. One without a breaker does; where all have one
+    /// their rows are read, unless that was done in the last second.
+    pub async fn flow<'r>(&self, routes: impl Iterator<Item = &'r RouteName>) -> Flow {
+        let breaker = |route| self.routes.get(route).and_then(|gate| gate.breaker);
+        match routes.map(breaker).collect::<Option<Vec<_>>>() {
+            None => Flow::Flows,
+            Some(of) if of.is_empty() => Flow::Flows,
+            Some(of) => self.shared.breakers.flow(&self.shared, &of).await,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use waybill_core::event::Event;
+use waybill_core::gate::valve::Flow;
 use waybill_core::id::RouteName;
 use waybill_core::ledger::OnRejected;
 use waybill_core::message::Message;
@@ -39,6 +40,12 @@ pub trait Handler: Send + Sync {
     /// whatever there is room for.
     fn appetite(&self) -> Appetite {
         Appetite::Full
+    }
+
+    /// Whether any part is taken by its target; by default that is not known, and the source is
+    /// never lowered.
+    fn flow(&self) -> impl Future<Output = Flow> + Send {
+        async { Flow::Unknown }
     }
 
     /// PassEnd of an event when its row is claimed for the first time, or when [`Plan::Ignore`] lets

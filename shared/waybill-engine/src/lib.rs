@@ -27,4 +27,5 @@ mod remembered;
 pub mod router;
 mod settle;
 pub mod telemetry;
+pub mod valve;
 mod work;

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use waybill_core::event::{Data, Event};
+use waybill_core::gate::valve::Mapping;
 use waybill_core::gate::{GateKey, GateRow};
 use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle, RouteName};
 use waybill_core::ledger::{Fence, Record, Row};
@@ -321,6 +322,20 @@ impl fmt::Debug for StoredRoutes {
             .field("version", &self.version)
             .finish_non_exhaustive()
     }
+}
+
+/// The event source mappings that bring the messages of queues to this function.
+pub trait SourceMapping: Send + Sync {
+    /// How the mapping of a queue is set now. The error is a sentence that says what to do.
+    fn look<'a>(&'a self, queue_arn: &'a str) -> BoxFuture<'a, Result<Mapping, String>>;
+
+    /// Sets the most invocations at once of the mapping of a queue, and nothing else; `None` is no
+    /// bound. What answers `Err` may have happened.
+    fn limit<'a>(
+        &'a self,
+        queue_arn: &'a str,
+        maximum: Option<u32>,
+    ) -> BoxFuture<'a, Result<(), String>>;
 }
 
 /// Time and chance, handed to decisions as values.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use waybill_core::event::{Data, Event};
+use waybill_core::gate::valve::Flow;
 use waybill_core::id::RouteName;
 use waybill_core::limit::WAIT_MAX;
 use waybill_core::message::Message;
@@ -86,6 +87,13 @@ impl Router {
         Some((self.file.routes.get(way.at)?, way))
     }
 
+    /// The routes of the file that are switched on.
+    fn on(&self) -> impl Iterator<Item = &RouteName> {
+        let routes = self.file.routes.iter();
+        let on = routes.filter(|route| !route.flags.holds());
+        on.map(|route| &route.name)
+    }
+
     /// The routes that take an event and are not disabled, and what each has to do with it.
     fn parts<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = (&'a Route, Part)> {
         let matching = self.file.matching(event);
@@ -156,9 +164,14 @@ impl Handler for Router {
         let Some(gates) = &self.gates else {
             return Appetite::Full;
         };
-        let routes = self.file.routes.iter();
-        let on = routes.filter(|route| !route.flags.holds());
-        gates.appetite(on.map(|route| &route.name))
+        gates.appetite(self.on())
+    }
+
+    async fn flow(&self) -> Flow {
+        match &self.gates {
+            Some(gates) => gates.flow(self.on()).await,
+            None => Flow::Unknown,
+        }
     }
 
     fn observe(&self, message: &Message, event: &Event) {

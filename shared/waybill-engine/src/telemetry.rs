@@ -68,6 +68,41 @@ pub(crate) fn routes_unread(what: &str) {
     );
 }
 
+/// Every route's target is away: the mapping of a queue was lowered.
+pub(crate) fn source_lowered(queue_arn: &str, normal: Option<u32>) {
+    warn!(
+        queue.arn = queue_arn,
+        mapping.normal = normal,
+        "source lowered; no route's target takes anything"
+    );
+}
+
+/// A mapping has again what it had before it was lowered.
+pub(crate) fn source_restored(queue_arn: &str, normal: Option<u32>) {
+    info!(
+        queue.arn = queue_arn,
+        mapping.normal = normal,
+        "source restored"
+    );
+}
+
+/// Somebody else has changed a mapping that was lowered.
+pub(crate) fn source_left(queue_arn: &str) {
+    info!(
+        queue.arn = queue_arn,
+        "source left as somebody has set it meanwhile"
+    );
+}
+
+/// The mapping of a queue, or its row, could not be read or changed.
+pub(crate) fn source_unmoved(queue_arn: &str, what: &str) {
+    warn!(
+        queue.arn = queue_arn,
+        failure.message = what,
+        "valve not moved; it is looked at again"
+    );
+}
+
 /// A record could not be read although it has an id: it stays in the queue.
 pub fn record_unread(message_id: &str, what: &str) {
     error!(

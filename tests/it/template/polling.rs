@@ -10,7 +10,12 @@ use crate::tidy::{REQUESTS, product_sources};
 const TICK_SECONDS: u64 = 60;
 
 /// What the consumer alone needs.
-const CONSUMER: [&str; 3] = ["ConsumerFunction", "ConsumerLogGroup", "ConsumerRole"];
+const CONSUMER: [&str; 4] = [
+    "ConsumerFunction",
+    "ConsumerLogGroup",
+    "ConsumerRole",
+    "SourceValvePolicy",
+];
 
 /// What the poller alone needs.
 const POLLER: [&str; 5] = [
@@ -28,12 +33,16 @@ fn polling() -> Template {
 #[test]
 fn each_mode_makes_what_it_needs_and_no_more() {
     assert_eq!(Template::new().parameters["Mode"], "trigger");
-    let all = Template::new().with("Mode", "both").made("Resources");
+    let of = |mode| {
+        let template = Template::new().with("Mode", mode);
+        template.with("SourceValve", "true").made("Resources")
+    };
+    let all = of("both");
     let written = Template::new().text["Resources"].as_object().unwrap().len();
     assert_eq!(all.len(), written);
     let without = |names: &[&str]| &all - &set(names);
-    assert_eq!(Template::new().made("Resources"), without(&POLLER));
-    assert_eq!(polling().made("Resources"), without(&CONSUMER));
+    assert_eq!(of("trigger"), without(&POLLER));
+    assert_eq!(of("poll"), without(&CONSUMER));
 }
 
 #[test]

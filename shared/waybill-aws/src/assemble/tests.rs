@@ -24,13 +24,23 @@ const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders"
 
 /// What is wrong with a target, as the function says it at its start.
 async fn fault(target: &str, allow_private: &str) -> Option<String> {
+    let private = ("WAYBILL_ALLOW_PRIVATE_TARGETS", allow_private);
+    let (connection, settings) = told(target, private).await;
+    connection
+        .router(&settings)
+        .err()
+        .map(|error| error.to_string())
+}
+
+/// A function whose one route has this target, with one more variable.
+async fn told(target: &str, more: (&'static str, &str)) -> (Connection, RouteSettings) {
     let told = [
         ("WAYBILL_CONSUMER", "orders".to_owned()),
         ("WAYBILL_LEDGER_TABLE", "ledger".to_owned()),
         ("WAYBILL_LEDGER_TTL_DAYS", "25".to_owned()),
         ("WAYBILL_QUEUE_URL", QUEUE.to_owned()),
         ("AWS_LAMBDA_FUNCTION_NAME", "consumer".to_owned()),
-        ("WAYBILL_ALLOW_PRIVATE_TARGETS", allow_private.to_owned()),
+        (more.0, more.1.to_owned()),
         (
             "WAYBILL_ROUTES",
             format!("inline:{{routes: [{{name: crm, target: {target}}}]}}"),
@@ -40,11 +50,7 @@ async fn fault(target: &str, allow_private: &str) -> Option<String> {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"));
-    let connection = Connection::load(loader).await.unwrap();
-    connection
-        .router(&settings)
-        .err()
-        .map(|error| error.to_string())
+    (Connection::load(loader).await.unwrap(), settings)
 }
 
 #[tokio::test]
@@ -138,5 +144,21 @@ async fn a_target_that_is_not_built_in_is_refused_at_start_by_its_feature() {
              {feature}`"
         );
         assert_eq!(told, (!is_built).then_some(expected), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_valve_is_there_where_it_is_switched_on_and_refused_where_it_is_not_built_in() {
+    let public = "{http: {url: 'https://example.com/in'}}";
+    for (said, is_on) in [("false", false), ("true", true)] {
+        let (connection, settings) = told(public, ("WAYBILL_SOURCE_VALVE", said)).await;
+        let valve = connection.valve(&settings).map(|valve| valve.is_some());
+        match cfg!(feature = "target-lambda") {
+            false if is_on => {
+                let told = valve.unwrap_err().to_string();
+                assert!(told.contains("the feature `target-lambda`"), "{told}");
+            }
+            true | false => assert_eq!(valve, Ok(is_on)),
+        }
     }
 }

@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use waybill_core::gate::breaker::{Breaker, Open};
+use waybill_core::gate::valve::Valve;
 use waybill_core::gate::{GateKey, GateRow, GateState};
 use waybill_core::time::Timestamp;
 use waybill_engine::ports::{GatePut, GateStore, StoreError};
@@ -145,6 +146,15 @@ fn item(row: &GateRow) -> Item {
             set(OPENED, time(*opened));
             set(ROUND, number((*round).into()));
         }
+        GateState::Valve(Valve::Open) => {
+            set(GATE, text("valve_open"));
+        }
+        GateState::Valve(Valve::Lowered { normal, at }) => {
+            set(GATE, text("valve_lowered"));
+            set(SINCE, time(*at));
+            // A mapping never has 0, which says here that it has no bound.
+            set(NORMAL, number(normal.unwrap_or_default().into()));
+        }
         // Nobody writes one: what is not understood is left as it is, and this reads as unknown.
         GateState::Unknown => {
             set(GATE, text("unknown"));
@@ -183,6 +193,13 @@ fn state(item: &Item) -> Option<GateState> {
         "rate" => {
             let tat_us = number_of(item, TAT)?;
             return Some(GateState::Rate { tat_us });
+        }
+        "valve_open" => return Some(GateState::Valve(Valve::Open)),
+        "valve_lowered" => {
+            let normal = u32::try_from(number_of(item, NORMAL)?).ok()?;
+            let normal = (normal > 0).then_some(normal);
+            let at = time(SINCE)?;
+            return Some(GateState::Valve(Valve::Lowered { normal, at }));
         }
         "closed" => Breaker::Closed,
         "open" => Breaker::Open(Open {
@@ -239,6 +256,7 @@ const SINCE: &str = "since";
 const OPENED: &str = "opened";
 const PROBE_AT: &str = "probe_at";
 const PROBING_UNTIL: &str = "probing_until";
+const NORMAL: &str = "normal";
 const ROUND: &str = "round";
 
 #[cfg(test)]

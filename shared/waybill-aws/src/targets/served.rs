@@ -97,7 +97,9 @@ async fn read_request(stream: &mut TcpStream) -> (String, Value) {
                 let line = head.lines().find_map(|line| line.strip_prefix(name));
                 line.unwrap_or_default().trim().to_owned()
             };
-            let end = at + 4 + said("content-length:").parse::<usize>().unwrap();
+            // A question by `GET` has no body.
+            let length = said("content-length:");
+            let end = at + 4 + length.parse::<usize>().unwrap_or_default();
             if bytes.len() >= end {
                 let body = String::from_utf8(bytes[at + 4..end].to_vec()).unwrap();
                 let target = match said("x-amz-target:") {
@@ -106,6 +108,7 @@ async fn read_request(stream: &mut TcpStream) -> (String, Value) {
                 };
                 let body = match said("content-type:").contains("form-urlencoded") {
                     true => form(&body),
+                    false if length.is_empty() => Value::Null,
                     false => serde_json::from_str(&body).unwrap(),
                 };
                 return (target, body);

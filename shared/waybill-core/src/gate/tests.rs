@@ -47,9 +47,17 @@ fn keys_of_gates_begin_as_no_events_key_does() {
     let keys = [
         GateKey::breaker(&consumer, &route),
         GateKey::rate(&consumer, &route, &spec),
+        GateKey::valve(&consumer, "arn:q"),
     ];
     let keys = keys.map(|key| key.as_str().to_owned());
-    assert_eq!(keys, ["#breaker#orders#crm", "#rate#orders#crm#50000#1"]);
+    assert_eq!(
+        keys,
+        [
+            "#breaker#orders#crm",
+            "#rate#orders#crm#50000#1",
+            "#valve#orders#arn:q"
+        ]
+    );
 }
 
 #[test]

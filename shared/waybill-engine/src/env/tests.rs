@@ -77,6 +77,25 @@ fn the_retention_of_the_queue_is_known_where_it_is_said_f08() {
 }
 
 #[test]
+fn a_valve_is_switched_on_where_the_function_has_a_name() {
+    let valve = |changes: &[_]| read(changes).map(|settings| settings.source_valve);
+    let name = ("AWS_LAMBDA_FUNCTION_NAME", "consumer");
+    assert_eq!(valve(&[name]), Ok(None));
+    assert_eq!(valve(&[name, ("WAYBILL_SOURCE_VALVE", "false")]), Ok(None));
+    let on = ("WAYBILL_SOURCE_VALVE", "true");
+    let function_name = "consumer".to_owned();
+    assert_eq!(
+        valve(&[name, on]),
+        Ok(Some(ValveSettings { function_name }))
+    );
+    let told = valve(&[on]).unwrap_err();
+    assert!(
+        told.contains("AWS_LAMBDA_FUNCTION_NAME is not set"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_handler_of_your_own_needs_no_routes() {
     let settings = FunctionSettings::read(&vars(&[("WAYBILL_ROUTES", "")]), 7).unwrap();
     assert_eq!(settings.ledger_table, "ledger");
@@ -96,6 +115,7 @@ fn every_fault_is_told_at_once_with_its_remedy() {
         ("WAYBILL_LEDGER_TTL_DAYS", "0"),
         ("WAYBILL_QUEUE_RETENTION_SECONDS", "59"),
         ("WAYBILL_ALLOW_PRIVATE_TARGETS", "yes"),
+        ("WAYBILL_SOURCE_VALVE", "on"),
         ("WAYBILL_VISIBILITY_SECONDS", "soon"),
     ]);
     let told = all(RouteSettings::read(&vars, 25), PollSettings::read(&vars));
@@ -108,6 +128,7 @@ fn every_fault_is_told_at_once_with_its_remedy() {
         "whole days",
         "whole seconds, 60 to 1209600",
         "say `true` or `false`",
+        "WAYBILL_SOURCE_VALVE is `on`",
         "WAYBILL_QUEUE_URL is not set: give the URL",
         "whole seconds, 5 to 43200",
     ] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use waybill_core::gate::breaker::{Breaker, BreakerSpec, Open, Passes, Tally};
+use waybill_core::gate::valve::Flow;
 use waybill_core::gate::{GateKey, GateRow, GateState, Health};
 use waybill_core::id::{Consumer, RouteName};
 use waybill_core::limit::BATCH_GET_MAX;
@@ -211,6 +212,18 @@ impl Breakers {
         }
     }
 
+    /// What breakers say to whoever would lower the source, read anew where that was not done in
+    /// the last second.
+    pub(super) async fn flow(&self, shared: &Shared, of: &[usize]) -> Flow {
+        if self.refresh(shared).await.is_err() {
+            return Flow::Unknown;
+        }
+        let now = shared.ambient.now();
+        let flows = of.iter().filter_map(|at| self.all.get(*at));
+        let flows = flows.map(|one| one.flow(now)).reduce(Flow::and);
+        flows.unwrap_or(Flow::Flows)
+    }
+
     /// Asks a breaker as this process knows it.
     fn ask(&self, shared: &Shared, at: usize, permit: Permit) -> Says {
         let Some(one) = self.all.get(at) else {
@@ -349,6 +362,20 @@ impl One {
         trips.then(|| view.breaker.tripped(&self.spec, now))
     }
 
+    /// Whether it lets events through, or since when it does not.
+    fn flow(&self, now: Timestamp) -> Flow {
+        let view = self.view();
+        if view.unknown {
+            return Flow::Unknown;
+        }
+        match view.breaker {
+            Breaker::Open(open) => Flow::Shut { since: open.since },
+            // It may open again at once, and nothing is won by haste.
+            Breaker::Ramp { .. } if view.breaker.is_ramping(&self.spec, now) => Flow::Unknown,
+            Breaker::Closed | Breaker::Ramp { .. } => Flow::Flows,
+        }
+    }
+
     fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -368,7 +395,9 @@ impl View {
             None => (0, Breaker::Closed, false),
             Some(row) => match row.state {
                 GateState::Breaker(breaker) => (row.rev, breaker, false),
-                GateState::Rate { .. } | GateState::Unknown => (row.rev, self.breaker, true),
+                GateState::Rate { .. } | GateState::Valve(_) | GateState::Unknown => {
+                    (row.rev, self.breaker, true)
+                }
             },
         };
         self.seen = now;

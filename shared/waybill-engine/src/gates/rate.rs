@@ -130,7 +130,7 @@ impl RateGate {
                 Ok(GatePut::Refused(None)) => (slots.rev, slots.tat_us) = (0, 0),
                 Ok(GatePut::Refused(Some(stands))) => match stands.state {
                     GateState::Rate { tat_us } => (slots.rev, slots.tat_us) = (stands.rev, tat_us),
-                    GateState::Breaker(_) | GateState::Unknown => {
+                    GateState::Breaker(_) | GateState::Valve(_) | GateState::Unknown => {
                         return Err(NotNow::store_down());
                     }
                 },

@@ -24,3 +24,4 @@ mod routes;
 mod scene;
 mod scheduled;
 mod store_trouble;
+mod valve;

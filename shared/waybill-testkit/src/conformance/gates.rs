@@ -4,6 +4,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use waybill_core::gate::breaker::{Breaker, Open};
+use waybill_core::gate::valve::Valve;
 use waybill_core::gate::{GateKey, GateRow, GateState};
 use waybill_core::limit::BATCH_GET_MAX;
 use waybill_core::time::Timestamp;
@@ -91,6 +92,15 @@ async fn every_state_survives<S: GateStore>(store: &S) {
             since: at(5),
             opened: at(1),
             round: 7,
+        }),
+        GateState::Valve(Valve::Open),
+        GateState::Valve(Valve::Lowered {
+            normal: Some(10),
+            at: at(6),
+        }),
+        GateState::Valve(Valve::Lowered {
+            normal: None,
+            at: at(6),
         }),
     ];
     for (rev, state) in (1..).zip(states) {

@@ -18,12 +18,16 @@ fn rows() -> Vec<GateRow> {
         opened: AT,
         round: 1,
     };
+    let lowered = |normal| Valve::Lowered { normal, at: AT };
     let states = [
         GateState::Rate { tat_us: 12_345_678 },
         GateState::Breaker(Breaker::Closed),
         GateState::Breaker(Breaker::Open(open)),
         GateState::Breaker(Breaker::Open(probed)),
         GateState::Breaker(ramp),
+        GateState::Valve(Valve::Open),
+        GateState::Valve(lowered(Some(10))),
+        GateState::Valve(lowered(None)),
     ];
     let row = |state| GateRow {
         key: GateKey::from_stored("#gate"),
