@@ -146,8 +146,8 @@ pub struct ValveSettings {
 
 impl RouteSettings {
     /// Reads what [`FunctionSettings::read`] reads, and `WAYBILL_ROUTES`,
-    /// `WAYBILL_ALLOW_PRIVATE_TARGETS`, `WAYBILL_SOURCE_VALVE`, `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets, and the
-    /// variables that the routes file names.
+    /// `WAYBILL_ALLOW_PRIVATE_TARGETS`, `WAYBILL_SOURCE_VALVE`, `AWS_LAMBDA_FUNCTION_NAME`, which
+    /// Lambda sets, and the variables that the routes file names.
     ///
     /// # Errors
     ///
@@ -548,8 +548,8 @@ fn source_valve(env: &impl EnvSource) -> Result<Option<ValveSettings>, ConfigErr
     }
     let name = said(env, "AWS_LAMBDA_FUNCTION_NAME").ok_or_else(|| {
         ConfigErrors::one(
-            "WAYBILL_SOURCE_VALVE is `true` and AWS_LAMBDA_FUNCTION_NAME is not set: Lambda sets it, \
-             so leave the first out where the function does not run there",
+            "WAYBILL_SOURCE_VALVE is `true` and AWS_LAMBDA_FUNCTION_NAME is not set: Lambda sets \
+             it, so leave the first out where the function does not run there",
         )
     });
     name.map(|function_name| Some(ValveSettings { function_name }))

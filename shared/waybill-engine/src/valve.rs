@@ -1,8 +1,8 @@
 //! The valve on the source: while every route's target is away, the event source mapping brings no
 //! more than the least, and afterwards what it brought before.
 //!
-//! What is done is decided in `waybill_core::gate::valve`. Here are the looks: made by an invocation
-//! whose work is done, seldom, and never outlasting it.
+//! What is done is decided in `waybill_core::gate::valve`. Here are the looks: made by an
+//! invocation whose work is done, seldom, and never outlasting it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -127,8 +127,8 @@ fn every_fault_is_told_at_once_with_its_remedy() {
         "say `redrive` or `send`",
         "whole days",
         "whole seconds, 60 to 1209600",
-        "say `true` or `false`",
-        "WAYBILL_SOURCE_VALVE is `on`",
+        "WAYBILL_ALLOW_PRIVATE_TARGETS is `yes`: say `true` or `false`",
+        "WAYBILL_SOURCE_VALVE is `on`: say `true` or `false`",
         "WAYBILL_QUEUE_URL is not set: give the URL",
         "whole seconds, 5 to 43200",
     ] {
