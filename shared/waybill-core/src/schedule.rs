@@ -8,8 +8,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::id::{LedgerKey, RouteName};
-use crate::ledger::{Record, RouteState, Status};
+use crate::id::LedgerKey;
+use crate::ledger::{Record, RouteRecord, Status};
 use crate::limit::{RECEIVES_SPARED, SCHEDULE_WAIT_MIN, WAIT_MAX};
 use crate::retry::Life;
 use crate::time::Timestamp;
@@ -57,7 +57,7 @@ impl Record {
     pub fn leaves(
         &self,
         standing: Standing,
-        detach: impl Fn(&RouteName) -> Option<u32>,
+        detach: impl Fn(&RouteRecord) -> Option<u32>,
     ) -> Option<Leaves> {
         let due = self.due.filter(|_| self.status == Status::Pending)?;
         let mut open = self.routes.iter().filter(|r| r.state.is_open());
@@ -70,10 +70,7 @@ impl Record {
         if standing.receive_count >= RECEIVES_SPARED {
             return Some(Leaves::Receives);
         }
-        let detached = open.all(|r| {
-            let after = detach(&r.name).filter(|_| r.state == RouteState::Open);
-            after.is_some_and(|after| r.attempts >= after)
-        });
+        let detached = open.all(|r| detach(r).is_some_and(|after| r.attempts >= after));
         detached.then_some(Leaves::Detached)
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use waybill_core::id::Consumer;
 use waybill_core::ledger::DeadLetter;
 use waybill_core::limit::{RETENTION_MAX, RETENTION_MIN, VISIBILITY_MAX};
+use waybill_core::retry::RetryPolicy;
 use waybill_core::routes::{OnConflict, RoutesFile};
 
 use crate::engine::Config;
@@ -522,11 +523,12 @@ fn long_waits(routes: &RoutesFile, function: &FunctionSettings) -> Result<(), Co
     };
     let faults = routes.routes.iter().filter_map(|route| {
         let name = &route.name;
-        if route.retry.detach.is_some() {
+        let own = route.dead_letter.as_ref().map(|own| &own.retry);
+        let detaches = |retry: &RetryPolicy| retry.detach.is_some();
+        if detaches(&route.retry) || own.is_some_and(detaches) {
             let what = "`retry.detach` needs schedules";
             return Some(format!("route `{name}`: {what}: leave it out{remedy}"));
         }
-        let own = route.dead_letter.as_ref().map(|own| &own.retry);
         let longest = own.into_iter().chain([&route.retry]);
         let longest = longest.map(|retry| retry.longest_wait()).max();
         (longest > Some(VISIBILITY_MAX)).then(|| {

@@ -14,7 +14,7 @@ use waybill_core::deadline::{Budget, Start};
 use waybill_core::event::Event;
 use waybill_core::id::{EventKey, RouteName};
 use waybill_core::key::{KEY_ATTRIBUTE, dead_letter_key, idempotency_key, key_attribute};
-use waybill_core::ledger::{Ask, DeadLetter, Record, Status, TryTerms};
+use waybill_core::ledger::{Ask, DeadLetter, Record, RouteRecord, RouteState, Status, TryTerms};
 use waybill_core::limit::{SCHEDULE_WAIT_MIN, WAIT_MAX};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
@@ -330,7 +330,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             receive_count: work.item.message.receive_count,
             life: self.life_in_queue(&work.item.message),
         };
-        let detach = |route: &RouteName| self.handler.policy(route)?.retry.detach;
+        let detach = |at: &RouteRecord| {
+            let policy = self.handler.policy(&at.name)?;
+            if at.state == RouteState::DeadLetter {
+                return policy.dead_letter.as_ref()?.retry.detach;
+            }
+            policy.retry.detach
+        };
         if let Some(why) = record.leaves(standing, detach) {
             record.schedule(now);
             telemetry::leaves(

@@ -27,22 +27,7 @@ impl DeadLetterTarget {
         faults: &mut Faults,
     ) -> Option<Self> {
         let fields = Fields::open(node, path, &["target", "retry"], faults)?;
-        let mut retry = defaults.of_dead_letter(&fields, faults);
-        let said = fields.get("retry").and_then(|node| {
-            let Value::Map(keys) = &node.value else {
-                return None;
-            };
-            keys.iter().find(|(key, _)| key.name == "detach")
-        });
-        if let Some((key, _)) = said {
-            let path = join(&join(path, "retry"), "detach");
-            faults.add(
-                &path,
-                key.at,
-                "what is given up is not detached; leave it out",
-            );
-        }
-        retry.detach = None;
+        let retry = defaults.of_dead_letter(&fields, faults);
         let target = match fields.get("target") {
             Some(node) => TargetSpec::read(node, &join(path, "target"), faults),
             None => fields.missing("target", "say where dead letters go", faults),

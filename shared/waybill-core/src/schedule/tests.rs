@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::digest::Digest as DataDigest;
+use crate::id::RouteName;
 use crate::id::{Consumer, EventKey, MessageId, OwnerId};
+use crate::ledger::RouteState;
 use crate::ledger::{Ask, DeadLetter};
 
 const NOW: Timestamp = Timestamp::from_secs(1_000_000);
@@ -41,7 +43,7 @@ fn standing(receive_count: u32) -> Standing {
     }
 }
 
-fn never(_: &RouteName) -> Option<u32> {
+fn never(_: &RouteRecord) -> Option<u32> {
     None
 }
 
@@ -92,7 +94,7 @@ fn a_route_is_detached_at_its_number_of_attempts() {
     let mut other = two.routes[0].clone();
     other.name = RouteName::new("other").unwrap();
     two.routes.push(other.clone());
-    let only_crm = |route: &RouteName| (*route != other.name).then_some(3);
+    let only_crm = |route: &RouteRecord| (route.name != other.name).then_some(3);
     assert_eq!(
         two.leaves(standing(1), only_crm),
         None,

@@ -64,7 +64,10 @@ async fn an_execution_is_named_by_the_key_and_its_machine_is_asked_once_f60() {
     }
     let (what, body) = requests.try_recv().unwrap();
     assert_eq!(what, "awsstepfunctions.describestatemachine");
-    assert_eq!(body, json!({"stateMachineArn": MACHINE}));
+    assert_eq!(
+        body,
+        json!({"stateMachineArn": MACHINE, "includedData": "METADATA_ONLY"})
+    );
     for _ in 0..2 {
         let (what, body) = requests.try_recv().unwrap();
         assert_eq!(what, "awsstepfunctions.startexecution");
@@ -105,7 +108,7 @@ async fn an_execution_that_is_there_is_delivered_only_with_the_same_data_f60() {
     let (attempt, _) = asked(&machine(""), &event("1"), denied).await;
     assert_eq!(
         (attempt.outcome, &*attempt.code),
-        (TRANSIENT, "execution_unread")
+        (TRANSIENT, "access_denied")
     );
     assert!(
         attempt.message.contains("states:DescribeExecution"),

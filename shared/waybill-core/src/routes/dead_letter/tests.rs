@@ -58,14 +58,12 @@ fn what_cannot_be_a_dead_letter_target_is_refused_at_its_place() {
         "delivery: {{ retry: 0, deadLetterSink: {{ uri: \"https://x.example.com\" }} }}\n    \
          dead_letter: {{ target: {target} }}"
     );
-    let detached = format!("dead_letter: {{ target: {target}, retry: {{ detach: 1 }} }}");
     for (said, told) in [
         ("dead_letter: {}", "`target` is missing"),
         ("dead_letter: true", "must be a mapping"),
         ("dead_letter: { target: { http: {} } }", "`url` is missing"),
         ("dead_letter: { target: {}, steps: 1 }", "dead_letter.steps"),
         (both.as_str(), "leave one of the two out"),
-        (detached.as_str(), "is not detached"),
     ] {
         let errors = parse("", said).unwrap_err().to_string();
         assert!(errors.contains(told), "{said}: {errors}");
