@@ -126,12 +126,12 @@ async fn a_route_with_gates_spares_a_target_that_fails_and_goes_on_when_it_is_ba
         5 + 2,
         "one that opened it, and one probe that failed"
     );
-    let key = |gate| format!("#{gate}#{}#gated", stage.bundle.stack());
-    let row = async |gate| ledger.row(&key(gate)).await.expect("a row is read");
-    let breaker = row("breaker").await.expect("it was open");
+    let key = |gate, of| format!("#{gate}#{}#gated{of}", stage.bundle.stack());
+    let row = async |gate, of| ledger.row(&key(gate, of)).await.expect("a row is read");
+    let breaker = row("breaker", "").await.expect("it was open");
     assert_eq!(breaker.text("gate"), Some("ramp"));
     assert_eq!(breaker.number("round"), Some(1), "the probe that failed");
-    let rate = row("rate").await.expect("slots were leased");
+    let rate = row("rate", "#20000#1").await.expect("slots were leased");
     assert!(rate.number("tat_us") > Some(0));
     for row in [breaker, rate] {
         assert!(row.number("expires_at") > Some(0), "it is swept: {row:?}");

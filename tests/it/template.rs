@@ -569,6 +569,7 @@ fn every_function_is_among_them() {
 #[test]
 fn the_readme_of_each_function_names_the_variables_it_is_told() {
     let template = Template::new().with("Mode", "both");
+    let template = template.with("SourceValve", "true");
     for (name, folder) in FUNCTIONS {
         let readme = words(&yaml::text(&format!("{folder}/README.md")), "WAYBILL_");
         let told = template.variables(name);
