@@ -421,3 +421,12 @@ fn what_only_a_schedule_can_wait_for_stops_the_start_without_one() {
         }
     }
 }
+
+#[test]
+fn the_longest_try_may_be_one_at_a_dead_letter_target() {
+    let routes = "inline:{routes: [{name: crm, target: {http: {url: 'https://example.com/in', \
+                  timeout: 5s}}, dead_letter: {target: {http: {url: 'https://example.com/dead', \
+                  timeout: 40s}}}}]}";
+    let settings = read(&[("WAYBILL_ROUTES", routes)]).unwrap();
+    assert_eq!(settings.longest_try(), Duration::from_secs(40));
+}
