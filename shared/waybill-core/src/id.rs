@@ -77,6 +77,16 @@ impl LedgerKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whose row it is: what stands before the first `#`.
+    pub fn consumer(&self) -> &str {
+        self.0.split_once('#').map_or("", |(consumer, _)| consumer)
+    }
+
+    /// What the event is known by: what stands after it.
+    pub fn event_key(&self) -> &str {
+        self.0.split_once('#').map_or(&self.0, |(_, key)| key)
+    }
 }
 
 /// 128 random bits that name one claim: not the sandbox, not the process, so that a zombie is

@@ -6,16 +6,23 @@
 //! `rev` that it follows, so that a zombie can neither complete nor release what a successor
 //! holds (F39).
 
+mod audit;
+
 use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
 use crate::id::{LedgerKey, MessageId, OwnerId, RouteName};
 use crate::limit::{
-    ATTEMPT_MESSAGE_MAX, ATTEMPTS_KEPT, CRASHES_DEAD, LEASE_SKEW, SCHEDULE_WAIT_MIN, UNCHARGED_MAX,
+    ATTEMPT_MESSAGE_MAX, ATTEMPTS_KEPT, CRASHES_DEAD, INDEX_SHARDS, LEASE_SKEW, SCHEDULE_WAIT_MIN,
+    UNCHARGED_MAX,
 };
 use crate::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
 use crate::retry::{Life, Moment, RetryDecision, RetryPolicy};
 use crate::time::Timestamp;
+
+pub use audit::{AuditRecord, Deed};
 
 /// The schema version that this release writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -67,6 +74,8 @@ pub struct Record {
     /// What an operation answered, as JSON text, where it is kept ([`crate::once`]); never on a
     /// row of routes.
     pub result: Option<String>,
+    /// What people did to it last, oldest first.
+    pub audit: Vec<AuditRecord>,
 }
 
 /// Where a row is in its life.
@@ -330,6 +339,7 @@ impl Ask {
             death: None,
             redrive_n: 0,
             result: None,
+            audit: Vec::new(),
         }
     }
 
@@ -683,6 +693,102 @@ impl Record {
         });
     }
 
+    /// The next generation of a dead row, which any message of its event may bring back: `PENDING`
+    /// and due. What was delivered stays delivered; what was not is tried from zero.
+    ///
+    /// `digest` is of the data that is sent: another than before where it was edited. The owner is
+    /// new, so that this write is known from any other's.
+    #[must_use]
+    pub fn revived(
+        &self,
+        owner: OwnerId,
+        digest: Digest,
+        entry: AuditRecord,
+        expires_at: u64,
+    ) -> Self {
+        let mut next = self.clone().with_deed(owner, entry, expires_at);
+        next.status = Status::Pending;
+        next.due = None;
+        next.digest = digest;
+        next.death = None;
+        next.crashes = 0;
+        next.redrive_n = next.redrive_n.saturating_add(1);
+        next.routes.iter_mut().for_each(RouteRecord::reopen);
+        next
+    }
+
+    /// The row of a claim whose lease has ended without a word, freed for the next that comes,
+    /// without a crash being counted.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no such row: what it is, and what to do instead.
+    pub fn unlocked(
+        &self,
+        owner: OwnerId,
+        entry: AuditRecord,
+        expires_at: u64,
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        match self.status {
+            Status::InProgress => {}
+            Status::Pending => {
+                return Err(
+                    "it is not locked: the next message of its event that comes when it is \
+                            due is worked on"
+                        .to_owned(),
+                );
+            }
+            Status::Scheduled => {
+                return Err(
+                    "it is not locked: a schedule brings its event back when it is due".to_owned(),
+                );
+            }
+            Status::Completed => {
+                return Err("it is done; to have its event done again, forget it".to_owned());
+            }
+            Status::Dead => {
+                return Err("it is dead; redrive its dead letter, or forget it".to_owned());
+            }
+        }
+        let free_at = self.lease_until.after(LEASE_SKEW);
+        if now <= free_at {
+            let wait = free_at.since(now).as_secs().saturating_add(1);
+            return Err(format!(
+                "somebody holds it: its lease ends in {wait} s, and until then work on it may be \
+                 going on"
+            ));
+        }
+        let mut next = self.clone().with_deed(owner, entry, expires_at);
+        next.status = Status::Pending;
+        next.due = None;
+        next.crashes = 0;
+        Ok(next)
+    }
+
+    /// The row with a deed noted, and nothing else different: a write of its own, by nobody who
+    /// works on it.
+    #[must_use]
+    pub fn with_deed(self, owner: OwnerId, entry: AuditRecord, expires_at: u64) -> Self {
+        let mut next = self.written(expires_at);
+        next.owner = owner;
+        next.audit = audit::with(next.audit, entry);
+        next
+    }
+
+    /// Under which key of the index the row stands: `DEAD` and `PENDING` rows alone are in it, spread
+    /// over [`INDEX_SHARDS`] (F44), so that what goes well never pays for it.
+    pub fn index_key(&self) -> Option<String> {
+        match self.status {
+            Status::Dead | Status::Pending => {
+                let first = Sha256::digest(self.key.as_str()).first().copied();
+                let shard = first.unwrap_or_default() % INDEX_SHARDS;
+                Some(index_key(self.key.consumer(), self.status, shard))
+            }
+            Status::InProgress | Status::Scheduled | Status::Completed => None,
+        }
+    }
+
     /// The row as the next write leaves it: one `rev` on, and living as long as a write made now
     /// lives.
     #[must_use]
@@ -697,6 +803,11 @@ impl Record {
     pub fn shows(&self, mine: &Record) -> bool {
         self.owner == mine.owner && self.rev == mine.rev && self.status == mine.status
     }
+}
+
+/// A key of the index: one shard of a consumer's rows of one status.
+pub fn index_key(consumer: &str, status: Status, shard: u8) -> String {
+    format!("{consumer}#{}#{shard}", status.word())
 }
 
 /// At most `max` bytes of a text, cut between characters.

@@ -4,17 +4,20 @@
 //! test of any of it needs none of these. The loops that obey these decisions are in
 //! `waybill-engine`, the translation to AWS and HTTP in `waybill-aws`.
 //!
-//! In reading order: what arrives ([`sqs_event`], [`message`], [`event`], [`envelope`], [`key`], [`digest`]),
+//! In reading order: what arrives ([`sqs_event`], [`message`], [`event`], [`envelope`], [`key`], [`digest`], [`reading`]),
 //! where it goes ([`routes`], [`http`], [`secret`]), who may work on it ([`ledger`]), what became of
 //! it ([`outcome`], [`retry`], [`deadline`]), what spares a target ([`gate`]) and what is answered
 //! ([`batch`]); and, where we poll ourselves, when to
 //! receive ([`polling`]) and how long to hold what was received ([`lease`]); what waits outside its
-//! queue ([`schedule`], [`parcel`]); and how an operation of your own is run once in effect
-//! ([`once`]).
+//! queue ([`schedule`], [`parcel`]); how an operation of your own is run once in effect ([`once`]);
+//! and what is known of the dead and how they come back ([`dossier`], [`selection`], [`edit`],
+//! [`redrive`]).
 
 pub mod batch;
 pub mod deadline;
 pub mod digest;
+pub mod dossier;
+pub mod edit;
 pub mod envelope;
 pub mod event;
 pub mod gate;
@@ -29,9 +32,12 @@ pub mod once;
 pub mod outcome;
 pub mod parcel;
 pub mod polling;
+pub mod reading;
+pub mod redrive;
 pub mod retry;
 pub mod routes;
 pub mod schedule;
 pub mod secret;
+pub mod selection;
 pub mod sqs_event;
 pub mod time;

@@ -71,6 +71,18 @@ pub const ATTEMPTS_KEPT: usize = 20;
 /// How much of an attempt's message a ledger row remembers, in bytes.
 pub const ATTEMPT_MESSAGE_MAX: usize = 256;
 
+/// How many deeds of people a ledger row remembers.
+pub const AUDIT_KEPT: usize = 10;
+
+/// How much of a deed's note a ledger row remembers, in bytes.
+pub const AUDIT_NOTE_MAX: usize = 256;
+
+/// How much of who did it a ledger row remembers, in bytes.
+pub const AUDIT_WHO_MAX: usize = 128;
+
+/// Over how many partitions the index spreads the rows of one consumer and status (F44).
+pub const INDEX_SHARDS: u8 = 16;
+
 /// How long after a lease's end another may take over: covers the clocks' disagreement (F10).
 pub const LEASE_SKEW: Duration = Duration::from_secs(2);
 

@@ -150,7 +150,7 @@ impl RoutesFile {
         text: &str,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, RoutesErrors> {
-        let mut root = tree::parse(text).map_err(|error| RoutesErrors(vec![error]))?;
+        let mut root = tree::parse(text).map_err(RoutesErrors::one)?;
         let mut faults = fields::Faults::default();
         substitute::in_tree(&mut root, &lookup, &mut faults);
         let filled = substitute::in_text(text, &lookup);
@@ -184,6 +184,45 @@ impl RoutesFile {
     }
 }
 
+/// A duration as a routes file writes it: digits and `ms`, `s`, `m` or `h`.
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    span::parse(text)
+}
+
+/// What decides by which key an event is known.
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    /// The ledger's namespace, where the file names it.
+    pub consumer: Option<Consumer>,
+    /// Where an event's key is found, where the file says.
+    pub key: Option<KeyExpression>,
+}
+
+impl Identity {
+    /// Reads these two of a routes file, and no more: variables that only its routes need may be
+    /// unset.
+    ///
+    /// # Errors
+    ///
+    /// Where the text is no YAML, or one of the two is wrong.
+    pub fn parse(
+        text: &str,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, RoutesErrors> {
+        let mut root = tree::parse(text).map_err(RoutesErrors::one)?;
+        let mut faults = fields::Faults::default();
+        if let tree::Value::Map(entries) = &mut root.value {
+            entries.retain(|(key, _)| ["consumer", "key"].contains(&key.name.as_str()));
+        }
+        substitute::in_tree(&mut root, &lookup, &mut faults);
+        let identity = read::identity(&root, &mut faults);
+        match faults.into_errors() {
+            None => Ok(identity),
+            Some(errors) => Err(errors),
+        }
+    }
+}
+
 /// Names a text by its content.
 fn version(text: &str) -> String {
     let mut digits = hex::encode(Sha256::digest(text.as_bytes()));
@@ -192,6 +231,11 @@ fn version(text: &str) -> String {
 }
 
 impl RoutesErrors {
+    /// One fault.
+    fn one(error: RoutesError) -> Self {
+        Self(vec![error])
+    }
+
     /// The faults, in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &RoutesError> {
         self.0.iter()

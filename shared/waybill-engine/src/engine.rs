@@ -17,15 +17,14 @@ use tokio::time::{sleep, timeout};
 use waybill_core::batch::Handed;
 use waybill_core::deadline::Budget;
 use waybill_core::digest::Digest;
-use waybill_core::envelope::{self, Envelope};
-use waybill_core::event::{Data, Event};
+use waybill_core::event::Event;
 use waybill_core::id::{Consumer, EventKey, LedgerKey, OwnerId};
-use waybill_core::key::{KeyExpression, event_key, message_key};
+use waybill_core::key::KeyExpression;
 use waybill_core::ledger::{Ask, DeadLetter, Row, Verdict, judge};
 use waybill_core::limit::LEASE_OVER_DEADLINE;
 use waybill_core::message::Message;
 use waybill_core::outcome::{DeadReason, DeferCause, Disposition};
-use waybill_core::parcel::Parcel;
+use waybill_core::reading::{self, Content};
 use waybill_core::retry::store_trouble_wait;
 use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
@@ -230,52 +229,30 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 
     /// Reads a message and plans what is to be done.
     fn read_and_plan(&self, item: &Item) -> Prepared {
-        let unpacked = Parcel::unpack(&item.message, &self.config.consumer);
-        let (parcel, damaged) = match unpacked {
-            Ok(parcel) => (parcel, None),
-            Err(error) => (None, Some(error)),
+        let reading = reading::read(
+            &item.message,
+            &self.config.consumer,
+            self.config.key.as_ref(),
+        );
+        let told = match reading.parcel {
+            Some((message, redrive_n)) => Told {
+                message,
+                redrive_n: Some(redrive_n),
+            },
+            None => Told::plainly(&item.message),
         };
-        let (told, carried) = match parcel {
-            Some(parcel) => {
-                let (message, redrive_n) = (Arc::new(parcel.message), Some(parcel.redrive_n));
-                (Told { message, redrive_n }, Some(parcel.key))
+        let (event, plan) = match reading.content {
+            Content::TestEvent => return Prepared::Finished(Finished::over(Over::Ignored)),
+            Content::Unreadable { reason, what } => {
+                telemetry::unreadable(&item.message, reason, &what);
+                (None, Plan::Dead(reason))
             }
-            None => (Told::plainly(&item.message), None),
-        };
-        let message = Arc::clone(&told.message);
-        let message: &Message = &message;
-        let unreadable = |told: Told, what: &dyn std::fmt::Display, reason, data: &Data| {
-            telemetry::unreadable(&item.message, reason, what);
-            let digest = Digest::of(data);
-            let plan = Plan::Dead(reason);
-            let key = carried
-                .clone()
-                .map_or_else(|| event_key(message, None, None), Ok);
-            let key = key.unwrap_or_else(|_| message_key(message));
-            self.planned(item, told, None, key, digest, plan)
-        };
-        let parsed = match damaged.map_or_else(|| envelope::parse(message), Err) {
-            Ok(Envelope::Event(parsed)) => parsed,
-            Ok(Envelope::TestEvent) => {
-                return Prepared::Finished(Finished::over(Over::Ignored));
-            }
-            Err(error) => {
-                let body = Data::Text(message.body.clone());
-                return unreadable(told, &error, DeadReason::Malformed, &body);
+            Content::Event(event) => {
+                let plan = self.handler.plan(&event);
+                (Some(*event), plan)
             }
         };
-        let expression = self.config.key.as_ref();
-        let key = || event_key(message, Some(&parsed), expression);
-        let key = match carried.clone().map_or_else(key, Ok) {
-            Ok(key) => key,
-            // The data as it will be digested once the key is found: a redrive is no conflict.
-            Err(error) => {
-                return unreadable(told, &error, DeadReason::KeyMissing, &parsed.event.data);
-            }
-        };
-        let plan = self.handler.plan(&parsed.event);
-        let digest = Digest::of(&parsed.event.data);
-        self.planned(item, told, Some(parsed.event), key, digest, plan)
+        self.planned(item, told, event, reading.key, reading.digest, plan)
     }
 
     /// What a plan asks of the ledger.

@@ -11,7 +11,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_core::digest::Digest;
 use waybill_core::id::{LedgerKey, MessageId, OwnerId, RouteName};
 use waybill_core::ledger::{
-    AttemptRecord, Death, Fence, Record, RouteRecord, RouteState, Row, SCHEMA_VERSION, Status,
+    AttemptRecord, AuditRecord, Death, Deed, Fence, Record, RouteRecord, RouteState, Row,
+    SCHEMA_VERSION, Status,
 };
 use waybill_core::outcome::DeadReason;
 use waybill_core::time::Timestamp;
@@ -40,6 +41,11 @@ const DEAD_MESSAGE_ID: &str = "dead_message_id";
 const DLQ_SENT: &str = "dlq_sent";
 const REDRIVE_N: &str = "redrive_n";
 const RESULT: &str = "result";
+const AUDIT: &str = "audit";
+
+/// The index's partition key: only rows that are in it have one. Its sort key is the time to live,
+/// which each write puts off, so that it says when a row was written last.
+pub(super) const INDEX_KEY: &str = "ix";
 
 /// Names inside a route: its name, state, attempts, last code, due time, what it died of, tries
 /// that were not charged.
@@ -64,8 +70,16 @@ mod attempt {
     pub(super) const DEAD_LETTER: &str = "x";
 }
 
+/// Names inside a deed of the audit: when, what, who, note.
+mod deed {
+    pub(super) const AT: &str = "t";
+    pub(super) const DEED: &str = "d";
+    pub(super) const WHO: &str = "w";
+    pub(super) const NOTE: &str = "m";
+}
+
 /// Every attribute of a row but its key, in a fixed order; `None` where the row does not have it.
-pub(super) fn attributes(record: &Record) -> [(&'static str, Option<AttributeValue>); 18] {
+pub(super) fn attributes(record: &Record) -> [(&'static str, Option<AttributeValue>); 20] {
     let death = record.death.as_ref();
     [
         (VERSION, Some(number(SCHEMA_VERSION.into()))),
@@ -91,6 +105,8 @@ pub(super) fn attributes(record: &Record) -> [(&'static str, Option<AttributeVal
         ),
         (REDRIVE_N, unless_zero(record.redrive_n)),
         (RESULT, record.result.as_deref().map(text)),
+        (AUDIT, list(&record.audit, audit_value)),
+        (INDEX_KEY, record.index_key().map(text)),
     ]
 }
 
@@ -172,6 +188,7 @@ fn record(item: &Item) -> Result<Record, String> {
         death,
         redrive_n: u32_of(item, REDRIVE_N)?.unwrap_or_default(),
         result: text_of(item, RESULT)?.map(str::to_owned),
+        audit: list_of(item, AUDIT, audit_record)?,
     })
 }
 
@@ -253,6 +270,27 @@ fn attempt_record(item: &Item) -> Result<AttemptRecord, String> {
         code: words(attempt::CODE)?,
         message: words(attempt::MESSAGE)?,
         dead_letter: bool_of(item, attempt::DEAD_LETTER)?.unwrap_or_default(),
+    })
+}
+
+/// A deed as it is written.
+pub(super) fn audit_value(record: &AuditRecord) -> AttributeValue {
+    map([
+        (deed::AT, Some(time(record.at))),
+        (deed::DEED, Some(text(record.deed.word()))),
+        (deed::WHO, unless_empty(&record.who)),
+        (deed::NOTE, unless_empty(&record.note)),
+    ])
+}
+
+/// A deed as it is read.
+fn audit_record(item: &Item) -> Result<AuditRecord, String> {
+    let words = |name| Ok::<_, String>(text_of(item, name)?.unwrap_or_default().to_owned());
+    Ok(AuditRecord {
+        at: need(deed::AT, time_of(item, deed::AT)?)?,
+        deed: word_of(item, deed::DEED, Deed::parse)?,
+        who: words(deed::WHO)?,
+        note: words(deed::NOTE)?,
     })
 }
 

@@ -979,3 +979,78 @@ proptest! {
         prop_assert!(tries <= 2 * (steps + 1));
     }
 }
+
+/// A deed for tests.
+fn deed() -> AuditRecord {
+    AuditRecord::new(NOW, Deed::Unlocked, "somebody", "why")
+}
+
+#[test]
+fn only_dead_and_pending_rows_are_in_the_index_f44() {
+    for status in [Status::InProgress, Status::Scheduled, Status::Completed] {
+        assert_eq!(other(status).index_key(), None);
+    }
+    let shards: std::collections::BTreeSet<_> = (0..200)
+        .map(|n| {
+            let mut row = other(Status::Dead);
+            row.key = LedgerKey::from_stored(format!("c#{n}"));
+            row.index_key().unwrap()
+        })
+        .collect();
+    assert_eq!(shards.len(), usize::from(INDEX_SHARDS));
+    let all = (0..INDEX_SHARDS).map(|shard| index_key("c", Status::Dead, shard));
+    assert_eq!(shards, all.collect());
+    assert!(
+        other(Status::Pending)
+            .index_key()
+            .unwrap()
+            .starts_with("c#PENDING#")
+    );
+}
+
+#[test]
+fn only_a_claim_whose_lease_has_ended_is_unlocked_f52() {
+    let mut stuck = other(Status::InProgress);
+    stuck.lease_until = ended();
+    stuck.crashes = 2;
+    let free = stuck.unlocked(OwnerId(5), deed(), 9, NOW).unwrap();
+    assert_eq!(
+        (free.status, free.crashes, free.rev),
+        (Status::Pending, 0, stuck.rev + 1)
+    );
+    assert_eq!(free.audit, [deed()]);
+    // Whoever comes next takes it over without a crash being counted.
+    assert_eq!(verdict(free), Verdict::TakeOver(TakeOver::Retry));
+    stuck.lease_until = NOW;
+    assert!(
+        stuck
+            .unlocked(OwnerId(5), deed(), 9, NOW)
+            .unwrap_err()
+            .contains("ends in")
+    );
+    for status in [
+        Status::Pending,
+        Status::Scheduled,
+        Status::Completed,
+        Status::Dead,
+    ] {
+        assert!(other(status).unlocked(OwnerId(5), deed(), 9, NOW).is_err());
+    }
+}
+
+#[test]
+fn a_row_remembers_the_last_deeds_and_cuts_what_is_long_f50() {
+    let mut row = other(Status::Dead);
+    for n in 0..20 {
+        let entry = AuditRecord::new(NOW, Deed::Redriven, &"w".repeat(900), &format!("{n:0900}"));
+        row = row.with_deed(OwnerId(5), entry, 9);
+    }
+    assert_eq!(row.audit.len(), crate::limit::AUDIT_KEPT);
+    assert_eq!(
+        (row.audit[0].who.len(), row.audit[0].note.len()),
+        (128, 256)
+    );
+    for deed in Deed::ALL {
+        assert_eq!(Deed::parse(deed.word()), Some(deed));
+    }
+}

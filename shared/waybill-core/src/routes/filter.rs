@@ -13,8 +13,9 @@ mod pattern;
 mod view;
 mod wildcard;
 
+use super::RoutesErrors;
 use super::fields::Faults;
-use super::tree::Node;
+use super::tree::{self, Node};
 use crate::event::Event;
 use dialect::Expression;
 use pattern::Pattern;
@@ -48,6 +49,24 @@ impl Filter {
     pub(super) fn takes(&self, view: &View<'_>) -> bool {
         self.expressions.iter().all(|each| each.holds(view.event))
             && self.pattern.as_ref().is_none_or(|p| p.matches(view))
+    }
+
+    /// Reads a pattern alone, as YAML or JSON.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of it.
+    pub fn parse(text: &str) -> Result<Self, RoutesErrors> {
+        let root = tree::parse(text).map_err(RoutesErrors::one)?;
+        let mut faults = Faults::default();
+        let pattern = pattern::read(&root, "", &mut faults);
+        match faults.into_errors() {
+            None => Ok(Self {
+                pattern,
+                expressions: Vec::new(),
+            }),
+            Some(errors) => Err(errors),
+        }
     }
 
     /// Reads a route's `filter` and `filters`, each with its path, where it has them. `None` only

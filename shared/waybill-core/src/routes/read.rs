@@ -11,7 +11,7 @@ use super::gate;
 use super::retry::Defaults;
 use super::transform::Transform;
 use super::tree::{Node, Value};
-use super::{OnConflict, ROUTES_MAX, Route, RoutesFile, TargetSpec, Unrouted};
+use super::{Identity, OnConflict, ROUTES_MAX, Route, RoutesFile, TargetSpec, Unrouted};
 use crate::id::{Consumer, RouteName};
 use crate::key::KeyExpression;
 use crate::ledger::{DeadLetter, OnRejected};
@@ -28,15 +28,7 @@ pub(super) fn file(root: &Node, version: String, faults: &mut Faults) -> Option<
         "routes",
     ];
     let fields = Fields::open(root, "", &known, faults)?;
-    let consumer = fields.get("consumer").and_then(|node| {
-        let name = faults.text(node, "consumer")?;
-        let consumer = Consumer::new(name);
-        if consumer.is_none() {
-            let message = "must be 1 to 128 characters without `#`";
-            faults.add("consumer", node.at, message);
-        }
-        consumer
-    });
+    let consumer = consumer(&fields, faults);
     let unrouted = fields.word(
         "unrouted",
         &[("dead", Unrouted::Dead), ("ack", Unrouted::Ack)],
@@ -52,13 +44,7 @@ pub(super) fn file(root: &Node, version: String, faults: &mut Faults) -> Option<
         &[("dead", OnConflict::Dead), ("ack", OnConflict::Ack)],
         faults,
     );
-    let key = fields.get("key").and_then(|node| {
-        let text = faults.text(node, "key")?;
-        let compiled = KeyExpression::compile(text);
-        compiled
-            .map_err(|why| faults.add("key", node.at, format!("is no JMESPath: {why}")))
-            .ok()
-    });
+    let key = key(&fields, faults);
     let defaults = Defaults::read(fields.get("defaults"), faults);
     let routes = routes(&fields, &defaults, faults)?;
     Some(RoutesFile {
@@ -70,6 +56,39 @@ pub(super) fn file(root: &Node, version: String, faults: &mut Faults) -> Option<
         routes,
         version,
     })
+}
+
+/// Reads what decides by which key an event is known, and nothing else.
+pub(super) fn identity(root: &Node, faults: &mut Faults) -> Identity {
+    match Fields::open(root, "", &["consumer", "key"], faults) {
+        Some(fields) => Identity {
+            consumer: consumer(&fields, faults),
+            key: key(&fields, faults),
+        },
+        None => Identity::default(),
+    }
+}
+
+/// Reads the ledger's namespace.
+fn consumer(fields: &Fields<'_>, faults: &mut Faults) -> Option<Consumer> {
+    let node = fields.get("consumer")?;
+    let name = faults.text(node, "consumer")?;
+    let consumer = Consumer::new(name);
+    if consumer.is_none() {
+        let message = "must be 1 to 128 characters without `#`";
+        faults.add("consumer", node.at, message);
+    }
+    consumer
+}
+
+/// Reads where an event's key is found.
+fn key(fields: &Fields<'_>, faults: &mut Faults) -> Option<KeyExpression> {
+    let node = fields.get("key")?;
+    let text = faults.text(node, "key")?;
+    let compiled = KeyExpression::compile(text);
+    compiled
+        .map_err(|why| faults.add("key", node.at, format!("is no JMESPath: {why}")))
+        .ok()
 }
 
 /// Reads the list of routes.

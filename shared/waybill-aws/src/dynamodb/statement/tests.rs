@@ -32,7 +32,8 @@ fn an_update_is_fenced_by_owner_status_and_rev_f39() {
          SET \"lease_until\"=? REMOVE \"due\" SET \"expires_at\"=? SET \"digest\"=? \
          SET \"routes_version\"=? SET \"routes\"=? REMOVE \"attempts\" REMOVE \"crashes\" \
          REMOVE \"dead_at\" REMOVE \"dead_reason\" REMOVE \"dead_message_id\" \
-         REMOVE \"dlq_sent\" REMOVE \"redrive_n\" REMOVE \"result\" \
+         REMOVE \"dlq_sent\" REMOVE \"redrive_n\" REMOVE \"result\" REMOVE \"audit\" \
+         REMOVE \"ix\" \
          WHERE \"pk\"=? AND \"owner\"=? AND \"status\"=? AND \"rev\"=?"
     );
     let text = |value: &str| AttributeValue::S(value.to_owned());

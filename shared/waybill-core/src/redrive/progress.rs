@@ -1,0 +1,180 @@
+//! How far a run has come: what its row keeps, so that it goes on where it was cut off.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::order::Order;
+use crate::id::OwnerId;
+use crate::time::Timestamp;
+
+/// A run and how far it has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// What it was told.
+    pub order: Order,
+    /// When it began, in milliseconds since the epoch: what dies later is not its concern, or a
+    /// target that still fails would have it go round for ever.
+    pub began_ms: u64,
+    /// Where it is.
+    pub stage: Stage,
+    /// Ledger keys of the canaries, with the `redrive_n` of each.
+    pub canaries: Vec<(String, u32)>,
+    /// What it counted so far.
+    pub counts: Counts,
+    /// Who works on it, as 32 hexadecimal digits.
+    pub owner: String,
+    /// Until when nobody else may, in milliseconds since the epoch.
+    pub lease_until_ms: u64,
+}
+
+/// Where a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Its canaries go, and are looked after.
+    Canary,
+    /// The others go.
+    Rest,
+    /// It is over.
+    Over,
+}
+
+/// What a run counted. Each dead letter that it took up counts once.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Dead letters looked at.
+    pub seen: u64,
+    /// Of them, those that were not selected.
+    pub not_selected: u64,
+    /// Sent back, their rows being dead before.
+    pub revived: u64,
+    /// Sent back without a row: never attempted.
+    pub never_attempted: u64,
+    /// Sent once more, their rows being not dead: copies, and what a run had left that was cut off.
+    pub resent: u64,
+    /// Let go, because their events are done.
+    pub completed: u64,
+    /// Deleted, because that was asked.
+    pub discarded: u64,
+    /// Left, by why ([`super::Leave::word`]).
+    pub left: BTreeMap<String, u64>,
+    /// Not done for want of an answer: they stay, and may be tried again.
+    pub failed: u64,
+    /// Sent, and not deleted for want of an answer: they come again, and are known.
+    pub undeleted: u64,
+    /// Of those sent back, seen to be delivered.
+    pub delivered: u64,
+    /// Of those sent back, seen to fail again.
+    pub failed_again: u64,
+}
+
+impl Counts {
+    /// Messages sent.
+    pub fn sent(&self) -> u64 {
+        self.revived
+            .saturating_add(self.never_attempted)
+            .saturating_add(self.resent)
+    }
+
+    /// Dead letters taken up: what `limit` counts.
+    pub fn taken(&self) -> u64 {
+        self.sent()
+            .saturating_add(self.completed)
+            .saturating_add(self.discarded)
+    }
+
+    /// All that were looked at, by what became of them: what [`Counts::seen`] must be.
+    pub fn accounted(&self) -> u64 {
+        let left = self
+            .left
+            .values()
+            .fold(0u64, |sum, n| sum.saturating_add(*n));
+        self.taken()
+            .saturating_add(self.not_selected)
+            .saturating_add(left)
+            .saturating_add(self.failed)
+    }
+}
+
+impl Run {
+    /// A run that begins now.
+    pub fn new(order: Order, owner: OwnerId, now: Timestamp) -> Self {
+        let stage = match order.canary {
+            0 => Stage::Rest,
+            _ => Stage::Canary,
+        };
+        Self {
+            order,
+            began_ms: now.as_millis(),
+            stage,
+            canaries: Vec::new(),
+            counts: Counts::default(),
+            owner: owner.to_string(),
+            lease_until_ms: now.as_millis(),
+        }
+    }
+
+    /// When it began.
+    pub fn began(&self) -> Timestamp {
+        Timestamp::from_millis(self.began_ms)
+    }
+
+    /// Until when somebody else works on it; nothing where it is free for this owner.
+    pub fn held_by_another(&self, owner: OwnerId, now: Timestamp) -> Option<Timestamp> {
+        let until = Timestamp::from_millis(self.lease_until_ms);
+        (self.owner != owner.to_string() && now < until).then_some(until)
+    }
+}
+
+/// Why a run stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// Nothing more was selected.
+    Done,
+    /// It has taken up as many as it may.
+    Limit,
+    /// Its time is up; it can go on.
+    Deadline,
+    /// Somebody stopped it; it can go on.
+    Interrupted,
+    /// A canary failed again.
+    CanaryFailed,
+    /// The canaries were not delivered in their time.
+    CanaryUndecided,
+    /// Too many failed again.
+    Failing,
+    /// A queue or the ledger did not answer, or refused; it can go on.
+    Trouble,
+}
+
+impl Stopped {
+    /// Whether it was all that was asked.
+    pub fn is_well(self) -> bool {
+        match self {
+            Self::Done | Self::Limit => true,
+            Self::Deadline
+            | Self::Interrupted
+            | Self::CanaryFailed
+            | Self::CanaryUndecided
+            | Self::Failing
+            | Self::Trouble => false,
+        }
+    }
+
+    /// The word that reports use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Limit => "limit",
+            Self::Deadline => "deadline",
+            Self::Interrupted => "interrupted",
+            Self::CanaryFailed => "canary_failed",
+            Self::CanaryUndecided => "canary_undecided",
+            Self::Failing => "failing",
+            Self::Trouble => "trouble",
+        }
+    }
+}
