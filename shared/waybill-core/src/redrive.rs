@@ -9,11 +9,13 @@ pub mod order;
 pub mod pace;
 pub mod progress;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::digest::Digest;
 use crate::dossier::{Dossier, Why};
 use crate::edit::Edit;
 use crate::envelope;
-use crate::id::{Consumer, OwnerId};
+use crate::id::{Consumer, MessageId, OwnerId};
 use crate::key::{KEY_ATTRIBUTE, event_key, key_attribute};
 use crate::ledger::{AuditRecord, Deed, Record, Row, Status};
 use crate::limit::{LEASE_SKEW, SQS_ATTRIBUTES_MAX};
@@ -235,6 +237,13 @@ fn outgoing(dossier: &Dossier, terms: &Terms<'_>) -> Result<(Message, Digest), S
             Ok((message, reading.digest))
         }
     }
+}
+
+/// The deduplication id of a dead letter that is sent to a FIFO queue: of this death, so that a send
+/// that is repeated is dropped and one after the next death is not (F26).
+pub fn deduplication_id(dead_letter: &MessageId, redrive_n: u32) -> String {
+    let death = format!("redrive#{redrive_n}#{dead_letter}");
+    hex::encode(Sha256::digest(death.as_bytes()))
 }
 
 /// Whether a message has a key of its own that is this one, whatever its id.

@@ -23,7 +23,7 @@ use waybill_core::key::KeyExpression;
 use waybill_core::ledger::{Ask, DeadLetter, Row, Verdict, judge};
 use waybill_core::limit::LEASE_OVER_DEADLINE;
 use waybill_core::message::Message;
-use waybill_core::outcome::{DeadReason, DeferCause, Disposition};
+use waybill_core::outcome::{DeferCause, Disposition};
 use waybill_core::reading::{self, Content};
 use waybill_core::retry::store_trouble_wait;
 use waybill_core::routes::OnConflict;

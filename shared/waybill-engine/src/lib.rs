@@ -6,7 +6,8 @@
 //! [`consumer`] turns invocations into batches, [`poller`] receives by itself; [`engine`] runs
 //! messages through a [`handler`]; [`router`] is the handler that delivers along the routes of a
 //! file, and [`gates`] spare their targets; [`env`](mod@env) reads what a function is told, and
-//! [`live`] exchanges routes while it runs. [`once`] runs any async operation of your
+//! [`live`] exchanges routes while it runs. [`redrive`] looks at dead letters and brings them back.
+//! [`once`] runs any async operation of your
 //! own once in effect, without a queue.
 
 mod acker;
@@ -23,6 +24,7 @@ pub mod live;
 pub mod once;
 pub mod poller;
 pub mod ports;
+pub mod redrive;
 mod remembered;
 pub mod router;
 mod settle;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use waybill_core::event::{Data, Event};
 use waybill_core::gate::valve::Mapping;
 use waybill_core::gate::{GateKey, GateRow};
-use waybill_core::id::{LedgerKey, MessageId, ReceiptHandle, RouteName};
+use waybill_core::id::{Consumer, LedgerKey, MessageId, ReceiptHandle, RouteName};
 use waybill_core::ledger::{Fence, Record, Row};
 use waybill_core::message::{Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason};
@@ -126,6 +126,37 @@ pub enum GatePut {
     Done,
     /// Another stands there, or none does.
     Refused(Option<GateRow>),
+}
+
+/// Rows that keep how far runs over dead letters have come: one small text for each run.
+pub trait RunStore: Send + Sync {
+    /// Reads the row of a run, consistently.
+    fn load(
+        &self,
+        consumer: &Consumer,
+        run: &str,
+    ) -> impl Future<Output = Result<Option<RunRow>, StoreError>> + Send;
+
+    /// Puts the row of a run where the one that stands has the number before its own; or where none
+    /// stands, when its number is 1. `false` where another stands there, or none does. Where the
+    /// answer is `Err` the row may be there.
+    fn save(
+        &self,
+        consumer: &Consumer,
+        run: &str,
+        row: &RunRow,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// How often the row was written.
+    pub rev: u64,
+    /// The run, as JSON.
+    pub text: String,
+    /// Time to live, in seconds since the epoch.
+    pub expires_at: u64,
 }
 
 /// One SQS queue. Every answer is by position (F31); batch entry ids are positions (F32). A batch

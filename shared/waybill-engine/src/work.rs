@@ -11,11 +11,12 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{sleep, timeout};
 
 use waybill_core::deadline::{Budget, Start};
+use waybill_core::dossier::REASON_ATTRIBUTE;
 use waybill_core::event::Event;
 use waybill_core::id::{EventKey, RouteName};
 use waybill_core::key::{KEY_ATTRIBUTE, dead_letter_key, idempotency_key, key_attribute};
 use waybill_core::ledger::{Ask, DeadLetter, Record, RouteRecord, RouteState, Status, TryTerms};
-use waybill_core::limit::{SCHEDULE_WAIT_MIN, WAIT_MAX};
+use waybill_core::limit::{SCHEDULE_WAIT_MIN, SQS_ATTRIBUTES_MAX, WAIT_MAX};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
 use waybill_core::parcel::{self, Parcel};
@@ -897,7 +898,7 @@ fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason, redrive_n:
         (KEY_ATTRIBUTE, key_attribute(key)),
         (REASON_ATTRIBUTE, reason),
     ] {
-        if attributes.len() < ATTRIBUTES_MAX {
+        if attributes.len() < SQS_ATTRIBUTES_MAX {
             attributes.insert(name.to_owned(), attribute);
         }
     }
@@ -920,10 +921,3 @@ const TELL_TIME: Duration = Duration::from_secs(1);
 
 /// How long is tried to give back a claim that may stand.
 const RELEASE_TIME: Duration = Duration::from_secs(2);
-
-/// The message attribute that says what a message died of.
-const REASON_ATTRIBUTE: &str = "waybill-reason";
-
-/// Most message attributes of one message.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
-const ATTRIBUTES_MAX: usize = 10;

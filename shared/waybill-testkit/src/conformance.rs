@@ -8,11 +8,13 @@
 mod gates;
 mod ledger;
 mod queue;
+mod runs;
 mod scheduler;
 
 pub use gates::gates;
 pub use ledger::{Planted, RawRows, ledger};
 pub use queue::{MakeQueue, dead_letters_of, fifo_queue, queue};
+pub use runs::runs;
 pub use scheduler::scheduler;
 
 use std::panic::AssertUnwindSafe;

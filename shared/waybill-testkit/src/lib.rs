@@ -13,6 +13,7 @@ mod faulty;
 mod gates;
 mod ledger;
 mod queue;
+mod runs;
 mod scheduler;
 
 pub use ambient::TestAmbient;
@@ -20,4 +21,5 @@ pub use faulty::{Call, Fault, Faulty, Trouble};
 pub use gates::{FakeGates, GateCounts};
 pub use ledger::{FakeLedger, LedgerCounts};
 pub use queue::{FakeQueue, QueueAsk, QueueCounts, QueueRequest, Standing};
+pub use runs::FakeRuns;
 pub use scheduler::FakeScheduler;

@@ -24,7 +24,8 @@ pub struct Run {
     pub counts: Counts,
     /// Who works on it, as 32 hexadecimal digits.
     pub owner: String,
-    /// Until when nobody else may, in milliseconds since the epoch.
+    /// Until when nobody else may, in milliseconds since the epoch; 0 where it was stopped in good
+    /// order, and holds nothing.
     pub lease_until_ms: u64,
 }
 
@@ -112,8 +113,18 @@ impl Run {
             canaries: Vec::new(),
             counts: Counts::default(),
             owner: owner.to_string(),
-            lease_until_ms: now.as_millis(),
+            lease_until_ms: 0,
         }
+    }
+
+    /// Somebody takes it up again. What stays in the queue is looked at and counted anew.
+    pub fn go_on(&mut self, owner: OwnerId) {
+        self.owner = owner.to_string();
+        let counts = &mut self.counts;
+        counts.seen = counts.taken();
+        counts.not_selected = 0;
+        counts.left.clear();
+        counts.failed = 0;
     }
 
     /// When it began.
