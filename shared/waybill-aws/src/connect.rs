@@ -13,7 +13,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use waybill_engine::env::ScheduleSettings;
 
 use crate::ambient::System;
-use crate::dynamodb::{DynamoGates, DynamoLedger};
+use crate::dynamodb::{DynamoDesk, DynamoGates, DynamoLedger, DynamoRuns};
 use crate::http::HttpClient;
 use crate::kept::Keeping;
 use crate::scheduler::EventBridgeScheduler;
@@ -86,6 +86,16 @@ impl Connection {
     /// The rows of gates in the DynamoDB table `table`, which is the ledger's.
     pub fn gates(&self, table: impl Into<String>) -> DynamoGates {
         DynamoGates::new(self.table_client(), table)
+    }
+
+    /// The rows of runs in the DynamoDB table `table`, which is the ledger's.
+    pub fn runs(&self, table: impl Into<String>) -> DynamoRuns {
+        DynamoRuns::new(self.table_client(), table)
+    }
+
+    /// The ledger in the DynamoDB table `table`, as people look through it.
+    pub fn desk(&self, table: impl Into<String>) -> DynamoDesk {
+        DynamoDesk::new(aws_sdk_dynamodb::Client::new(&self.config), table)
     }
 
     /// The queue at a URL.

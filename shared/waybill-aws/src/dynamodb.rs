@@ -3,8 +3,10 @@
 
 pub mod item;
 
+mod desk;
 mod error;
 mod gates;
+mod runs;
 mod statement;
 
 use aws_sdk_dynamodb::Client;
@@ -20,7 +22,9 @@ use waybill_engine::ports::{Ledger, StoreError, Write, Written};
 use error::Asked;
 use statement::Statement;
 
+pub use desk::{DynamoDesk, INDEX, Next};
 pub use gates::DynamoGates;
+pub use runs::DynamoRuns;
 
 /// The ledger in one DynamoDB table. Clones share their client.
 ///

@@ -49,6 +49,21 @@ struct Known {
     arn: OnceCell<String>,
 }
 
+/// What a queue says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Its ARN, where it said that.
+    pub arn: Option<String>,
+    /// How long it keeps a message, where it said that.
+    pub retention: Option<Duration>,
+    /// About how many messages can be received.
+    pub visible: u64,
+    /// About how many messages are held by somebody.
+    pub in_flight: u64,
+    /// Whether it has a redrive policy of its own.
+    pub has_redrive_policy: bool,
+}
+
 impl SqsQueue {
     /// The queue at a URL. Where the URL does not say its ARN, as a stand-in's does not, it is asked
     /// for once, when messages are received.
@@ -108,6 +123,34 @@ impl SqsQueue {
         };
         let arn = self.known.arn.get_or_try_init(ask).await?;
         Ok(arn)
+    }
+
+    /// What the queue says of itself, as it is now.
+    ///
+    /// # Errors
+    ///
+    /// Where the queue refuses or does not answer.
+    pub async fn describe(&self) -> Result<Described, QueueError> {
+        let request = self
+            .client
+            .get_queue_attributes()
+            .queue_url(self.url().await?);
+        let reply = request
+            .attribute_names(QueueAttributeName::All)
+            .send()
+            .await
+            .map_err(|refusal| error::of_request(&refusal, Asked::Attributes, self.name()))?;
+        let all = reply.attributes.unwrap_or_default();
+        let number = |name| all.get(&name).and_then(|text| text.parse().ok());
+        let policy = all.get(&QueueAttributeName::RedrivePolicy);
+        Ok(Described {
+            arn: all.get(&QueueAttributeName::QueueArn).cloned(),
+            retention: number(QueueAttributeName::MessageRetentionPeriod).map(Duration::from_secs),
+            visible: number(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or_default(),
+            in_flight: number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+                .unwrap_or_default(),
+            has_redrive_policy: policy.is_some_and(|policy| !policy.is_empty()),
+        })
     }
 
     /// Asks for one attribute of the queue.

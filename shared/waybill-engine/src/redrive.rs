@@ -20,7 +20,7 @@ use waybill_core::redrive::order::Order;
 use waybill_core::redrive::progress::{Counts, Run, Stopped};
 use waybill_core::time::Timestamp;
 
-pub use look::Looked;
+pub use look::{Bounds, Looked};
 
 /// A dead-letter queue, the source queue of its messages, and the ledger that both share.
 #[derive(Debug)]

@@ -19,6 +19,14 @@ pub(super) enum Asked {
     Read,
     /// `PutItem`.
     Put,
+    /// `GetItem`.
+    Get,
+    /// `Query` of the index.
+    Query,
+    /// `Scan`.
+    Scan,
+    /// `TransactWriteItems` of a delete and an update.
+    Forget,
 }
 
 /// The error of a whole request.
@@ -94,11 +102,15 @@ pub(super) fn of_code(code: &str, message: &str, asked: Asked, table: &str) -> S
             )
         }
         "AccessDenied" => format!(
-            "the function may not use ledger table `{table}`; allow {} on it: {message}",
+            "ledger table `{table}` may not be used; allow {} on it: {message}",
             match asked {
                 Asked::Write => "`dynamodb:PartiQLInsert` and `dynamodb:PartiQLUpdate`",
                 Asked::Read => "`dynamodb:BatchGetItem`",
                 Asked::Put => "`dynamodb:PutItem`",
+                Asked::Get => "`dynamodb:GetItem`",
+                Asked::Query => "`dynamodb:Query` (and on its index)",
+                Asked::Scan => "`dynamodb:Scan`",
+                Asked::Forget => "`dynamodb:DeleteItem` and `dynamodb:UpdateItem`",
             }
         ),
         _ if message.is_empty() => format!("ledger table `{table}` answered `{code}`"),
@@ -129,6 +141,15 @@ pub(super) fn unanswered(table: &str) -> StoreError {
         kind: StoreErrorKind::Transient,
         code: "Unanswered".to_owned(),
         message: format!("ledger table `{table}` answered fewer statements than it was asked"),
+    }
+}
+
+/// An item that is not as this release writes it.
+pub(super) fn not_understood(table: &str, what: &str) -> StoreError {
+    StoreError {
+        kind: StoreErrorKind::Permanent,
+        code: "Unreadable".to_owned(),
+        message: format!("a row of ledger table `{table}` cannot be read: {what}"),
     }
 }
 

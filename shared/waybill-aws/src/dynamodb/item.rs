@@ -188,7 +188,7 @@ fn record(item: &Item) -> Result<Record, String> {
         death,
         redrive_n: u32_of(item, REDRIVE_N)?.unwrap_or_default(),
         result: text_of(item, RESULT)?.map(str::to_owned),
-        audit: list_of(item, AUDIT, audit_record)?,
+        audit: audit_of(item)?,
     })
 }
 
@@ -281,6 +281,11 @@ pub(super) fn audit_value(record: &AuditRecord) -> AttributeValue {
         (deed::WHO, unless_empty(&record.who)),
         (deed::NOTE, unless_empty(&record.note)),
     ])
+}
+
+/// The deeds that an item tells of.
+pub(super) fn audit_of(item: &Item) -> Result<Vec<AuditRecord>, String> {
+    list_of(item, AUDIT, audit_record)
 }
 
 /// A deed as it is read.

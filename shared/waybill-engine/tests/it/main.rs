@@ -20,6 +20,7 @@ mod leases;
 mod live;
 mod once;
 mod polling;
+mod redrive;
 mod routes;
 mod scene;
 mod scheduled;
