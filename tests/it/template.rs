@@ -23,9 +23,10 @@ const REDRIVE_WINDOW_DAYS: u64 = 7;
 const DAY_SECONDS: u64 = 86_400;
 
 /// The functions that are deployed, with the folder of each.
-const FUNCTIONS: [(&str, &str); 2] = [
+const FUNCTIONS: [(&str, &str); 3] = [
     ("ConsumerFunction", "functions/consumer"),
     ("PollerFunction", "functions/poller"),
+    ("RedriveFunction", "functions/redrive"),
 ];
 
 fn set(words: &[&str]) -> BTreeSet<String> {

@@ -22,7 +22,7 @@ use crate::say::say;
 use crate::workspace::{Workspace, cargo};
 
 /// The packages that are functions; each has a binary of its own name.
-const FUNCTIONS: [&str; 2] = ["consumer", "poller"];
+const FUNCTIONS: [&str; 3] = ["consumer", "poller", "redrive"];
 
 /// How the functions are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

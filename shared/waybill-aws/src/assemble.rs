@@ -10,24 +10,27 @@ use waybill_core::key::KeyExpression;
 use waybill_core::routes::TargetSpec;
 use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
-use waybill_engine::env::{ConfigErrors, FunctionSettings, PollSettings, RouteSettings};
+use waybill_engine::env::{
+    ConfigErrors, DeadLetterSettings, FunctionSettings, PollSettings, RouteSettings,
+};
 use waybill_engine::gates::Gates;
 use waybill_engine::handler::Handler;
 use waybill_engine::once::Once;
 use waybill_engine::poller::{Poller, PollerConfig};
-use waybill_engine::ports::Target;
+use waybill_engine::ports::{QueueError, QueueErrorKind, Target};
+use waybill_engine::redrive::{self, Redriver};
 use waybill_engine::router::Router;
 use waybill_engine::valve::SourceValve;
 
 use crate::ambient::System;
 use crate::connect::Connection;
-use crate::dynamodb::DynamoLedger;
+use crate::dynamodb::{DynamoLedger, DynamoRuns};
 use crate::http::HttpTarget;
 #[cfg(feature = "target-lambda")]
 use crate::mapping::LambdaMapping;
 use crate::scheduler::EventBridgeScheduler;
-use crate::sqs::SqsQueue;
 use crate::sqs::place::{QueueArn, is_same};
+use crate::sqs::{Described, SqsQueue};
 #[cfg(feature = "target-eventbridge")]
 use crate::targets::EventBridgeTarget;
 #[cfg(feature = "target-kinesis")]
@@ -48,6 +51,9 @@ pub type AwsPoller<H> = Poller<H, DynamoLedger, System, SqsQueue>;
 
 /// An operation that is run once in effect, over its real outside.
 pub type AwsOnce = Once<DynamoLedger, System>;
+
+/// What looks at dead letters and brings them back, over its real outside.
+pub type AwsRedriver = Redriver<SqsQueue, DynamoLedger, DynamoRuns, System>;
 
 /// A route whose target cannot be called at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -245,6 +251,50 @@ impl Connection {
         key: KeyExpression,
     ) -> AwsOnce {
         Once::new(self.ledger(ledger_table), System, consumer, operation, key)
+    }
+
+    /// What looks at dead letters and brings them back, and what the dead-letter queue says of
+    /// itself now.
+    ///
+    /// # Errors
+    ///
+    /// Where the dead-letter queue cannot be asked, or has a redrive policy of its own: to look at
+    /// a message there would use up its receives.
+    pub async fn redriver(
+        &self,
+        settings: DeadLetterSettings,
+    ) -> Result<(AwsRedriver, Described), QueueError> {
+        let dead = self.queue(&settings.dead_letter_url);
+        let described = dead.describe().await?;
+        if described.has_redrive_policy {
+            return Err(QueueError {
+                kind: QueueErrorKind::Permanent,
+                code: "RedrivePolicy".to_owned(),
+                message: format!(
+                    "queue `{}` has a redrive policy of its own: each look at a message there is a \
+                     receive, and uses up what its maxReceiveCount allows; take the policy away, or \
+                     name the last queue of the chain",
+                    settings.dead_letter_url
+                ),
+            });
+        }
+        let fifo = settings.is_fifo();
+        let config = redrive::Config {
+            consumer: settings.consumer,
+            key: settings.key,
+            time_to_live: settings.time_to_live,
+            retention: described.retention,
+            fifo,
+        };
+        let redriver = Redriver::new(
+            dead,
+            self.queue(&settings.queue_url),
+            self.ledger(&settings.ledger_table),
+            self.runs(&settings.ledger_table),
+            System,
+            config,
+        );
+        Ok((redriver, described))
     }
 
     /// A function that polls its queue. `reserve` is the longest that one try may take: it stops

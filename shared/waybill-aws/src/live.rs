@@ -30,6 +30,29 @@ pub async fn start<F>(
     started(connect().await, System, env, concurrency, make).await
 }
 
+/// Connects, and reads once the text of the routes where it is; a request is made only for routes
+/// in a parameter.
+///
+/// # Errors
+///
+/// Where AWS cannot be reached as configured; for the text, where it is not there.
+pub async fn connect_and_read(
+    env: &impl EnvSource,
+) -> Result<(Connection, Result<RoutesText, ConfigErrors>), ConfigErrors> {
+    let connection = connect().await;
+    let connection = connection.map_err(|error| ConfigErrors::one(error.to_string()))?;
+    let text = match RoutesPlace::read(env) {
+        Ok(RoutesPlace::Here(text)) => Ok(text),
+        Ok(RoutesPlace::Parameter(name)) => {
+            read_first(Parameter::new(connection.keeping(), name))
+                .await
+                .0
+        }
+        Err(faults) => Err(faults),
+    };
+    Ok((connection, text))
+}
+
 /// The same over a connection, or the lack of one, by a clock.
 async fn started<F>(
     connection: Result<Connection, ConnectError>,

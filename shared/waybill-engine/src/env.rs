@@ -2,7 +2,8 @@
 //! once, with its remedy.
 //!
 //! A function that delivers along routes reads [`RouteSettings`], one with a handler of its own
-//! [`FunctionSettings`], and one that polls [`PollSettings`] beside either ([`all`]). What each
+//! [`FunctionSettings`], one that polls [`PollSettings`] beside either ([`all`]), and one that brings
+//! dead letters back [`DeadLetterSettings`]. What each
 //! variable means stands in the README of each function.
 
 use std::error::Error;
@@ -11,10 +12,11 @@ use std::io;
 use std::time::Duration;
 
 use waybill_core::id::Consumer;
+use waybill_core::key::KeyExpression;
 use waybill_core::ledger::DeadLetter;
 use waybill_core::limit::{RETENTION_MAX, RETENTION_MIN, VISIBILITY_MAX};
 use waybill_core::retry::RetryPolicy;
-use waybill_core::routes::{OnConflict, RoutesFile};
+use waybill_core::routes::{Identity, OnConflict, RoutesFile};
 
 use crate::engine::Config;
 
@@ -345,6 +347,80 @@ impl PollSettings {
             visibility,
             concurrency,
         })
+    }
+}
+
+/// What it takes to look at dead letters and to bring them back.
+#[derive(Debug, Clone)]
+pub struct DeadLetterSettings {
+    /// The ledger's namespace.
+    pub consumer: Consumer,
+    /// The key expression of the routes file, where it has one.
+    pub key: Option<KeyExpression>,
+    /// Name of the ledger's table.
+    pub ledger_table: String,
+    /// How long a row lives after it was written.
+    pub time_to_live: Duration,
+    /// URL of the source queue.
+    pub queue_url: String,
+    /// URL of the dead-letter queue.
+    pub dead_letter_url: String,
+}
+
+impl DeadLetterSettings {
+    /// Reads `WAYBILL_CONSUMER`, `WAYBILL_LEDGER_TABLE`, `WAYBILL_LEDGER_TTL_DAYS`,
+    /// `WAYBILL_QUEUE_URL` and `WAYBILL_DLQ_URL`, beside what the routes say of the namespace and
+    /// of keys; nothing else of the routes is read. `routes` are those that were read from their
+    /// place, or could not be; with none, no key is configured.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is missing, wrong, or at odds with the rest.
+    pub fn of(
+        env: &impl EnvSource,
+        routes: Result<Option<RoutesText>, ConfigErrors>,
+    ) -> Result<Self, ConfigErrors> {
+        let identity = routes.and_then(|text| match text {
+            None => Ok(Identity::default()),
+            Some(text) => Identity::parse(&text.text, |name| said(env, name))
+                .map_err(|error| ConfigErrors::one(format!("`{}`: {error}", text.place))),
+        });
+        let file = identity.as_ref().ok();
+        let consumer = namespace(env, file.and_then(|file| file.consumer.clone()));
+        let must = |name: &str, what: &str| {
+            let missing = || ConfigErrors::one(format!("{name} is not set: give {what}"));
+            said(env, name).ok_or_else(missing)
+        };
+        let table = must(
+            "WAYBILL_LEDGER_TABLE",
+            "the name of the ledger's DynamoDB table",
+        );
+        let names = all(all(identity, consumer), all(table, time_to_live(env)));
+        let queues = all(
+            must("WAYBILL_QUEUE_URL", "the URL of the source queue"),
+            must("WAYBILL_DLQ_URL", "the URL of its dead-letter queue"),
+        );
+        let (names, (queue_url, dead_letter_url)) = all(names, queues)?;
+        let ((identity, consumer), (ledger_table, time_to_live)) = names;
+        if is_fifo(&queue_url) != is_fifo(&dead_letter_url) {
+            return Err(ConfigErrors::one(format!(
+                "WAYBILL_QUEUE_URL `{queue_url}` and WAYBILL_DLQ_URL `{dead_letter_url}` are no \
+                 pair: a FIFO queue's dead letters are in a FIFO queue, and only they"
+            )));
+        }
+        Ok(Self {
+            consumer,
+            key: identity.key,
+            ledger_table,
+            time_to_live,
+            queue_url,
+            dead_letter_url,
+        })
+    }
+
+    /// Whether the queues are FIFO queues.
+    pub fn is_fifo(&self) -> bool {
+        is_fifo(&self.queue_url)
     }
 }
 

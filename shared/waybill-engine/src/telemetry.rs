@@ -17,6 +17,7 @@ use waybill_core::schedule::Leaves;
 
 use crate::poller::Report;
 use crate::ports::{QueueError, ScheduleError, StoreError};
+use crate::redrive;
 use crate::work::{Finished, Over};
 
 /// Writes events as JSON lines to standard output, which Lambda keeps. `RUST_LOG` says which, as
@@ -465,6 +466,31 @@ pub(crate) fn poll_ended(report: &Report) {
         seconds = report.seconds,
         stopped = report.stopped,
         "poll ended"
+    );
+}
+
+/// A run over dead letters has stopped.
+pub(crate) fn run_stopped(report: &redrive::Report) {
+    let counts = &report.counts;
+    let left = counts.left.values().sum::<u64>();
+    info!(
+        run = report.run,
+        dry_run = report.dry_run,
+        resumed = report.resumed,
+        stopped = report.stopped.word(),
+        seen = counts.seen,
+        not_selected = counts.not_selected,
+        sent = counts.sent(),
+        completed = counts.completed,
+        discarded = counts.discarded,
+        left,
+        failed = counts.failed,
+        undeleted = counts.undeleted,
+        delivered = counts.delivered,
+        failed_again = counts.failed_again,
+        trouble = report.trouble,
+        seconds = report.seconds,
+        "run over dead letters stopped"
     );
 }
 

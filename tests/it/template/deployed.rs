@@ -48,7 +48,7 @@ fn echoes() -> (tempfile::TempDir, BuiltFunctions) {
     let path = folder.path().join("bootstrap");
     fs::write(&path, ECHO).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    let binaries = ["consumer", "poller"].map(|name| (name.to_owned(), path.clone()));
+    let binaries = ["consumer", "poller", "redrive"].map(|name| (name.to_owned(), path.clone()));
     let functions = BuiltFunctions::from_binaries(BTreeMap::from(binaries));
     (folder, functions)
 }

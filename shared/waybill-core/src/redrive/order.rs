@@ -1,6 +1,7 @@
 //! What a run is told to do.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::pace::RATE_MAX;
 use crate::edit::Edit;
@@ -85,6 +86,17 @@ impl Order {
             return Err("what is discarded is neither edited nor tried with a canary".to_owned());
         }
         Selection::read(&self.wanted)
+    }
+}
+
+impl Order {
+    /// What a run of this order is called where nobody says else: one that is begun again before it
+    /// is over goes on.
+    pub fn name(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        let mut digits = hex::encode(Sha256::digest(text.as_bytes()));
+        digits.truncate(10);
+        format!("r-{digits}")
     }
 }
 

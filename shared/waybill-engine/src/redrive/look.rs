@@ -186,11 +186,11 @@ impl<Q: Queue, L: Ledger, R: Sync, A: Ambient> Redriver<Q, L, R, A> {
             visible_in: Duration::ZERO,
         };
         let changes: Vec<_> = handles.into_iter().map(show).collect();
-        let requests = changes.chunks(SQS_BATCH_MAX);
-        let requests = requests.map(|chunk| self.dead.change_visibility(chunk));
+        let requests: Vec<_> = changes.chunks(SQS_BATCH_MAX).map(<[_]>::to_vec).collect();
         stream::iter(requests)
-            .buffer_unordered(RELEASES)
-            .for_each(|_| async {})
+            .for_each_concurrent(RELEASES, |changes| async move {
+                self.dead.change_visibility(&changes).await;
+            })
             .await;
     }
 }

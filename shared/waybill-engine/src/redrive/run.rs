@@ -14,6 +14,7 @@ use super::tally::Tally;
 use super::trail::LOOK_EVERY;
 use super::{CannotRun, HOLD, QUIET, Redriver, Report, TRIES, Task, backoff, is_name};
 use crate::ports::{Ambient, Ledger, Queue, QueueErrorKind, RunRow, RunStore, StoreErrorKind};
+use crate::telemetry;
 
 /// A run that was opened.
 struct Opened {
@@ -52,7 +53,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
         self.work_and_keep(&tally, &mut rev).await;
         let state = tally.into_state();
         self.release(state.held.handles()).await;
-        Ok(Report {
+        let report = Report {
             run: task.run.to_owned(),
             dry_run: task.dry_run,
             resumed,
@@ -61,7 +62,9 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
             remarks: state.remarks,
             trouble: state.trouble,
             seconds: began.elapsed().as_secs_f64(),
-        })
+        };
+        telemetry::run_stopped(&report);
+        Ok(report)
     }
 
     /// Begins a run, or takes one up that was cut off.
@@ -252,7 +255,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                 continue;
             }
             quiet = 0;
-            self.handle(tally, new).await;
+            Box::pin(self.handle(tally, new)).await;
         }
     }
 
