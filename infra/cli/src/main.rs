@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
+mod dlq;
 mod failure;
 mod generate;
+mod ledger;
 mod reach;
 mod screen;
 mod send;
@@ -30,6 +32,12 @@ struct Arguments {
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Dead letters: what is there, why, and what becomes of it.
+    #[command(subcommand)]
+    Dlq(Box<dlq::Command>),
+    /// Rows of the ledger: what is known of an event, and freeing what is stuck.
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// Sends events to the source queue, one for each line.
     Send(send::Options),
     /// Checks the routes file and the template before a deployment.
@@ -72,6 +80,8 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<Ended, failure::Failure> {
     let output = screen::Output::of(arguments.json);
     match arguments.command {
+        Command::Dlq(command) => Box::pin(dlq::run(&arguments.reach, *command, output)).await,
+        Command::Ledger(command) => ledger::run(&arguments.reach, command, output).await,
         Command::Send(options) => send::run(&arguments.reach, options, output).await,
         Command::Check(options) => check::run(options, output),
         Command::Completions(options) => generate::completions(options),

@@ -1,5 +1,7 @@
 //! How AWS is reached, and which bundle is meant: options that every command takes.
 
+use std::time::Duration;
+
 use aws_config::BehaviorVersion;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
@@ -7,6 +9,10 @@ use aws_config::profile::ProfileFileRegionProvider;
 use clap::Args;
 
 use waybill_aws::connect::{ConnectError, Connection};
+use waybill_core::id::Consumer;
+use waybill_core::message::is_fifo;
+use waybill_core::routes::Identity;
+use waybill_engine::env::DeadLetterSettings;
 
 use crate::failure::Failure;
 
@@ -60,6 +66,48 @@ pub(crate) struct Options {
     dlq_url: Option<String>,
 }
 
+/// By which key events are known.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Routes {
+    /// The routes file, of which `consumer` and `key` are read: they decide by which key an event is
+    /// known. `none` where it says neither.
+    #[arg(long, value_name = "FILE", env = "WAYBILL_ROUTES")]
+    routes: Option<String>,
+}
+
+impl Routes {
+    /// What the routes file says of keys.
+    pub(crate) fn identity(&self) -> Result<Identity, Failure> {
+        let path = given(
+            self.routes.as_deref(),
+            "by which keys are events known? give --routes and the routes file, or --routes none \
+             where it has neither `key` nor `consumer`",
+        )?;
+        if path == "none" {
+            return Ok(Identity::default());
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Failure::new(format!(
+                "the routes file `{path}` cannot be read ({error}): give --routes and the file that \
+                 was deployed, or --routes none where it has neither `key` nor `consumer`"
+            ))
+        })?;
+        Identity::parse(&text, |name| std::env::var(name).ok())
+            .map_err(|error| Failure::new(format!("`{path}`: {error}")))
+    }
+}
+
+/// What was said, and is not empty.
+fn given(said: Option<&str>, question: &str) -> Result<String, Failure> {
+    let said = said.filter(|said| !said.is_empty());
+    said.map(str::to_owned)
+        .ok_or_else(|| Failure::new(question))
+}
+
+/// How long a row lives that is written here: two retentions of fourteen days and a week, the most
+/// that the template asks for.
+pub(crate) const TIME_TO_LIVE: Duration = Duration::from_secs(35 * 24 * 60 * 60);
+
 impl Options {
     /// A connection as these options, the environment and the profile say. No request is made.
     pub(crate) async fn connect(&self) -> Result<Connection, Failure> {
@@ -80,6 +128,71 @@ impl Options {
             .await
             .ok_or(ConnectError::RegionMissing)?;
         Ok(Connection::load(loader.region(region)).await?)
+    }
+
+    /// Which bundle's dead letters are meant; `routes` is the routes file, or `none`.
+    pub(crate) fn dead_letters(&self, routes: &Routes) -> Result<DeadLetterSettings, Failure> {
+        let identity = routes.identity()?;
+        let consumer = self.consumer(&identity);
+        let table = self.table();
+        let source = self.queue_url().map(str::to_owned);
+        let dead = given(
+            self.dlq_url.as_deref(),
+            "which dead-letter queue? give --dlq-url or WAYBILL_DLQ_URL: the stack's output \
+             DeadLetterQueueUrl",
+        );
+        let faults = [
+            consumer.as_ref().err(),
+            table.as_ref().err(),
+            source.as_ref().err(),
+            dead.as_ref().err(),
+        ];
+        let faults: Vec<_> = faults.into_iter().flatten().map(|f| f.0.clone()).collect();
+        let (Ok(consumer), Ok(ledger_table), Ok(queue_url), Ok(dead_letter_url)) =
+            (consumer, table, source, dead)
+        else {
+            return Err(Failure::new(faults.join("\n")));
+        };
+        if is_fifo(&queue_url) != is_fifo(&dead_letter_url) {
+            return Err(Failure::new(format!(
+                "`{queue_url}` and `{dead_letter_url}` are no pair: a FIFO queue's dead letters are \
+                 in a FIFO queue, and only they"
+            )));
+        }
+        Ok(DeadLetterSettings {
+            consumer,
+            key: identity.key,
+            ledger_table,
+            time_to_live: TIME_TO_LIVE,
+            queue_url,
+            dead_letter_url,
+        })
+    }
+
+    /// The ledger's namespace: the routes file's, or the one that is said.
+    pub(crate) fn consumer(&self, identity: &Identity) -> Result<Consumer, Failure> {
+        if let Some(consumer) = &identity.consumer {
+            return Ok(consumer.clone());
+        }
+        let name = given(
+            self.consumer.as_deref(),
+            "which namespace of the ledger? give --consumer or WAYBILL_CONSUMER: the stack's name, \
+             unless the routes file says `consumer`",
+        )?;
+        Consumer::new(&name).ok_or_else(|| {
+            Failure::new(format!(
+                "--consumer is `{name}`: it has 1 to 128 bytes and no `#`"
+            ))
+        })
+    }
+
+    /// The ledger's table, which must be said.
+    pub(crate) fn table(&self) -> Result<String, Failure> {
+        given(
+            self.ledger_table.as_deref(),
+            "which ledger? give --ledger-table or WAYBILL_LEDGER_TABLE: the stack's output \
+             LedgerTableName",
+        )
     }
 
     /// URL of the source queue, which must be said.

@@ -194,6 +194,37 @@ impl Why {
         }
     }
 
+    /// What it means, in a sentence for people.
+    pub fn says(&self) -> String {
+        let text = match self {
+            Self::Dead(DeadReason::Rejected) => "a target refused it for good",
+            Self::Dead(DeadReason::AttemptsSpent) => "its tries at a target are used up",
+            Self::Dead(DeadReason::Expired) => "it was older than its route lets it be",
+            Self::Dead(DeadReason::WouldExpire) => {
+                "it would have left its queue by age before its next try"
+            }
+            Self::Dead(DeadReason::Malformed) => "its body cannot be read",
+            Self::Dead(DeadReason::Unrouted) => "no route takes it",
+            Self::Dead(DeadReason::KeyMissing) => "it has no key where the routes file says",
+            Self::Dead(DeadReason::KeyConflict) => "its key is known with other data",
+            Self::Dead(DeadReason::Crashed) => "work on it ended without a word three times",
+            Self::Dead(DeadReason::RedriveLoop) => "it was redriven too often, and died each time",
+            Self::NeverAttempted => {
+                "no try was begun: its receives were used up otherwise, as by throttling; or its \
+                 row has outlived its time"
+            }
+            Self::Unfinished(status) => {
+                return format!(
+                    "its event is {} and not dead: it was moved too early, or is a copy",
+                    status.word()
+                );
+            }
+            Self::Completed => "its event is done: it is a copy, or its delete came too late",
+            Self::UnknownRow(what) => return format!("its row cannot be read: {what}"),
+        };
+        text.to_owned()
+    }
+
     /// Every word there is.
     pub fn words() -> impl Iterator<Item = &'static str> {
         let others = ["never_attempted", "unfinished", "completed", "unknown_row"];

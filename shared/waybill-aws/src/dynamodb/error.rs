@@ -102,7 +102,7 @@ pub(super) fn of_code(code: &str, message: &str, asked: Asked, table: &str) -> S
             )
         }
         "AccessDenied" => format!(
-            "ledger table `{table}` may not be used; allow {} on it: {message}",
+            "the function may not use ledger table `{table}`; allow {} on it: {message}",
             match asked {
                 Asked::Write => "`dynamodb:PartiQLInsert` and `dynamodb:PartiQLUpdate`",
                 Asked::Read => "`dynamodb:BatchGetItem`",
