@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use waybill_aws::ambient::System;
 use waybill_aws::connect::Connection;
 use waybill_aws::dynamodb::{DynamoDesk, DynamoLedger};
-use waybill_core::id::{LedgerKey, OwnerId};
+use waybill_core::id::{LedgerKey, OwnerId, from_printable, printable};
 use waybill_core::ledger::{AttemptRecord, AuditRecord, Deed, Record, RouteRecord, Row, Status};
 use waybill_engine::ports::{Ambient, Ledger, Write, Written};
 
@@ -90,11 +90,17 @@ impl Book {
 fn key(reach: &reach::Options, which: &Which) -> Result<LedgerKey, Failure> {
     let consumer = reach.consumer(&waybill_core::routes::Identity::default())?;
     let own = format!("{consumer}#");
-    let key = which.key.strip_prefix(&own).unwrap_or(&which.key);
+    let key = from_printable(&which.key);
+    let key = key.strip_prefix(&own).unwrap_or(&key);
     if key.is_empty() {
         return Err(Failure::new("which event? give its key"));
     }
     Ok(LedgerKey::from_stored(format!("{own}{key}")))
+}
+
+/// A key as people read and type it.
+fn shown(key: &LedgerKey) -> String {
+    printable(key.as_str()).into_owned()
 }
 
 /// Does it.
@@ -119,8 +125,9 @@ async fn show(reach: &reach::Options, which: &Which, output: Output) -> Result<E
     let forgotten = book.desk.forgotten(&key).await?;
     if row.is_none() && forgotten.is_empty() {
         return Err(Failure::new(format!(
-            "the ledger has no row `{key}`: the event was never claimed, or its row has outlived \
-             its time; check --consumer and the key"
+            "the ledger has no row `{}`: the event was never claimed, or its row has outlived its \
+             time; check --consumer and the key",
+            shown(&key)
         )));
     }
     match output {
@@ -129,9 +136,9 @@ async fn show(reach: &reach::Options, which: &Which, output: Output) -> Result<E
             match row {
                 Some(Row::Known(record)) => screen::print(text(&record))?,
                 Some(Row::Unknown { what }) => {
-                    screen::print(format!("{key}\nthe row cannot be read: {what}"))?;
+                    screen::print(format!("{}\nthe row cannot be read: {what}", shown(&key)))?;
                 }
-                None => screen::print(format!("{key}\nthere is no row any more"))?,
+                None => screen::print(format!("{}\nthere is no row any more", shown(&key)))?,
             }
             if !forgotten.is_empty() {
                 screen::print(format!("\n{}", audit(&forgotten)))?;
@@ -149,7 +156,7 @@ fn as_json(key: &LedgerKey, row: Option<&Row>, forgotten: &[AuditRecord]) -> Val
         None => (None, None),
     };
     json!({
-        "key": key.as_str(),
+        "key": printable(key.as_str()),
         "row": record,
         "unknown_row": unknown,
         "forgotten": forgotten.iter().map(AuditRecord::to_json).collect::<Vec<_>>(),
@@ -164,21 +171,27 @@ async fn unlock(reach: &reach::Options, deeds: &Deeds, output: Output) -> Result
         Some(Row::Known(record)) => record,
         Some(Row::Unknown { what }) => {
             return Err(Failure::new(format!(
-                "row `{key}` cannot be read ({what}): use the release that wrote it"
+                "row `{}` cannot be read ({what}): use the release that wrote it",
+                shown(&key)
             )));
         }
-        None => return Err(Failure::new(format!("the ledger has no row `{key}`"))),
+        None => {
+            return Err(Failure::new(format!(
+                "the ledger has no row `{}`",
+                shown(&key)
+            )));
+        }
     };
     let now = System.now();
     let entry = AuditRecord::new(now, Deed::Unlocked, &deeds.who, &deeds.why);
     let expires_at = now.after(reach::TIME_TO_LIVE).as_secs_ceil();
     let next = record
         .unlocked(owner(), entry, expires_at, now)
-        .map_err(|what| Failure::new(format!("`{key}`: {what}")))?;
+        .map_err(|what| Failure::new(format!("`{}`: {what}", shown(&key))))?;
     if deeds.dry_run {
         return told(output, &key, "would be unlocked", Ended::Well);
     }
-    let question = format!("Free `{key}` of the claim whose lease has ended?");
+    let question = format!("Free `{}` of the claim whose lease has ended?", shown(&key));
     if !screen::confirm(&question, deeds.yes)? {
         return told(output, &key, "nothing was done", Ended::InPart);
     }
@@ -200,7 +213,12 @@ async fn forget(reach: &reach::Options, deeds: &Deeds, output: Output) -> Result
     let record = match &row {
         Some(Row::Known(record)) => Some(&**record),
         Some(Row::Unknown { .. }) => None,
-        None => return Err(Failure::new(format!("the ledger has no row `{key}`"))),
+        None => {
+            return Err(Failure::new(format!(
+                "the ledger has no row `{}`",
+                shown(&key)
+            )));
+        }
     };
     let now = System.now();
     if let Some(record) = record
@@ -208,7 +226,8 @@ async fn forget(reach: &reach::Options, deeds: &Deeds, output: Output) -> Result
         && now <= record.lease_until.after(waybill_core::limit::LEASE_SKEW)
     {
         return Err(Failure::new(format!(
-            "`{key}` is being worked on: wait until its lease has ended, at {}",
+            "`{}` is being worked on: wait until its lease has ended, at {}",
+            shown(&key),
             record.lease_until.to_rfc3339().unwrap_or_default()
         )));
     }
@@ -216,8 +235,9 @@ async fn forget(reach: &reach::Options, deeds: &Deeds, output: Output) -> Result
         return told(output, &key, "would be forgotten", Ended::Well);
     }
     let question = format!(
-        "Forget `{key}` ({})? When a message of its event comes again, it is delivered again, to \
+        "Forget `{}` ({})? When a message of its event comes again, it is delivered again, to \
          every route.",
+        shown(&key),
         record.map_or("a row that cannot be read", |record| record.status.word())
     );
     if !screen::confirm(&question, deeds.yes)? {
@@ -234,7 +254,8 @@ async fn forget(reach: &reach::Options, deeds: &Deeds, output: Output) -> Result
 /// A row was changed between the look and the write.
 fn changed(key: &LedgerKey) -> Failure {
     Failure::new(format!(
-        "`{key}` was changed while this ran, and nothing was done: look at it again"
+        "`{}` was changed while this ran, and nothing was done: look at it again",
+        shown(key)
     ))
 }
 
@@ -247,8 +268,10 @@ fn owner() -> OwnerId {
 /// Tells what came of a deed.
 fn told(output: Output, key: &LedgerKey, what: &str, ended: Ended) -> Result<Ended, Failure> {
     match output {
-        Output::Json => screen::print(json!({"key": key.as_str(), "result": what}).to_string())?,
-        Output::Text => screen::print(format!("{key}: {what}"))?,
+        Output::Json => {
+            screen::print(json!({"key": printable(key.as_str()), "result": what}).to_string())?
+        }
+        Output::Text => screen::print(format!("{}: {what}", shown(key)))?,
     }
     Ok(ended)
 }
@@ -259,7 +282,7 @@ fn text(record: &Record) -> String {
     let at = |at: waybill_core::time::Timestamp| at.to_rfc3339().unwrap_or_default();
     let mut lines = Vec::new();
     let mut fact = |name: &str, what: String| lines.push(format!("{name:<10} {what}"));
-    fact("key", record.key.to_string());
+    fact("key", printable(record.key.as_str()).into_owned());
     fact("status", record.status.word().to_owned());
     if record.status == Status::InProgress {
         let ended = record.lease_until < now;

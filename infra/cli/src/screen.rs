@@ -5,6 +5,7 @@
     reason = "commands that are still to come ask, and show tables and times"
 )]
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
@@ -36,18 +37,34 @@ impl Output {
 /// Writes a line to stderr; a stderr that is gone is no reason to stop.
 pub(crate) fn say(line: impl AsRef<str>) {
     let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "{}", line.as_ref());
+    let _ = writeln!(stderr, "{}", harmless(line.as_ref()));
 }
 
 /// Writes a line to stdout. A reader that has gone, as a pager does, has seen enough.
 pub(crate) fn print(line: impl AsRef<str>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{}", line.as_ref()) {
+    match writeln!(stdout, "{}", harmless(line.as_ref())) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(format!("cannot write to stdout: {error}")))
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// A text without what a terminal would obey: bodies, keys and answers come from outside.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && !['\n', '\t'].contains(&c);
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match obeyed(c) {
+            true => shown.extend(c.escape_unicode()),
+            false => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// Asks on stderr whether to go on, and reads the answer; `yes` has answered already (`--yes`).

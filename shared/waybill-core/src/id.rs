@@ -1,5 +1,6 @@
 //! Names of things, each with what makes it valid. What exists here is valid.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,56 @@ impl LedgerKey {
     pub fn event_key(&self) -> &str {
         self.0.split_once('#').map_or(&self.0, |(_, key)| key)
     }
+}
+
+/// A key, or part of one, as people and scripts are shown it and type it: the parts of a key are
+/// joined by NUL, which no command line can carry, and what comes from outside may hold what a
+/// terminal obeys. A backslash is `\\`, NUL is `\0`, any other control character `\u{…}`.
+pub fn printable(key: &str) -> Cow<'_, str> {
+    if !key.contains(|c: char| c == '\\' || c.is_control()) {
+        return Cow::Borrowed(key);
+    }
+    let mut text = String::with_capacity(key.len() + 8);
+    for c in key.chars() {
+        match c {
+            '\\' => text.push_str("\\\\"),
+            '\0' => text.push_str("\\0"),
+            c if c.is_control() => text.extend(c.escape_unicode()),
+            c => text.push(c),
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// The key that [`printable`] shows so. What it never writes stands for itself.
+pub fn from_printable(text: &str) -> String {
+    let mut key = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        key.push_str(before);
+        rest = after;
+        if let Some(after) = rest.strip_prefix('\\') {
+            key.push('\\');
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix('0') {
+            key.push('\0');
+            rest = after;
+        } else if let Some((c, after)) = escaped(rest) {
+            key.push(c);
+            rest = after;
+        } else {
+            key.push('\\');
+        }
+    }
+    key.push_str(rest);
+    key
+}
+
+/// The control character that stands as `u{…}` at the beginning of a text, and what follows it.
+fn escaped(text: &str) -> Option<(char, &str)> {
+    let (digits, after) = text.strip_prefix("u{")?.split_once('}')?;
+    let c = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+    c.is_control().then_some((c, after))
 }
 
 /// 128 random bits that name one claim: not the sandbox, not the process, so that a zombie is

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dossier::Dossier;
+use crate::id::printable;
 use crate::routes::Filter;
 use crate::time::Timestamp;
 
@@ -39,7 +40,7 @@ pub struct Wanted {
     /// Only the message of this id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
-    /// Only messages of the event of this key.
+    /// Only messages of the event of this key, as [`printable`] shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
@@ -86,7 +87,7 @@ impl Selection {
         let young = |most: &Duration| dossier.age(now).is_some_and(|age| age <= *most);
         let matches = |filter: &Filter| dossier.reading.event().is_some_and(|e| filter.matches(e));
         let message_id = dossier.message.message_id.as_str();
-        let key = dossier.reading.key.as_str();
+        let key = printable(dossier.reading.key.as_str());
         self.message_id.as_deref().is_none_or(|id| id == message_id)
             && self.key.as_deref().is_none_or(|wanted| wanted == key)
             && self.since.as_ref().is_none_or(young)

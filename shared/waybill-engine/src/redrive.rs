@@ -96,7 +96,7 @@ pub struct Report {
 pub struct Remark {
     /// Which message.
     pub message_id: String,
-    /// Of which event.
+    /// Of which event, as [`waybill_core::id::printable`] shows it.
     pub key: String,
     /// Why, in one word.
     pub word: String,
@@ -107,7 +107,8 @@ pub struct Remark {
 impl Report {
     /// Whether all was done that was asked.
     pub fn is_well(&self) -> bool {
-        self.stopped.is_well() && self.counts.failed == 0
+        let counts = &self.counts;
+        self.stopped.is_well() && counts.failed == 0 && counts.left.is_empty()
     }
 }
 

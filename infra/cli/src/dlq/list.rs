@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use waybill_aws::ambient::System;
 use waybill_core::dossier::Dossier;
+use waybill_core::id::printable;
 use waybill_core::time::Timestamp;
 use waybill_engine::ports::Ambient;
 use waybill_engine::redrive::{Bounds, Looked};
@@ -230,7 +231,7 @@ fn line(dossier: &Dossier, now: Timestamp) -> Vec<String> {
         names.join(", ")
     };
     vec![
-        dossier.reading.key.as_str().to_owned(),
+        printable(dossier.reading.key.as_str()).into_owned(),
         dossier.message.message_id.to_string(),
         dossier.why.word().to_owned(),
         names(&|route| route.name.to_string()),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use waybill_aws::ambient::System;
 use waybill_core::dossier::Dossier;
 use waybill_core::dossier::history::with_history;
+use waybill_core::id::printable;
 use waybill_core::selection::Selection;
 use waybill_core::time::Timestamp;
 use waybill_engine::ports::Ambient;
@@ -59,7 +60,7 @@ pub(crate) async fn run(
             &|| stop.load(Ordering::Relaxed) || found.load(Ordering::Relaxed),
             &mut |dossier| {
                 bar.inc(1);
-                let is_it = dossier.reading.key.as_str() == options.which
+                let is_it = printable(dossier.reading.key.as_str()) == options.which
                     || dossier.message.message_id.as_str() == options.which;
                 if is_it && letter.is_none() {
                     found.store(true, Ordering::Relaxed);
@@ -104,7 +105,7 @@ pub(crate) async fn run(
 fn text(dossier: &Dossier, now: Timestamp, body: bool) -> String {
     let mut lines = Vec::new();
     let mut fact = |name: &str, what: String| lines.push(format!("{name:<10} {what}"));
-    fact("key", dossier.reading.key.as_str().to_owned());
+    fact("key", printable(dossier.reading.key.as_str()).into_owned());
     fact("message", dossier.message.message_id.to_string());
     fact(
         "reason",

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use waybill_aws::ambient::System;
 use waybill_aws::dynamodb::Next;
-use waybill_core::id::LedgerKey;
+use waybill_core::id::{LedgerKey, printable};
 use waybill_core::ledger::{Record, Row, Status};
 use waybill_core::limit::{INDEX_SHARDS, LEASE_SKEW};
 use waybill_core::selection::{Selection, duration};
@@ -156,7 +156,7 @@ impl Finds {
         };
         *count += 1;
         if *count <= self.limit {
-            let key = key.to_owned();
+            let key = printable(key).into_owned();
             self.found.push(Found { kind, key, since });
         }
     }

@@ -89,3 +89,10 @@ fn templates_of_bars_are_read() {
     assert_eq!(bar(None, "sending").length(), None);
     assert_eq!(bytes_bar(7, "sending").length(), Some(7));
 }
+
+#[test]
+fn what_comes_from_outside_cannot_steer_the_terminal() {
+    assert_eq!(harmless("a\u{1b}[2J\tb\n"), "a\\u{1b}[2J\tb\n");
+    assert_eq!(harmless("\u{9b}é"), "\\u{9b}é");
+    assert!(matches!(harmless("plain"), Cow::Borrowed(_)));
+}

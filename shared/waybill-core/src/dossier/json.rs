@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Dossier, Why, is_done};
+use crate::id::printable;
 use crate::ledger::{AttemptRecord, AuditRecord, Record, RouteRecord};
 use crate::time::Timestamp;
 
@@ -14,7 +15,7 @@ impl Dossier {
         let seconds = |wait: Option<std::time::Duration>| wait.map(|wait| wait.as_secs());
         json!({
             "message_id": self.message.message_id,
-            "key": self.reading.key.as_str(),
+            "key": printable(self.reading.key.as_str()),
             "reason": self.why.word(),
             "unreadable": self.unreadable(),
             "unknown_row": match &self.why {
@@ -56,7 +57,7 @@ impl Record {
     /// The row as JSON, in the same words.
     pub fn to_json(&self) -> Value {
         json!({
-            "key": self.key.as_str(),
+            "key": printable(self.key.as_str()),
             "status": self.status.word(),
             "rev": self.rev,
             "owner": self.owner.to_string(),

@@ -78,3 +78,21 @@ fn a_route_name_in_a_file_is_checked_like_any_other() {
     let error = read("\"CRM\"").unwrap_err().to_string();
     assert!(error.contains("route name `CRM`"), "{error}");
 }
+
+#[test]
+fn a_key_is_printed_so_that_it_can_be_typed_and_read_back() {
+    for (key, shown) in [
+        ("orders\0e-1", "orders\\0e-1"),
+        ("a\\0b", "a\\\\0b"),
+        ("\u{1b}[2J\n", "\\u{1b}[2J\\u{a}"),
+        ("plain:é", "plain:é"),
+        ("", ""),
+    ] {
+        assert_eq!(printable(key), shown);
+        assert_eq!(from_printable(shown), key);
+    }
+    // What is not printed so stands for itself.
+    for text in ["a\\b", "\\u{zz}", "\\u{41}", "\\"] {
+        assert_eq!(from_printable(text), text);
+    }
+}

@@ -58,7 +58,7 @@ fn what_is_sent_is_taken_for_a_retry_of_the_same_event_f69() {
     let Verdict::Revive { next, mut parcel } = judged(&dossier_in(Status::Dead)) else {
         panic!("it is dead");
     };
-    parcel.message_id = crate::id::MessageId::new("m-2").unwrap();
+    parcel.message_id = MessageId::new("m-2").unwrap();
     let reading = reading::read(&parcel, &consumer(), None);
     let ask = Ask {
         key: next.key.clone(),
@@ -97,7 +97,7 @@ fn what_was_never_attempted_is_sent_under_its_own_key_f18() {
             panic!("{body}");
         };
         assert_eq!(why, NoWrite::NoRow);
-        parcel.message_id = crate::id::MessageId::new("m-2").unwrap();
+        parcel.message_id = MessageId::new("m-2").unwrap();
         assert_eq!(reading::read(&parcel, &consumer(), None).key, key, "{body}");
     }
 }

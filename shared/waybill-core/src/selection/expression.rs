@@ -1,8 +1,10 @@
 //! What is compared with what.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::dossier::Dossier;
+use crate::id::printable;
 use crate::time::Timestamp;
 
 /// An expression, read.
@@ -158,30 +160,31 @@ impl Expression {
 
 impl TextField {
     /// The texts that a dossier has there.
-    fn texts(self, dossier: &Dossier) -> Vec<&str> {
+    fn texts(self, dossier: &Dossier) -> Vec<Cow<'_, str>> {
         let event = dossier.reading.event();
-        match self {
-            Self::Reason => vec![dossier.why.word()],
-            Self::Route => dossier.undone().map(|route| route.name.as_str()).collect(),
-            Self::Code => dossier.undone().map(|route| route.last.as_str()).collect(),
+        let text = match self {
+            Self::Reason => return vec![dossier.why.word().into()],
+            Self::Route => {
+                let routes = dossier.undone();
+                return routes.map(|route| route.name.as_str().into()).collect();
+            }
+            Self::Code => {
+                let routes = dossier.undone();
+                return routes.map(|route| route.last.as_str().into()).collect();
+            }
             Self::Outcome => {
                 let tried = dossier.attempts().iter();
-                tried.map(|tried| tried.outcome.as_str()).collect()
+                return tried.map(|tried| tried.outcome.as_str().into()).collect();
             }
-            Self::Source => event
-                .map(|event| event.source.as_str())
-                .into_iter()
-                .collect(),
-            Self::Type => event.map(|event| event.kind.as_str()).into_iter().collect(),
-            Self::Subject => {
-                let subject = event.and_then(|event| event.subject.as_deref());
-                subject.into_iter().collect()
-            }
-            Self::Id => event.map(|event| event.id.as_str()).into_iter().collect(),
-            Self::Key => vec![dossier.reading.key.as_str()],
-            Self::MessageId => vec![dossier.message.message_id.as_str()],
-            Self::Group => dossier.message.group_id.as_deref().into_iter().collect(),
-        }
+            Self::Key => return vec![printable(dossier.reading.key.as_str())],
+            Self::Source => event.map(|event| event.source.as_str()),
+            Self::Type => event.map(|event| event.kind.as_str()),
+            Self::Subject => event.and_then(|event| event.subject.as_deref()),
+            Self::Id => event.map(|event| event.id.as_str()),
+            Self::MessageId => Some(dossier.message.message_id.as_str()),
+            Self::Group => dossier.message.group_id.as_deref(),
+        };
+        text.map(Cow::Borrowed).into_iter().collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tokio::time::{sleep, sleep_until};
 
 use waybill_core::dossier::Dossier;
-use waybill_core::id::{LedgerKey, OwnerId};
+use waybill_core::id::{LedgerKey, OwnerId, printable};
 use waybill_core::ledger::{Record, Row};
 use waybill_core::limit::{SQS_BATCH_MAX, SQS_MESSAGE_MAX};
 use waybill_core::message::{AttributeValue, Message};
@@ -375,11 +375,12 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                 }
                 Step::Stays(leave) => {
                     state.left_it(leave.word());
-                    state.remark(id, letter.key.event_key(), leave.word(), leave.says());
+                    let key = printable(letter.key.event_key());
+                    state.remark(id, &key, leave.word(), leave.says());
                 }
                 Step::Failed(what) => {
                     state.failed();
-                    state.remark(id, letter.key.event_key(), "failed", what);
+                    state.remark(id, &printable(letter.key.event_key()), "failed", what);
                 }
                 Step::Write { .. } => state.failed(),
             }

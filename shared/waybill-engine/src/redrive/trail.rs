@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use waybill_core::id::LedgerKey;
+use waybill_core::id::{LedgerKey, printable};
 use waybill_core::limit::BATCH_GET_MAX;
 use waybill_core::redrive::progress::{Stage, Stopped};
 use waybill_core::redrive::{Fate, fate};
@@ -85,7 +85,9 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                 Fate::Failed(why) => {
                     state.run.counts.failed_again += 1;
                     let says = format!("it failed again after it was brought back: {why}");
-                    state.trouble.get_or_insert(format!("`{key}`: {says}"));
+                    state
+                        .trouble
+                        .get_or_insert(format!("`{}`: {says}", printable(key.as_str())));
                 }
             }
         }
@@ -109,7 +111,7 @@ impl Tally<'_> {
                 Fate::Failed(why) => {
                     state.run.counts.failed_again += 1;
                     state.stopped = Some(Stopped::CanaryFailed);
-                    let what = format!("canary `{key}` failed again: {why}");
+                    let what = format!("canary `{}` failed again: {why}", printable(key));
                     state.trouble.get_or_insert(what);
                 }
             }
