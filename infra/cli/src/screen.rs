@@ -1,6 +1,16 @@
 //! What people and scripts are shown.
 
-use std::io::{self, Write};
+#![allow(
+    dead_code,
+    reason = "commands that are still to come ask, and show tables and times"
+)]
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::Failure;
 
@@ -39,3 +49,118 @@ pub(crate) fn print(line: impl AsRef<str>) -> Result<(), Failure> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+/// Asks on stderr whether to go on, and reads the answer; `yes` has answered already (`--yes`).
+///
+/// Without a terminal nobody can be asked, and nothing is done that nobody allowed: a failure.
+pub(crate) fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
+    if yes {
+        return Ok(true);
+    }
+    if !io::stdin().is_terminal() {
+        return Err(Failure::new(format!(
+            "not confirmed: {question} There is no terminal to ask at; give --yes"
+        )));
+    }
+    asked(question, &mut io::stderr().lock(), &mut io::stdin().lock())
+}
+
+/// Asks there and reads the answer here. No answer is a no.
+fn asked(question: &str, to: &mut impl Write, from: &mut impl BufRead) -> Result<bool, Failure> {
+    let failed = |error| {
+        Failure::new(format!(
+            "not confirmed: the terminal cannot be used: {error}"
+        ))
+    };
+    write!(to, "{question} [y/N] ")
+        .and_then(|()| to.flush())
+        .map_err(failed)?;
+    let mut answer = String::new();
+    from.read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Rows below a header, without borders. Cells are broken to the width of the terminal, where
+/// stdout is one; elsewhere each row is one line, as `grep` wants it.
+pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let width = io::stdout()
+        .is_terminal()
+        .then(terminal_size::terminal_size);
+    table_of(header, rows, width.flatten().map(|(width, _)| width.0))
+}
+
+/// The same for a width.
+fn table_of(
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+    width: Option<u16>,
+) -> String {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(header).add_rows(rows);
+    match width {
+        Some(width) => table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+/// How long, in the two largest units: `3 d 4 h`; below a second in milliseconds.
+pub(crate) fn duration(long: Duration) -> String {
+    let seconds = long.as_secs();
+    let units = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
+    let Some(largest) = units.iter().position(|(_, unit)| seconds >= *unit) else {
+        return format!("{} ms", long.as_millis());
+    };
+    let mut left = seconds;
+    let two = units
+        .iter()
+        .skip(largest)
+        .take(2)
+        .filter_map(|(name, unit)| {
+            let whole = left / unit;
+            left %= unit;
+            (whole > 0).then(|| format!("{whole} {name}"))
+        });
+    two.collect::<Vec<_>>().join(" ")
+}
+
+/// A count, its thousands apart: `10,200,063`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// How far something is, on stderr; hidden where stderr is no terminal. Without a total it counts.
+pub(crate) fn bar(total: Option<u64>, what: &'static str) -> ProgressBar {
+    let known = "{msg} {wide_bar} {human_pos} of {human_len}, {eta} left";
+    styled(total, known, "{msg} {spinner} {human_pos}, {elapsed}").with_message(what)
+}
+
+/// The same for the bytes of a file.
+pub(crate) fn bytes_bar(total: u64, what: &'static str) -> ProgressBar {
+    let known = "{msg} {wide_bar} {bytes} of {total_bytes}, {eta} left";
+    styled(Some(total), known, "").with_message(what)
+}
+
+/// A bar by one of two templates.
+fn styled(total: Option<u64>, known: &str, unknown: &str) -> ProgressBar {
+    let template = total.map_or(unknown, |_| known);
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr()).with_style(style)
+}
+
+#[cfg(test)]
+mod tests;
