@@ -1,5 +1,6 @@
 //! What the tests bring up and take down again.
 
+pub(crate) mod cli;
 pub(crate) mod dynamodb_local;
 pub(crate) mod ministack;
 pub(crate) mod stage;

@@ -24,6 +24,9 @@ use crate::workspace::{Workspace, cargo};
 /// The packages that are functions; each has a binary of its own name.
 const FUNCTIONS: [&str; 2] = ["consumer", "poller"];
 
+/// The command for people, built for the tests alone; it is no function.
+const COMMAND: &str = "waybill";
+
 /// How the functions are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Profile {
@@ -31,7 +34,7 @@ pub enum Profile {
     #[default]
     Release,
     /// As the tests are built, from the libraries that were built for them: no library is built
-    /// twice, and none of them waits for an optimiser.
+    /// twice, and none of them waits for an optimiser. The command `waybill` is built with them.
     Dev,
 }
 
@@ -40,6 +43,8 @@ pub enum Profile {
 pub struct BuiltFunctions {
     /// Where each binary is.
     binaries: BTreeMap<String, PathBuf>,
+    /// Where the command is, where it was built too.
+    command: Option<PathBuf>,
 }
 
 /// What this process has built already.
@@ -64,12 +69,20 @@ pub fn build(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, 
 impl BuiltFunctions {
     /// Binaries that were built otherwise, by function name.
     pub fn from_binaries(binaries: BTreeMap<String, PathBuf>) -> Self {
-        Self { binaries }
+        Self {
+            binaries,
+            command: None,
+        }
     }
 
     /// Where the binary of a function is; `None` when no function has that name.
     pub fn binary(&self, function: &str) -> Option<&Path> {
         self.binaries.get(function).map(PathBuf::as_path)
+    }
+
+    /// Where the command `waybill` is, which only [`Profile::Dev`] builds.
+    pub fn command(&self) -> Option<&Path> {
+        self.command.as_deref()
     }
 
     /// The archive that Lambda takes: the binary, executable, named `bootstrap`.
@@ -129,7 +142,8 @@ fn run_cargo(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, 
         // Of the whole workspace, for its union of features is what the tests are built with.
         Profile::Dev => command
             .arg("--workspace")
-            .args(FUNCTIONS.iter().flat_map(|function| ["--bin", function])),
+            .args(FUNCTIONS.iter().flat_map(|function| ["--bin", function]))
+            .args(["--bin", COMMAND]),
     };
     for name in std::env::vars_os().map(|(name, _)| name) {
         if is_set_by_cargo(&name) {
@@ -140,7 +154,7 @@ fn run_cargo(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, 
     let stdout = group
         .take_stdout()
         .ok_or_else(|| LocalError::failed("cargo's messages cannot be read"))?;
-    let binaries = BufReader::new(stdout)
+    let mut binaries = BufReader::new(stdout)
         .lines()
         .map_while(Result::ok)
         .filter_map(|line| read_executable(&line))
@@ -157,7 +171,8 @@ fn run_cargo(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, 
             )));
         }
     }
-    Ok(BuiltFunctions { binaries })
+    let command = binaries.remove(COMMAND);
+    Ok(BuiltFunctions { binaries, command })
 }
 
 /// Whether cargo set this variable for the program it runs, as against one that a person set to
