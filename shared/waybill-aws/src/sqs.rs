@@ -40,6 +40,8 @@ use place::QueueArn;
 pub struct SqsQueue {
     client: Client,
     known: Arc<Known>,
+    /// How long what is sent stays hidden; where absent, as long as the queue says.
+    delay: Option<Duration>,
 }
 
 /// What is known of the queue; what is missing is asked for once.
@@ -77,6 +79,16 @@ impl SqsQueue {
         Self {
             client,
             known: Arc::new(known),
+            delay: None,
+        }
+    }
+
+    /// The same queue, where what is sent stays hidden so long: at most 15 minutes, and not in a
+    /// FIFO queue. Zero leaves it to the queue.
+    pub fn delayed(self, delay: Duration) -> Self {
+        Self {
+            delay: (!delay.is_zero()).then_some(delay),
+            ..self
         }
     }
 
@@ -227,6 +239,7 @@ impl Queue for SqsQueue {
                 .set_message_system_attributes(entry::trace(message.trace_header.as_deref()))
                 .set_message_group_id(message.group_id.clone())
                 .set_message_deduplication_id(message.deduplication_id.clone())
+                .set_delay_seconds(self.delay.map(entry::seconds))
                 .build()
                 .expect("an entry has its id and its body")
         });
