@@ -1,5 +1,7 @@
 //! The command `waybill`, run as a person runs it.
 
+mod send;
+
 use crate::support::cli::Cli;
 
 #[tokio::test]
