@@ -13,10 +13,10 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use indicatif::ProgressBar;
 use tokio::sync::mpsc::Receiver;
 
-use waybill_engine::ports::{Ambient, Queue, QueueError};
+use waybill_engine::ports::{Ambient, Queue};
 
 use super::Mode;
-use super::flight::{Contact, Landed, fly};
+use super::flight::{Contact, Landed, broken, fly};
 use super::letter::{Form, Letter};
 use super::line::Line;
 use super::pack::{Order, Packer};
@@ -212,7 +212,9 @@ impl<'a, Q: Queue, A: Ambient> Course<'a, Q, A> {
 
     /// Counts what became of a batch.
     fn settle(&mut self, landed: Landed) {
-        if let Some(reason) = broken(&landed) {
+        let broken = broken(&landed);
+        let is_broken = broken.is_some();
+        if let Some(reason) = broken {
             self.intake = Intake::Broken(reason);
         }
         for (letter, end) in landed {
@@ -222,7 +224,11 @@ impl<'a, Q: Queue, A: Ambient> Course<'a, Q, A> {
                     self.contact = Contact::Proven;
                 }
                 Err(error) => {
-                    self.failed(&letter, &error.message);
+                    let reason = match is_broken {
+                        true => "not sent: see why it stopped".to_owned(),
+                        false => Failure::from(error).to_string(),
+                    };
+                    self.failed(&letter, &reason);
                     match (self.means.order, letter.message.group_id) {
                         (Order::ByGroup, Some(group)) => {
                             self.blocked.insert(group);
@@ -292,29 +298,6 @@ impl<'a, Q: Queue, A: Ambient> Course<'a, Q, A> {
         Ok(self.report)
     }
 }
-
-/// Why nothing more can be sent, where a batch shows that: nothing of it was taken, and not for
-/// what stands in it.
-fn broken(landed: &Landed) -> Option<String> {
-    let of_queue = |error: &QueueError| !OF_MESSAGE.contains(&error.code.as_str());
-    let all = landed
-        .iter()
-        .all(|(_, end)| end.as_ref().is_err_and(of_queue));
-    let first = landed.iter().find_map(|(_, end)| end.as_ref().err());
-    let first = first.filter(|_| all)?;
-    Some(Failure::from(first.clone()).to_string())
-}
-
-/// Codes by which SQS speaks of a message, and not of the queue or of who sends.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-const OF_MESSAGE: [&str; 6] = [
-    "InvalidMessageContents",
-    "InvalidParameterValue",
-    "InvalidAttributeValue",
-    "MissingParameter",
-    "AWS.SimpleQueueService.BatchRequestTooLong",
-    "BatchRequestTooLong",
-];
 
 /// How many batches are on their way at once to a standard queue.
 const FLIGHTS_MAX: usize = 4;

@@ -6,6 +6,7 @@ use waybill_core::retry::{Backoff, Jitter};
 use waybill_engine::ports::{Ambient, Queue, QueueError, QueueErrorKind};
 
 use super::letter::Letter;
+use crate::failure::Failure;
 
 /// Whether the queue has taken anything yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,21 @@ pub(crate) fn next(error: &QueueError, tries: u32, contact: Contact, jitter: Jit
     }
 }
 
+/// Why nothing more can be sent, where a batch shows that: nothing of it was taken, and not for
+/// what stands in it.
+pub(crate) fn broken(landed: &Landed) -> Option<String> {
+    let of_queue = |error: &QueueError| {
+        let name = error.code.rsplit(['.', '#']).next();
+        name.is_some_and(|name| !OF_MESSAGE.contains(&name))
+    };
+    let all = landed
+        .iter()
+        .all(|(_, end)| end.as_ref().is_err_and(of_queue));
+    let first = landed.iter().find_map(|(_, end)| end.as_ref().err());
+    let first = first.filter(|_| all)?;
+    Some(Failure::from(first.clone()).to_string())
+}
+
 /// How often a message is tried at most; each try is three requests where nobody answers.
 const TRIES: u32 = 8;
 
@@ -96,6 +112,16 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// The longest wait, without chance.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Codes by which SQS speaks of a message, and not of the queue or of who sends.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+const OF_MESSAGE: [&str; 5] = [
+    "BatchRequestTooLong",
+    "InvalidAttributeValue",
+    "InvalidMessageContents",
+    "InvalidParameterValue",
+    "MissingParameter",
+];
 
 #[cfg(test)]
 mod tests;

@@ -82,3 +82,18 @@ async fn what_never_succeeds_is_given_up_in_bounded_time() {
         begun.elapsed()
     );
 }
+
+#[test]
+fn a_batch_of_which_nothing_was_taken_shows_what_is_wrong_with_the_queue() {
+    let answer = |code: &str| Err(refused(QueueErrorKind::Permanent, code));
+    let told = |ends: Vec<Result<(), QueueError>>| {
+        let landed = ends.into_iter().map(|end| (letter(1, None), end)).collect();
+        broken(&landed)
+    };
+    let said = told(vec![answer("AccessDenied"), answer("AccessDenied")]);
+    assert!(said.unwrap().contains("AccessDenied"));
+    assert_eq!(told(vec![answer("AccessDenied"), Ok(())]), None);
+    let too_long = answer("AWS.SimpleQueueService.BatchRequestTooLong");
+    assert_eq!(told(vec![too_long.clone(), too_long]), None);
+    assert_eq!(told(vec![answer("InvalidMessageContents")]), None);
+}
