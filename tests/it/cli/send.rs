@@ -326,7 +326,11 @@ async fn a_queue_that_cannot_be_used_ends_it_in_bounded_time() {
     let strangers = send(&["-", "--queue-url", &place.url, "--region", "us-east-1"])
         .with("AWS_ENDPOINT_URL", place.aws.endpoint())
         .stdin(lines.clone());
-    strangers.run().await.expect(2).says(&["no credentials"]);
+    strangers
+        .run()
+        .await
+        .expect(2)
+        .says(&["no AWS credentials"]);
 
     let proxy = place.aws.proxy();
     proxy.inject(Fault::new(FaultAction::AccessDenied));
