@@ -81,7 +81,7 @@ pub(crate) async fn run(
         false => Mode::Send,
     };
     let (input, size) = open(&options.file)?;
-    let queue = reach.connect().await?.queue(url);
+    let queue = reach.connect().await?.queue(url).patient(SEND_TIMEOUT);
     let failed = options.failed.as_deref();
     let unsent = failed.map(|path| Unsent::create(path, &options.file));
     let delay = Duration::from_secs(options.delay.unwrap_or_default().into());
@@ -221,6 +221,9 @@ fn show(report: &Report, output: Output) -> Result<(), Failure> {
         },
     }
 }
+
+/// How long one try of a batch may take: enough for a full one on a line of half a megabit a second.
+const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How many lines are read ahead, none longer than a message.
 const LINES_AHEAD: usize = 16;
