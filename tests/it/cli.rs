@@ -1,6 +1,9 @@
 //! The command `waybill`, run as a person runs it.
 
+mod send;
+
 use crate::support::cli::Cli;
+use crate::yaml;
 
 #[tokio::test]
 async fn help_and_version_are_told_on_stdout() {
@@ -41,4 +44,25 @@ async fn there_are_completions_for_each_shell() {
 async fn the_manual_is_a_manual_page() {
     let ran = Cli::new(["man"]).run().await.expect(0);
     assert!(ran.stdout.contains(".TH waybill 1"), "{}", ran.stdout);
+}
+
+#[tokio::test]
+async fn the_page_of_the_command_tells_every_option() {
+    let page = yaml::text("docs/COMMAND.md");
+    for command in ["send"] {
+        assert!(page.contains(&format!("\n## {command}\n")), "{command}");
+        let help = Cli::new([command, "--help"]).run().await.expect(0);
+        let first = |line: &str| {
+            line.split(' ')
+                .find(|word| word.starts_with("--"))
+                .map(str::to_owned)
+        };
+        let lines = help.stdout.lines().map(str::trim_start);
+        let options = lines.filter(|line| line.starts_with('-')).filter_map(first);
+        let options: Vec<_> = options.filter(|option| option != "--help").collect();
+        assert!(options.len() > 7, "{options:?}");
+        for option in options {
+            assert!(page.contains(&format!("`{option}")), "{command} {option}");
+        }
+    }
 }

@@ -21,39 +21,36 @@ impl Failure {
     pub(crate) fn of_service(code: &str, message: &str) -> Self {
         let name = code.rsplit(['.', '#']).next().unwrap_or(code);
         let said = message.replace("the function may not", "you may not");
-        let remedy = match Trouble::of(name, message) {
-            Trouble::Expired => RENEW,
-            Trouble::NotAccepted => {
-                "the credentials are not accepted; check --profile or AWS_PROFILE, the keys in the \
-                 environment, and this machine's clock"
+        let said = said.replace("the function can", "this machine can");
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        match Trouble::of(name, message) {
+            Trouble::Expired => Self(format!("{said}: {EXPIRED}; {RENEW}")),
+            Trouble::NotAccepted => Self(format!("{said}: {NOT_ACCEPTED}")),
+            Trouble::NoCredentials => Self::new(NO_CREDENTIALS),
+            Trouble::IdentityCenter => Self(format!("{IDENTITY_CENTER}; {RENEW}")),
+            Trouble::NoProfile => Self(format!("there is no {}", excerpt(&said, "profile `"))),
+            Trouble::NotAllowed => Self(format!("{said}: {NOT_ALLOWED}")),
+            Trouble::NotThere => Self(format!("{said}: {NOT_THERE}")),
+            Trouble::OtherRegion => Self(format!("{said}: {OTHER_REGION}")),
+            Trouble::BadEndpoint => {
+                let endpoint = excerpt(&said, "endpoint `");
+                Self(format!("{endpoint} is no address; {BAD_ENDPOINT}"))
             }
-            Trouble::NoCredentials => {
-                "there are no credentials; give --profile, or set AWS_ACCESS_KEY_ID and its \
-                 companions. A profile of the IAM Identity Center is not read here: \
-                 `aws sso login`, then `eval \"$(aws configure export-credentials --format env)\"`"
-            }
-            Trouble::NotAllowed => {
-                "an administrator of the account can allow it, and its key where the queue or the \
-                 table is encrypted with one; or use another --profile"
-            }
-            Trouble::NotThere => {
-                "check the name or URL that you gave, and --region: it is looked for in one region \
-                 and one account"
-            }
-            Trouble::OtherRegion => "it is in another region; give that with --region",
-            Trouble::NotReached => {
-                "check the network, --region, and where --endpoint-url or AWS_ENDPOINT_URL leads"
-            }
-            Trouble::Other => return Self(said),
-        };
-        Self(format!("{said}: {remedy}"))
+            Trouble::NotReached => Self(format!("{said}: {NOT_REACHED}")),
+            Trouble::Other => Self(said),
+        }
     }
 }
 
-/// How a person renews credentials.
-const RENEW: &str = "the credentials have expired; renew them: `aws sso login`, and then, for they \
-                     are not read from its cache here, \
-                     `eval \"$(aws configure export-credentials --format env)\"`";
+/// A word and what stands between backticks behind it.
+fn excerpt<'a>(text: &'a str, beginning: &'a str) -> &'a str {
+    let Some((before, after)) = text.split_once(beginning) else {
+        return beginning.trim_end_matches([' ', '`']);
+    };
+    let length = after.find('`').map_or(after.len(), |at| at + 1);
+    let end = before.len() + beginning.len() + length;
+    text.get(before.len()..end).unwrap_or(beginning)
+}
 
 /// What is wrong between a person and AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +61,19 @@ enum Trouble {
     NotAccepted,
     /// There are no credentials.
     NoCredentials,
+    /// The profile's credentials are of a kind that is not read.
+    IdentityCenter,
+    /// The profile is not there.
+    NoProfile,
     /// A permission is missing.
     NotAllowed,
     /// The queue or the table is not there.
     NotThere,
     /// The queue is in another region than was asked.
     OtherRegion,
+    /// The endpoint is no address. What the SDK says of it has the whole request, which nobody
+    /// may be shown.
+    BadEndpoint,
     /// Nobody answered.
     NotReached,
     /// What the message says, and no more.
@@ -77,8 +81,8 @@ enum Trouble {
 }
 
 impl Trouble {
-    /// Reads a code without its prefix. Credentials that cannot be had end a request before it is
-    /// sent: then only the text tells.
+    /// Reads a code without its prefix. Where a request ended before it was sent, only the text
+    /// tells.
     fn of(name: &str, message: &str) -> Self {
         let lower = message.to_lowercase();
         match name {
@@ -103,11 +107,23 @@ impl Trouble {
                 Self::NotThere
             }
             "InvalidAddress" => Self::OtherRegion,
-            "Construction" | "Dispatch" if lower.contains("expired") => Self::Expired,
-            "Construction" | "Dispatch" if lower.contains("credential") => Self::NoCredentials,
-            "Dispatch" | "Timeout" => Self::NotReached,
+            "Construction" | "Dispatch" => Self::before_sending(&lower),
+            "Timeout" => Self::NotReached,
             _ => Self::Other,
         }
+    }
+
+    /// Reads what is said, in small letters, of a request that did not go out.
+    fn before_sending(lower: &str) -> Self {
+        let table = [
+            ("failed to apply endpoint", Self::BadEndpoint),
+            ("enabled: sso", Self::IdentityCenter),
+            ("` was not defined", Self::NoProfile),
+            ("expired", Self::Expired),
+            ("credential", Self::NoCredentials),
+        ];
+        let known = table.iter().find(|(words, _)| lower.contains(words));
+        known.map_or(Self::NotReached, |(_, trouble)| *trouble)
     }
 }
 
@@ -132,6 +148,44 @@ impl From<StoreError> for Failure {
         Self::of_service(&error.code, &error.message)
     }
 }
+
+/// What is wrong with them.
+const EXPIRED: &str = "the credentials have expired";
+
+/// How a person renews credentials.
+const RENEW: &str = "`aws sso login` renews them, and `eval \"$(aws configure export-credentials \
+                     --format env)\"` brings them here";
+
+/// What to look at where a signature or a key is not known.
+const NOT_ACCEPTED: &str = "the credentials are not accepted; check --profile or AWS_PROFILE, the \
+                            keys in the environment, and this machine's clock";
+
+/// What to give where there is nothing to sign with.
+const NO_CREDENTIALS: &str = "there are no AWS credentials; give --profile, or set \
+                              AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: `eval \"$(aws \
+                              configure export-credentials --format env)\"` does";
+
+/// Why such a profile is of no use here.
+const IDENTITY_CENTER: &str = "the profile is one of the IAM Identity Center, whose credentials \
+                               are not read here";
+
+/// Who can help where a permission is missing; which one, the message says.
+const NOT_ALLOWED: &str = "whoever administers the account can allow it, and the key where the \
+                           queue or the table is encrypted; or give another --profile";
+
+/// What to look at where a queue or a table is not found.
+const NOT_THERE: &str = "check what you gave, and --region: it is looked for in one region of one \
+                         account";
+
+/// What to give where the region is another.
+const OTHER_REGION: &str = "it is in another region; give that with --region";
+
+/// What an endpoint looks like.
+const BAD_ENDPOINT: &str = "give one with http: or https: as --endpoint-url or AWS_ENDPOINT_URL";
+
+/// What to look at where nobody answers.
+const NOT_REACHED: &str = "check the network, --region, and where --endpoint-url or \
+                           AWS_ENDPOINT_URL leads";
 
 #[cfg(test)]
 mod tests;

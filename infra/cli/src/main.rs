@@ -66,7 +66,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match runtime.block_on(run(arguments)) {
+    let ended = runtime.block_on(run(arguments));
+    // Whatever still waits for something must not keep the command from ending.
+    runtime.shutdown_background();
+    match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::InPart) => ExitCode::from(1),
         Err(failure) => {

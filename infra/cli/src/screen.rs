@@ -1,10 +1,5 @@
 //! What people and scripts are shown.
 
-#![allow(
-    dead_code,
-    reason = "commands that are still to come ask, and show tables and times"
-)]
-
 use std::borrow::Cow;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;

@@ -40,6 +40,10 @@ use place::QueueArn;
 pub struct SqsQueue {
     client: Client,
     known: Arc<Known>,
+    /// How long what is sent stays hidden; where absent, as long as the queue says.
+    delay: Option<Duration>,
+    /// How long one try of a send may take; where absent, as long as any request.
+    send_timeout: Option<Duration>,
 }
 
 /// What is known of the queue; what is missing is asked for once.
@@ -92,6 +96,26 @@ impl SqsQueue {
         Self {
             client,
             known: Arc::new(known),
+            delay: None,
+            send_timeout: None,
+        }
+    }
+
+    /// The same queue, where what is sent stays hidden so long: at most 15 minutes, and not in a
+    /// FIFO queue. Zero leaves it to the queue.
+    pub fn delayed(self, delay: Duration) -> Self {
+        Self {
+            delay: (!delay.is_zero()).then_some(delay),
+            ..self
+        }
+    }
+
+    /// The same queue, where one try of a send may take so long: a full batch takes a slow line
+    /// longer than a function has.
+    pub fn patient(self, send_timeout: Duration) -> Self {
+        Self {
+            send_timeout: Some(send_timeout),
+            ..self
         }
     }
 
@@ -270,11 +294,17 @@ impl Queue for SqsQueue {
                 .set_message_system_attributes(entry::trace(message.trace_header.as_deref()))
                 .set_message_group_id(message.group_id.clone())
                 .set_message_deduplication_id(message.deduplication_id.clone())
+                .set_delay_seconds(self.delay.map(entry::seconds))
                 .build()
                 .expect("an entry has its id and its body")
         });
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(self.send_timeout.unwrap_or(REQUEST_TIMEOUT))
+            .build();
+        let patient = aws_sdk_sqs::config::Builder::new().timeout_config(timeouts);
         let request = self.client.send_message_batch().queue_url(url);
-        let reply = request.set_entries(Some(entries.collect())).send().await;
+        let request = request.set_entries(Some(entries.collect())).customize();
+        let reply = request.config_override(patient).send().await;
         let reply = reply.map_err(|refusal| error::of_request(&refusal, Asked::Send, url));
         let reply = reply.map(|reply| {
             let sent = reply.successful.into_iter();

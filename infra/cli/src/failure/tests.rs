@@ -15,12 +15,8 @@ fn said(code: &str, message: &str) -> String {
 }
 
 #[test]
-fn each_trouble_has_its_remedy() {
+fn each_answer_has_its_remedy() {
     let queue = "queue `q` answered";
-    let none = "queue `q` did not answer: dispatch failure: other: the credential provider was not \
-                enabled";
-    let old = "queue `q` did not answer: dispatch failure: other: an error occurred while loading \
-               credentials: the token has expired";
     let refused = "queue `q` did not answer: dispatch failure: io error: Connection refused";
     let table = [
         ("ExpiredToken", queue, "aws sso login"),
@@ -31,8 +27,6 @@ fn each_trouble_has_its_remedy() {
         ),
         ("InvalidClientTokenId", queue, "--profile"),
         ("SignatureDoesNotMatch", queue, "clock"),
-        ("Dispatch", none, "there are no credentials"),
-        ("Dispatch", old, "have expired"),
         ("Dispatch", refused, "--endpoint-url"),
         ("Timeout", "queue `q` did not answer", "--endpoint-url"),
         ("QueueDoesNotExist", queue, "--region"),
@@ -44,6 +38,53 @@ fn each_trouble_has_its_remedy() {
         assert!(said.starts_with(message), "{said}");
         assert!(said.contains(remedy), "{code}: {said}");
     }
+}
+
+#[test]
+fn credentials_that_cannot_be_had_are_told_in_one_line_without_the_sdks_search() {
+    let failure = "queue `q` did not answer: dispatch failure: other: the credential";
+    let table = [
+        (
+            " provider was not enabled: no credentials found in chain. Attempted:\n  Environment: no",
+            "there are no AWS credentials; give --profile",
+        ),
+        (
+            "s provider was not properly configured: This behavior requires following cargo \
+             feature(s) enabled: sso. ",
+            "the profile is one of the IAM Identity Center, whose credentials are not read here; \
+             `aws sso login`",
+        ),
+        (
+            " provider was not enabled: profile `x` was not defined: could not find it",
+            "there is no profile `x`",
+        ),
+    ];
+    for (rest, expected) in table {
+        let said = said("Dispatch", &format!("{failure}{rest}"));
+        assert!(said.starts_with(expected), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(!said.contains("dispatch failure"), "{said}");
+    }
+    let expired = said("Dispatch", &format!("{failure} has expired"));
+    assert!(
+        expired.contains("have expired; `aws sso login`"),
+        "{expired}"
+    );
+}
+
+#[test]
+fn an_endpoint_that_is_none_is_told_without_the_request() {
+    let message = "queue `q` did not answer: dispatch failure: other: failed to apply endpoint \
+                   `nonsense` to request `Request { body: s3cr3t }`: endpoint must contain scheme";
+    let said = said("Dispatch", message);
+    assert!(
+        said.starts_with("endpoint `nonsense` is no address"),
+        "{said}"
+    );
+    assert!(
+        said.contains("--endpoint-url") && !said.contains("s3cr3t"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Facts about receiving.
+//! Facts about receiving and sending.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -200,4 +200,54 @@ async fn a_dropped_receive_leaves_the_queue_usable() {
     poll.abort();
     assert!(poll.await.unwrap_err().is_cancelled());
     assert_eq!(queue.receive(10, wait, wait).await, Ok(Vec::new()));
+}
+
+/// One message.
+fn outgoing() -> Outgoing {
+    Outgoing {
+        body: "{}".to_owned(),
+        ..Outgoing::default()
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_stays_hidden_as_long_as_it_is_told() {
+    let sent = r#"{"Successful":[{"Id":"0","MessageId":"m","MD5OfMessageBody":"x"}]}"#;
+    let (connection, mut requests) = serving(&[Answer::Json(sent), Answer::Json(sent)]).await;
+    let queue = connection.queue("https://sqs.eu-central-1.amazonaws.com/123456789012/orders");
+    for (delay, seconds) in [(0, None), (900, Some(900))] {
+        let queue = queue.clone().delayed(Duration::from_secs(delay));
+        // The answer's digest is wrong, which is not what this is about.
+        let _ = queue.send(&[outgoing()]).await;
+        let (_, body) = requests.recv().await.unwrap();
+        let entry = &body["Entries"][0];
+        assert_eq!(entry.get("DelaySeconds").and_then(|s| s.as_i64()), seconds);
+    }
+}
+
+/// The clock stands still from when the request is under way, and leaps to its time-out.
+#[tokio::test]
+async fn a_send_takes_as_long_as_it_may() {
+    for patience in [None, Some(Duration::from_secs(20))] {
+        let (connection, mut requests) = serving(&[Answer::Silence; 3]).await;
+        let queue = connection.queue(OURS);
+        let queue = match patience {
+            Some(patience) => queue.patient(patience),
+            None => queue,
+        };
+        let sending = tokio::spawn(async move { queue.send(&[outgoing()]).await });
+        requests.recv().await.unwrap();
+        let began = Instant::now();
+        tokio::time::pause();
+        let error = sending.await.unwrap().remove(0).unwrap_err();
+        tokio::time::resume();
+        assert_eq!(error.code, "Timeout");
+        let first = patience.unwrap_or(REQUEST_TIMEOUT);
+        let took = began.elapsed();
+        // The request was under way for a moment before the clock stood still.
+        assert!(took >= first.mul_f64(0.8), "{took:?}");
+        // Connections of the further tries race with a clock that leaps; each has its bound.
+        let longest = first * 3 + Duration::from_secs(5);
+        assert!(took < longest, "{took:?}");
+    }
 }
