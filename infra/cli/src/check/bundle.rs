@@ -38,8 +38,10 @@ pub(crate) struct Bundle {
     pub(crate) all_mappings: Vec<Mapping>,
     /// The source queues, by their logical ids.
     pub(crate) sources: Vec<String>,
-    /// What could not be decided, and how it was taken.
-    pub(crate) doubts: Vec<(String, Unknown)>,
+    /// Why source queues that are not in the template cannot be looked at.
+    pub(crate) sources_outside: Vec<Unknown>,
+    /// What could not be decided, and how it was taken: places and sentences.
+    pub(crate) doubts: Vec<(String, String)>,
 }
 
 impl Bundle {
@@ -54,7 +56,11 @@ impl Bundle {
                 .map(|name| template.holds(name))
             {
                 Some(Ok(false)) => continue,
-                Some(Err(reason)) => bundle.doubts.push((format!("Resources.{id}"), reason)),
+                Some(Err(Unknown(reason))) => {
+                    let doubt =
+                        format!("whether it is made is not known, because {reason}: taken as made");
+                    bundle.doubts.push((format!("Resources.{id}"), doubt));
+                }
                 Some(Ok(true)) | None => {}
             }
             let resource = Resource::of(template, id, node);
@@ -143,11 +149,28 @@ impl Bundle {
 
     /// Which functions are Waybill's.
     fn find_functions(&mut self) {
-        let functions = self.of_kind(&FUNCTIONS).filter(|function| {
-            let mut variables = function.property("Environment").get("Variables").entries();
-            variables.any(|(name, _)| name.starts_with("WAYBILL_"))
-        });
-        self.functions = functions.map(|function| function.id.clone()).collect();
+        let mut functions = Vec::new();
+        let mut doubts = Vec::new();
+        for function in self.of_kind(&FUNCTIONS) {
+            let variables = function.property("Environment").get("Variables");
+            if variables
+                .entries()
+                .any(|(name, _)| name.starts_with("WAYBILL_"))
+            {
+                functions.push(function.id.clone());
+            }
+            for (name, value) in [
+                ("Environment.Variables", variables),
+                ("Events", function.property("Events")),
+            ] {
+                if let Value::Unknown(Unknown(reason)) = value {
+                    let doubt = format!("what it says is not known, because {reason}: left out");
+                    doubts.push((function.path_of(name), doubt));
+                }
+            }
+        }
+        self.functions = functions;
+        self.doubts.extend(doubts);
     }
 
     /// The event source mappings of queues, written within functions and beside them.
@@ -174,7 +197,7 @@ impl Bundle {
             if kind == Some(QUEUE) || named {
                 found.push(Mapping {
                     path: mapping.path(),
-                    function: function_named(mapping.property("FunctionName")),
+                    function: self.function_of(mapping.property("FunctionName")),
                     queue: queue.clone(),
                     properties: mapping.properties.clone(),
                 });
@@ -188,6 +211,17 @@ impl Bundle {
         self.all_mappings = found;
     }
 
+    /// The function that a mapping names, itself or by an alias or a version of it.
+    fn function_of(&self, named: &Value) -> Option<String> {
+        let id = function_named(named)?;
+        match self.resource(&id) {
+            Some(one) if ALIASES.contains(&one.kind.as_str()) => {
+                function_named(one.property("FunctionName"))
+            }
+            Some(_) | None => Some(id),
+        }
+    }
+
     /// The queues that Waybill works off.
     fn find_sources(&mut self) {
         let mapped = self.mappings.iter().map(|mapping| &mapping.queue);
@@ -195,15 +229,16 @@ impl Bundle {
             .functions()
             .map(|one| one.variable("WAYBILL_QUEUE_URL"));
         let mut sources = Vec::new();
-        for queue in mapped.chain(told) {
-            if let Some(queue) = self.referred(queue)
-                && queue.kind == QUEUE
-                && !sources.contains(&queue.id)
-            {
-                sources.push(queue.id.clone());
+        let mut outside = Vec::new();
+        for queue in mapped.chain(told).filter(|queue| !queue.is_absent()) {
+            match self.referred(queue).filter(|queue| queue.kind == QUEUE) {
+                Some(queue) if sources.contains(&queue.id) => {}
+                Some(queue) => sources.push(queue.id.clone()),
+                None => outside.push(queue.outside("queue")),
             }
         }
         self.sources = sources;
+        self.sources_outside = outside;
     }
 }
 
@@ -223,6 +258,9 @@ fn function_named(value: &Value) -> Option<String> {
 
 /// Types of functions.
 pub(crate) const FUNCTIONS: [&str; 2] = ["AWS::Serverless::Function", "AWS::Lambda::Function"];
+
+/// Types of what stands for a function.
+const ALIASES: [&str; 2] = ["AWS::Lambda::Alias", "AWS::Lambda::Version"];
 
 /// The type of queues.
 pub(crate) const QUEUE: &str = "AWS::SQS::Queue";

@@ -105,10 +105,15 @@ impl Template {
         if let Some(value) = self.parameters.get(name) {
             return value.clone();
         }
-        match self.is_resource(name) {
+        // SAM's way to an alias of a function's: `Ref` of `Consumer.Alias`.
+        let (id, attribute) = match name.split_once('.') {
+            Some((id, attribute)) => (id, Some(attribute.to_owned())),
+            None => (name, None),
+        };
+        match self.is_resource(id) {
             true => Value::Resource {
-                id: name.to_owned(),
-                attribute: None,
+                id: id.to_owned(),
+                attribute,
             },
             false => unknown(format!("nothing is called `{name}` in the template")),
         }
@@ -146,14 +151,10 @@ impl Template {
                 return unknown("a `${` in `Fn::Sub` has no end");
             };
             let own = own.and_then(|own| own.get(name));
-            parts.push(match (name.strip_prefix('!'), own, name.split_once('.')) {
-                (Some(literal), _, _) => Value::Text(format!("${{{literal}}}")),
-                (None, Some(own), _) => self.value(own, depth),
-                (None, None, Some((id, attribute))) if self.is_resource(id) => Value::Resource {
-                    id: id.to_owned(),
-                    attribute: Some(attribute.to_owned()),
-                },
-                (None, None, _) => self.reference(name.trim()),
+            parts.push(match (name.strip_prefix('!'), own) {
+                (Some(literal), _) => Value::Text(format!("${{{literal}}}")),
+                (None, Some(own)) => self.value(own, depth),
+                (None, None) => self.reference(name.trim()),
             });
             rest = after;
         }

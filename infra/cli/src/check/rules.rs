@@ -3,6 +3,8 @@
 //! A rule is judged over values; it reads no file and asks no service. What it needs and cannot
 //! know before a deployment is told as a note of the rule [`NOT_CHECKED`], never passed over.
 
+use std::collections::BTreeMap;
+
 use waybill_core::ledger::DeadLetter;
 use waybill_core::routes::RoutesFile;
 
@@ -109,18 +111,26 @@ pub(crate) fn judge(checked: &Checked) -> Vec<Finding> {
         manifest: checked.manifest.as_deref(),
     };
     let mut findings = Vec::new();
+    let mut unknown = BTreeMap::<String, Vec<String>>::new();
     for rule in rules() {
         for verdict in (rule.judge)(&known) {
             match verdict {
                 Ok(None) => {}
                 Ok(Some(fault)) => findings.push(known.finding(rule, fault)),
                 Err(Unknown(reason)) => {
-                    let what = format!("`{}` is not checked, because {reason}", rule.id);
-                    let fault = Fault::new("", what, NOT_CHECKED.remedy);
-                    findings.push(known.finding(&NOT_CHECKED, fault));
+                    let rules = unknown.entry(reason).or_default();
+                    let id = format!("`{}`", rule.id);
+                    if !rules.contains(&id) {
+                        rules.push(id);
+                    }
                 }
             }
         }
+    }
+    for (reason, rules) in unknown {
+        let what = format!("not checked, because {reason}: {}", rules.join(", "));
+        let fault = Fault::new("", what, NOT_CHECKED.remedy);
+        findings.push(known.finding(&NOT_CHECKED, fault));
     }
     findings.sort_by(|a, b| {
         let key = |f: &Finding| (f.severity(), f.input, f.line, f.rule.id, f.path.clone());
@@ -205,9 +215,10 @@ impl Known<'_> {
         }
     }
 
-    /// One verdict for each source queue.
+    /// One verdict for each source queue; one that is not in the template cannot be known.
     fn each_source(&self, judge: impl Fn(&Resource) -> Verdict) -> Vec<Verdict> {
-        self.bundle.sources().map(judge).collect()
+        let outside = self.bundle.sources_outside.iter().cloned().map(Err);
+        self.bundle.sources().map(judge).chain(outside).collect()
     }
 }
 

@@ -128,6 +128,22 @@ impl Value {
         *self == Self::Absent
     }
 
+    /// Why what it names cannot be looked at: it is not known, or not in the template.
+    pub(crate) fn outside(&self, what: &str) -> Unknown {
+        match self {
+            Self::Unknown(reason) => reason.clone(),
+            Self::Absent
+            | Self::Text(_)
+            | Self::Open(_)
+            | Self::List(_)
+            | Self::Map(_)
+            | Self::Resource { .. } => {
+                let said = self.said();
+                Unknown::new(format!("{what} `{said}` is not in the template"))
+            }
+        }
+    }
+
     /// How it is told to people.
     pub(crate) fn said(&self) -> String {
         match self {

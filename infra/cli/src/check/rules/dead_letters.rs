@@ -20,7 +20,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "dead-letter-kind",
         severity: Severity::Error,
-        failures: &["F25"],
+        failures: &[],
         relation: "the dead-letter queue of a FIFO queue is FIFO, that of a standard one standard",
         remedy: "make both queues FIFO, or neither",
         judge: |known| known.each_source(|queue| kind(known, queue)),
@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "dead-letter-told",
         severity: Severity::Error,
-        failures: &["F36"],
+        failures: &[],
         relation: "WAYBILL_DLQ_URL names the queue that the redrive policy names",
         remedy: "make WAYBILL_DLQ_URL and RedrivePolicy name one queue",
         judge: |known| known.each_worker(dead_letter_told),
@@ -52,7 +52,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "redrive-not-allowed",
         severity: Severity::Error,
-        failures: &["F18"],
+        failures: &[],
         relation: "the dead-letter queue's RedriveAllowPolicy lets the source queue in",
         remedy: "name the source queue in RedriveAllowPolicy, or leave that out",
         judge: |known| known.each_source(|queue| allowed(known, queue)),
@@ -62,15 +62,12 @@ pub(super) const RULES: &[Rule] = &[
 impl Known<'_> {
     /// The dead-letter queue of a source queue, which must be one of the template's; none where
     /// there is no redrive policy and no function is told of one.
-    fn dead_letters(&self, source: &Resource) -> Result<Option<&Resource>, Unknown> {
+    pub(super) fn dead_letters(&self, source: &Resource) -> Result<Option<&Resource>, Unknown> {
         let named = source.property("RedrivePolicy").get("deadLetterTargetArn");
         match self.bundle.dead_letters_of(source) {
             Some(queue) => Ok(Some(queue)),
             None if named.is_absent() => Ok(None),
-            None => Err(Unknown::new(format!(
-                "dead-letter queue `{}` is not in the template",
-                named.said()
-            ))),
+            None => Err(named.outside("dead-letter queue")),
         }
     }
 }

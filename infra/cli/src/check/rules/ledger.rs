@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "ledger-replicated",
         severity: Severity::Error,
-        failures: &["F39"],
+        failures: &[],
         relation: "the ledger is no eventually consistent global table",
         remedy: "keep the ledger in one region",
         judge: |known| known.each_ledger(replicated),
@@ -74,9 +74,8 @@ impl Known<'_> {
             .functions()
             .map(|one| one.variable("WAYBILL_LEDGER_TABLE"));
         let outside = told.filter(|table| !table.is_absent()).find_map(|table| {
-            let reason = format!("table `{}` is not in the template", table.said());
             let known = self.bundle.referred(table).is_some_and(is_table);
-            (!known).then(|| Err(Unknown::new(reason)))
+            (!known).then(|| Err(table.outside("table")))
         });
         let ledgers = self.bundle.ledgers().into_iter();
         let verdicts = ledgers.filter(|table| is_table(table)).map(judge);
@@ -96,7 +95,7 @@ fn ttl(known: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict {
         .number()?
         .unwrap_or(TTL_DAYS_DEFAULT);
     let of_source = queue.retention_seconds()?;
-    let of_dead = match known.bundle.dead_letters_of(queue) {
+    let of_dead = match known.dead_letters(queue)? {
         Some(dead) => dead.retention_seconds()?,
         // As long as it can be.
         None => DEAD_LETTERS_LONGEST_DAYS * DAY_SECONDS,

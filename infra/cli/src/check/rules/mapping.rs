@@ -80,10 +80,7 @@ impl Known<'_> {
     fn queue_of(&self, mapping: &Mapping) -> Result<&Resource, Unknown> {
         let queue = self.bundle.referred(&mapping.queue);
         let queue = queue.filter(|queue| queue.kind == QUEUE);
-        queue.ok_or_else(|| {
-            let said = mapping.queue.said();
-            Unknown::new(format!("queue `{said}` is not in the template"))
-        })
+        queue.ok_or_else(|| mapping.queue.outside("queue"))
     }
 }
 

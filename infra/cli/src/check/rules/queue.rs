@@ -10,7 +10,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "redrive-missing",
         severity: Severity::Error,
-        failures: &["F18", "F36"],
+        failures: &[],
         relation: "a source queue has a redrive policy",
         remedy: "give the source queue a RedrivePolicy",
         judge: |known| known.each_source(redrive),
@@ -51,7 +51,8 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 impl Known<'_> {
-    /// One verdict for each source queue with each function that works it off.
+    /// One verdict for each source queue with each function that works it off; a queue that is not
+    /// in the template cannot be known.
     pub(super) fn each_worker(
         &self,
         judge: fn(&Self, &Resource, &Resource) -> Verdict,
@@ -60,7 +61,8 @@ impl Known<'_> {
             let workers = self.bundle.workers(&queue.id);
             workers.map(move |function| judge(self, queue, function))
         });
-        pairs.collect()
+        let outside = self.bundle.sources_outside.iter().cloned().map(Err);
+        pairs.chain(outside).collect()
     }
 
     /// The queues of the bundle: the sources and their dead-letter queues.

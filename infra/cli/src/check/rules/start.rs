@@ -7,7 +7,7 @@ use super::super::finding::{Input, Severity};
 use super::super::resource::Resource;
 use super::super::told::{Told, Variables};
 use super::super::tree::Node;
-use super::super::value::{Unknown, Value};
+use super::super::value::Value;
 use super::{Fault, Known, NOT_CHECKED, Rule, Verdict};
 
 /// The rules.
@@ -216,10 +216,8 @@ fn panic_aborts(known: &Known<'_>) -> Vec<Verdict> {
 pub(super) fn not_known(known: &Known<'_>) -> Vec<Verdict> {
     let note =
         |path: String, message: String| Ok(Some(Fault::new(path, message, NOT_CHECKED.remedy)));
-    let doubts = known.bundle.doubts.iter().map(|(path, Unknown(reason))| {
-        let message = format!("whether it is made is not known, because {reason}: taken as made");
-        note(path.clone(), message)
-    });
+    let doubts = known.bundle.doubts.iter();
+    let doubts = doubts.map(|(path, doubt)| note(path.clone(), doubt.clone()));
     let transforms = known.template.other_transforms().into_iter().map(|name| {
         let message = format!("transform `{name}` may change what was read");
         note("Transform".to_owned(), message)
@@ -249,11 +247,7 @@ pub(super) fn not_known(known: &Known<'_>) -> Vec<Verdict> {
             );
             Some(note(String::new(), message))
         }
-        Told::Refused { .. } | Told::Read(_) => None,
-        Told::Unread(Unknown(reason)) => Some(note(
-            String::new(),
-            format!("no routes were read, because {reason}"),
-        )),
+        Told::Refused { .. } | Told::Read(_) | Told::Unread(_) => None,
     };
     doubts
         .chain(transforms)

@@ -310,7 +310,7 @@ fn a_mapping_on_the_dead_letter_queue_is_a_warning_f72() {
 }
 
 #[test]
-fn a_source_queue_without_a_redrive_policy_is_an_error_f18_f36() {
+fn a_source_queue_without_a_redrive_policy_is_an_error() {
     let policy = "RedrivePolicy:
         deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn
         maxReceiveCount: !Ref MaxReceiveCount";
@@ -326,7 +326,7 @@ fn a_fifo_queue_that_leaves_the_dead_to_its_policy_is_an_error_f25() {
 }
 
 #[test]
-fn a_dead_letter_queue_of_another_kind_is_an_error_f25() {
+fn a_dead_letter_queue_of_another_kind_is_an_error() {
     let fifo = "FifoQueue: !If [IsFifo, true, !Ref AWS::NoValue]";
     let standard = Case::new()
         .edit("DeadLetterQueue", fifo, "DelaySeconds: 0")
@@ -340,7 +340,7 @@ fn a_dead_letter_queue_of_another_kind_is_an_error_f25() {
 }
 
 #[test]
-fn functions_that_are_told_of_another_dead_letter_queue_are_an_error_f36() {
+fn functions_that_are_told_of_another_dead_letter_queue_are_an_error() {
     let told = "WAYBILL_DLQ_URL: !Ref DeadLetterQueue";
     let other = "WAYBILL_DLQ_URL: !Ref UnsentQueue";
     let other = Case::new().edit("ConsumerFunction", told, other);
@@ -367,7 +367,7 @@ fn dead_letters_kept_for_less_than_fourteen_days_are_a_warning_f68() {
 }
 
 #[test]
-fn a_dead_letter_queue_that_lets_nobody_in_is_an_error_f18() {
+fn a_dead_letter_queue_that_lets_nobody_in_is_an_error() {
     let denied = Case::new().edit("DeadLetterQueue", "byQueue", "denyAll");
     assert_eq!(denied.broken(), ["redrive-not-allowed"]);
     let other = Case::new().edit("DeadLetterQueue", "-source${End}", "-other${End}");
@@ -464,7 +464,7 @@ fn a_ledger_that_forgets_too_soon_is_an_error_f37() {
 }
 
 #[test]
-fn a_ledger_that_agrees_late_over_regions_is_an_error_f39() {
+fn a_ledger_that_agrees_late_over_regions_is_an_error() {
     let of = "{ PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true }, \
               DeletionProtectionEnabled: true, Region: ";
     let replicas = format!(
@@ -655,7 +655,8 @@ fn what_cannot_be_known_is_a_note_and_never_passed_over() {
         assert_eq!(case.broken(), [""; 0], "{unknown}");
         let notes = case.notes("not-checked");
         assert_eq!(notes.len(), 1, "{notes:?}");
-        assert!(notes[0].starts_with("`visibility-too-short` is not checked, because "));
+        assert!(notes[0].starts_with("not checked, because "), "{notes:?}");
+        assert!(notes[0].ends_with(": `visibility-too-short`"), "{notes:?}");
     }
 }
 
@@ -666,10 +667,7 @@ fn without_routes_what_needs_them_is_said_not_to_be_checked() {
         case.routes = routes;
         assert_eq!(case.broken(), [""; 0]);
         let notes = case.notes("not-checked").join("\n");
-        assert!(
-            notes.contains("`receives-too-few` is not checked"),
-            "{notes}"
-        );
+        assert!(notes.contains("`receives-too-few`"), "{notes}");
         // What any route needs is wanted all the same.
         let few = case.set("MaxReceiveCount", "5").set("Schedules", "false");
         assert_eq!(few.broken(), [""; 0]);
@@ -750,6 +748,67 @@ fn a_template_without_sam_is_checked_by_the_same_rules() {
         change("MessageRetentionPeriod: 1209600", "DelaySeconds: 0"),
         ["dead-letter-retention"]
     );
+}
+
+#[test]
+fn a_mapping_that_names_an_alias_or_a_version_is_the_functions() {
+    let alias =
+        "  Live: { Type: AWS::Lambda::Alias, Properties: { FunctionName: { Ref: Handler } } }
+  Mapping:";
+    let named = PLAIN.replace(
+        "FunctionName: { Ref: Handler }",
+        "FunctionName: { Ref: Live }",
+    );
+    let named = named.replace("  Mapping:", alias);
+    assert_eq!(Case::of(&named).broken(), [""; 0]);
+    let short = named.replace("180", "179");
+    assert_eq!(Case::of(&short).broken(), ["visibility-too-short"]);
+    let by_name = PLAIN.replace("{ Ref: Handler }", "{ 'Fn::Sub': '${Handler}:live' }");
+    let short = by_name.replace("180", "179");
+    assert_eq!(Case::of(&short).broken(), ["visibility-too-short"]);
+}
+
+#[test]
+fn queues_and_tables_of_other_templates_are_said_not_to_be_checked() {
+    let arn = "arn:aws:sqs:eu-west-1:123456789012:work";
+    let url = "WAYBILL_QUEUE_URL: 'https://sqs.eu-west-1.amazonaws.com/123456789012/work'";
+    let queue = PLAIN.replace("{ 'Fn::GetAtt': Work.Arn }", arn);
+    let queue = queue.replace("WAYBILL_QUEUE_URL: { Ref: Work }", url);
+    let case = Case::of(&queue);
+    assert_eq!(case.broken(), [""; 0]);
+    let notes = case.notes("not-checked").join("\n");
+    for rule in [
+        "visibility-too-short",
+        "redrive-missing",
+        "receives-too-few",
+        "ledger-ttl-short",
+    ] {
+        assert!(notes.contains(&format!("`{rule}`")), "{rule}: {notes}");
+    }
+    let table = PLAIN.replace("{ Ref: Rows }", "{ 'Fn::ImportValue': rows }");
+    let notes = Case::of(&table).notes("not-checked").join("\n");
+    assert!(notes.contains("`ledger-expiry-off`"), "{notes}");
+    let dead = PLAIN.replace("{ 'Fn::GetAtt': [Dead, Arn] }", arn);
+    let dead = dead.replace("WAYBILL_DLQ_URL: { Ref: Dead },", "");
+    let notes = Case::of(&dead).notes("not-checked").join("\n");
+    assert!(notes.contains("`dead-letter-retention`"), "{notes}");
+}
+
+#[test]
+fn what_may_be_made_or_told_and_is_not_known_is_a_note() {
+    let notes = |from: &str, to: &str| {
+        assert!(PLAIN.contains(from), "{from}");
+        Case::of(&PLAIN.replace(from, to))
+            .notes("not-checked")
+            .join("\n")
+    };
+    let made = notes("Rows: { Type", "Rows: { Condition: Missing, Type");
+    assert!(made.contains("taken as made"), "{made}");
+    let told = notes(
+        "Timeout: 30,",
+        "Timeout: 30, Events: { 'Fn::Transform': x },",
+    );
+    assert!(told.contains("left out"), "{told}");
 }
 
 #[test]
