@@ -123,7 +123,20 @@ impl Value {
         entries.into_iter().flatten()
     }
 
-    /// Whether nothing is written.
+    /// Whether something is written.
+    pub(crate) fn is_written(&self) -> Result<bool, Unknown> {
+        match self {
+            Self::Absent => Ok(false),
+            Self::Unknown(reason) => Err(reason.clone()),
+            Self::Text(_)
+            | Self::Open(_)
+            | Self::List(_)
+            | Self::Map(_)
+            | Self::Resource { .. } => Ok(true),
+        }
+    }
+
+    /// Whether it is known that nothing is written.
     pub(crate) fn is_absent(&self) -> bool {
         *self == Self::Absent
     }

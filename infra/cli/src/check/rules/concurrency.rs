@@ -79,7 +79,7 @@ fn unbounded(_: &Known<'_>, mapping: &Mapping) -> Verdict {
 /// Two bounds.
 fn both(_: &Known<'_>, mapping: &Mapping) -> Verdict {
     let pollers = mapping.properties.get("ProvisionedPollerConfig");
-    let both = mapping.concurrency()?.is_some() && !pollers.is_absent();
+    let both = mapping.concurrency()?.is_some() && pollers.is_written()?;
     Ok(both.then(|| {
         Fault::new(
             mapping.path_of("ProvisionedPollerConfig"),

@@ -112,9 +112,14 @@ fn kind(known: &Known<'_>, source: &Resource) -> Verdict {
 fn dead_letter_told(_: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict {
     let policy = queue.property("RedrivePolicy").get("deadLetterTargetArn");
     let told = function.variable("WAYBILL_DLQ_URL");
-    let (Some(policy), Some(told)) = (policy.resource(), told.resource()) else {
+    if !policy.is_written()? || !told.is_written()? {
         return Ok(None);
+    }
+    let named = |value: &Value| {
+        let id = value.resource().map(str::to_owned);
+        id.ok_or_else(|| value.outside("dead-letter queue"))
     };
+    let (policy, told) = (named(policy)?, named(told)?);
     let of = &function.id;
     Ok((policy != told).then(|| {
         Fault::new(
@@ -173,16 +178,9 @@ fn allowed(known: &Known<'_>, source: &Resource) -> Verdict {
     let refuses = match permission {
         None | Some("allowAll") => false,
         Some("byQueue") => {
-            let own = own_arn(source);
-            let arns = policy.get("sourceQueueArns").list()?;
             let mut let_in = false;
-            for arn in arns {
-                let by_id = arn.resource() == Some(&source.id);
-                let by_name = own.as_ref() == Some(arn);
-                if let Value::Unknown(reason) = arn {
-                    return Err(reason.clone());
-                }
-                let_in |= by_id || by_name;
+            for arn in policy.get("sourceQueueArns").list()? {
+                let_in |= names(arn, source)?;
             }
             !let_in
         }
@@ -198,18 +196,27 @@ fn allowed(known: &Known<'_>, source: &Resource) -> Verdict {
     }))
 }
 
-/// The ARN that a queue with a name has.
-fn own_arn(queue: &Resource) -> Option<Value> {
-    let name = match queue.property("QueueName") {
-        Value::Text(name) | Value::Open(name) => name,
+/// Whether an ARN is that of a queue, which may be written with the queue's name.
+fn names(arn: &Value, queue: &Resource) -> Result<bool, Unknown> {
+    let arn = match arn {
+        Value::Resource { id, .. } => return Ok(*id == queue.id),
+        Value::Text(arn) | Value::Open(arn) => arn,
+        Value::Unknown(reason) => return Err(reason.clone()),
+        Value::Absent | Value::List(_) | Value::Map(_) => return Ok(false),
+    };
+    match queue.property("QueueName") {
+        Value::Text(name) | Value::Open(name) => Ok(arn
+            .strip_suffix(name)
+            .is_some_and(|before| before.ends_with(':'))),
         Value::Absent
         | Value::List(_)
         | Value::Map(_)
         | Value::Resource { .. }
-        | Value::Unknown(_) => return None,
-    };
-    let place = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}";
-    Some(Value::Open(format!("{place}:{name}")))
+        | Value::Unknown(_) => Err(Unknown::new(format!(
+            "what `{}` is called is known only when it is deployed",
+            queue.id
+        ))),
+    }
 }
 
 /// The longest retention there is, in seconds: 14 days.

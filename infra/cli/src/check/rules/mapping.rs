@@ -142,7 +142,7 @@ fn responses(_: &Known<'_>, mapping: &Mapping) -> Verdict {
 /// A filter.
 fn filter(_: &Known<'_>, mapping: &Mapping) -> Verdict {
     let filter = mapping.properties.get("FilterCriteria");
-    Ok((!filter.is_absent()).then(|| {
+    Ok(filter.is_written()?.then(|| {
         Fault::new(
             mapping.path_of("FilterCriteria"),
             "the mapping has FilterCriteria: what they do not take is deleted, and nobody is told",

@@ -63,19 +63,9 @@ impl Known<'_> {
         pollers.flat_map(|poller| judge(self, poller)).collect()
     }
 
-    /// The schedules that invoke a poller.
-    fn ticks<'a>(&'a self, poller: &'a Resource) -> Vec<Tick<'a>> {
-        let mut ticks = Vec::new();
-        for schedule in self.bundle.of_kind(&["AWS::Scheduler::Schedule"]) {
-            let target = schedule.property("Target");
-            if target.get("Arn").resource() == Some(&poller.id) {
-                ticks.push(Tick {
-                    path: schedule.path_of("Target.RetryPolicy"),
-                    expression: schedule.property("ScheduleExpression"),
-                    retry: target.get("RetryPolicy"),
-                });
-            }
-        }
+    /// The schedules that invoke a poller; where the template has none, they cannot be known.
+    fn ticks<'a>(&'a self, poller: &'a Resource) -> Result<Vec<Tick<'a>>, Unknown> {
+        let mut ticks = self.written_ticks(poller);
         for (name, event) in poller.property("Events").entries() {
             let expression = match event.get("Type").text() {
                 Ok(Some("ScheduleV2")) => "ScheduleExpression",
@@ -88,6 +78,39 @@ impl Known<'_> {
                 expression: properties.get(expression),
                 retry: properties.get("RetryPolicy"),
             });
+        }
+        match ticks.is_empty() {
+            true => Err(Unknown::new(format!(
+                "no schedule of the template invokes `{}`",
+                poller.id
+            ))),
+            false => Ok(ticks),
+        }
+    }
+
+    /// The schedules that are resources of their own.
+    fn written_ticks<'a>(&'a self, poller: &Resource) -> Vec<Tick<'a>> {
+        let mut ticks = Vec::new();
+        for schedule in self.bundle.of_kind(&["AWS::Scheduler::Schedule"]) {
+            let target = schedule.property("Target");
+            if target.get("Arn").resource() == Some(&poller.id) {
+                ticks.push(Tick {
+                    path: schedule.path_of("Target.RetryPolicy"),
+                    expression: schedule.property("ScheduleExpression"),
+                    retry: target.get("RetryPolicy"),
+                });
+            }
+        }
+        for rule in self.bundle.of_kind(&["AWS::Events::Rule"]) {
+            let targets = rule.property("Targets").list().unwrap_or_default();
+            let to_poller = |target: &&Value| target.get("Arn").resource() == Some(&poller.id);
+            if let Some(target) = targets.into_iter().find(to_poller) {
+                ticks.push(Tick {
+                    path: rule.path_of("Targets"),
+                    expression: rule.property("ScheduleExpression"),
+                    retry: target.get("RetryPolicy"),
+                });
+            }
         }
         ticks
     }
@@ -135,15 +158,18 @@ fn pile_up(known: &Known<'_>, poller: &Resource) -> Vec<Verdict> {
             )
         }))
     };
-    known.ticks(poller).iter().map(one).collect()
+    match known.ticks(poller) {
+        Ok(ticks) => ticks.iter().map(one).collect(),
+        Err(reason) => vec![Err(reason)],
+    }
 }
 
 /// Ticks are not kept.
 fn kept(known: &Known<'_>, poller: &Resource) -> Vec<Verdict> {
-    let ticks = known.ticks(poller);
-    if ticks.is_empty() {
-        return Vec::new();
-    }
+    let ticks = match known.ticks(poller) {
+        Ok(ticks) => ticks,
+        Err(reason) => return vec![Err(reason)],
+    };
     let own = known.bundle.of_kind(&["AWS::Lambda::EventInvokeConfig"]);
     let mut own = own.filter(|one| one.property("FunctionName").resource() == Some(&poller.id));
     let (path, config) = match own.next() {

@@ -2,7 +2,6 @@
 
 use super::super::finding::Severity;
 use super::super::resource::Resource;
-use super::super::value::Value;
 use super::{Fault, Known, Rule, Verdict};
 
 /// The rules.
@@ -79,12 +78,9 @@ impl Known<'_> {
 
 /// A redrive policy.
 fn redrive(queue: &Resource) -> Verdict {
-    let policy = queue.property("RedrivePolicy");
-    if let Value::Unknown(reason) = policy {
-        return Err(reason.clone());
-    }
+    let dead = queue.property("RedrivePolicy").get("deadLetterTargetArn");
     let id = &queue.id;
-    Ok(policy.get("deadLetterTargetArn").is_absent().then(|| {
+    Ok((!dead.is_written()?).then(|| {
         Fault::new(
             queue.path_of("RedrivePolicy"),
             format!(

@@ -120,7 +120,7 @@ fn receives(known: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict
 
 /// Receives for schedules.
 fn spared(_: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict {
-    let scheduled = !function.variable("WAYBILL_SCHEDULE_GROUP").is_absent();
+    let scheduled = function.variable("WAYBILL_SCHEDULE_GROUP").is_written()?;
     let count = receive_count(queue)?.filter(|_| scheduled);
     let id = &queue.id;
     let most = u64::from(RECEIVES_SPARED);
@@ -139,7 +139,7 @@ fn spared(_: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict {
 /// Waits within the retention.
 fn waits(known: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict {
     // An event that may leave its queue does so before its message is too old, and is young again.
-    if !function.variable("WAYBILL_SCHEDULE_GROUP").is_absent() {
+    if function.variable("WAYBILL_SCHEDULE_GROUP").is_written()? {
         return Ok(None);
     }
     let retention = queue.retention_seconds()?;

@@ -372,6 +372,37 @@ fn a_dead_letter_queue_that_lets_nobody_in_is_an_error() {
     assert_eq!(denied.broken(), ["redrive-not-allowed"]);
     let other = Case::new().edit("DeadLetterQueue", "-source${End}", "-other${End}");
     assert_eq!(other.broken(), ["redrive-not-allowed"]);
+    let allowed = |arn: &str| {
+        let policy = format!(
+            "RedriveAllowPolicy: {{ redrivePermission: byQueue, sourceQueueArns: [{arn}] }}, \
+             MessageRetentionPeriod"
+        );
+        Case::of(&PLAIN.replace("MessageRetentionPeriod", &policy))
+    };
+    assert_eq!(allowed("{ 'Fn::GetAtt': Work.Arn }").broken(), [""; 0]);
+    assert_eq!(
+        allowed("{ 'Fn::GetAtt': Dead.Arn }").broken(),
+        ["redrive-not-allowed"]
+    );
+    let unsure = allowed("'arn:aws:sqs:eu-west-1:123456789012:work'");
+    assert_eq!(unsure.broken(), [""; 0]);
+    assert!(
+        unsure
+            .notes("not-checked")
+            .join("\n")
+            .contains("`redrive-not-allowed`")
+    );
+    let mut named = unsure;
+    named.text = named.text.replace(
+        "VisibilityTimeout: 180",
+        "VisibilityTimeout: 180, QueueName: work",
+    );
+    assert!(
+        !named
+            .notes("not-checked")
+            .join("\n")
+            .contains("`redrive-not-allowed`")
+    );
 }
 
 #[test]
@@ -548,6 +579,33 @@ fn a_tick_that_is_kept_is_a_warning_f18() {
         let late = polling().edit(place, "MaximumEventAgeInSeconds: 60", "X: 1");
         assert_eq!(late.broken(), ["poller-ticks-kept"], "{place}");
     }
+}
+
+#[test]
+fn ticks_of_every_form_are_found_and_a_poller_without_one_is_told() {
+    let own = "    Type: AWS::Scheduler::Schedule\n    Condition: HasPoller\n";
+    let gone = polling().edit("PollerTick", own, "    Type: Own::Schedule\n");
+    let notes = gone.notes("not-checked").join("\n");
+    assert!(
+        notes.contains("no schedule of the template invokes `PollerFunction`"),
+        "{notes}"
+    );
+    for (event, expression) in [
+        ("ScheduleV2", "ScheduleExpression"),
+        ("Schedule", "Schedule"),
+    ] {
+        let events = format!(
+            "Events: {{ T: {{ Type: {event}, Properties: {{ {expression}: rate(1 minute) }} }} }}\n      \
+             MemorySize: "
+        );
+        let case = polling().edit("PollerTick", own, "    Type: Own::Schedule\n");
+        let case = case.edit("PollerFunction", "MemorySize: ", &events);
+        assert_eq!(case.broken(), ["poller-ticks-kept"], "{event}");
+    }
+    let rule =
+        "  Each: { Type: AWS::Events::Rule, Properties: { ScheduleExpression: rate(1 minute),
+    Targets: [{ Arn: !GetAtt PollerFunction.Arn, Id: a }] } }";
+    assert_eq!(polling().add(rule).broken(), ["poller-ticks-kept"]);
 }
 
 #[test]
@@ -792,6 +850,31 @@ fn queues_and_tables_of_other_templates_are_said_not_to_be_checked() {
     let dead = dead.replace("WAYBILL_DLQ_URL: { Ref: Dead },", "");
     let notes = Case::of(&dead).notes("not-checked").join("\n");
     assert!(notes.contains("`dead-letter-retention`"), "{notes}");
+}
+
+#[test]
+fn what_may_or_may_not_be_written_is_said_not_to_be_checked() {
+    let written = |name: &str, to: &str| {
+        let to = format!("{to}\n          {name}: !ImportValue x");
+        let case = Case::new().edit("ConsumerFunction", "RUST_LOG: !Ref LogLevel", &to);
+        case.notes("not-checked").join("\n")
+    };
+    let schedule =
+        "WAYBILL_SCHEDULE_GROUP: !If [HasSchedules, !Ref ScheduleGroup, !Ref AWS::NoValue]";
+    let case = Case::new().edit(
+        "ConsumerFunction",
+        schedule,
+        "WAYBILL_SCHEDULE_GROUP: !ImportValue x",
+    );
+    let notes = case.notes("not-checked").join("\n");
+    for rule in ["receives-spared", "retries-outlast-retention"] {
+        assert!(notes.contains(&format!("`{rule}`")), "{notes}");
+    }
+    assert_eq!(written("OTHER", "RUST_LOG: info"), "");
+    let dead = "WAYBILL_DLQ_URL: !Ref DeadLetterQueue";
+    let dead = Case::new().edit("ConsumerFunction", dead, "WAYBILL_DLQ_URL: !ImportValue x");
+    let notes = dead.notes("not-checked").join("\n");
+    assert!(notes.contains("`dead-letter-told`"), "{notes}");
 }
 
 #[test]
