@@ -1,23 +1,162 @@
 //! `waybill check`: the routes file and the template, before a deployment.
+//!
+//! Files are read here and findings are shown; what is decided is decided by [`rules`], over
+//! values. No request is made.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::Ended;
 use crate::failure::Failure;
 use crate::screen::Output;
+use finding::{Finding, Severity};
+use rules::{Checked, Routes};
+use show::Files;
+use template::Template;
+
+mod bundle;
+mod condition;
+mod evaluate;
+mod finding;
+mod resource;
+mod rules;
+mod sarif;
+mod show;
+mod template;
+mod told;
+mod tree;
+mod value;
 
 /// What is checked.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// The template.
+    /// The template, of CloudFormation or SAM.
     #[arg(long, value_name = "FILE", default_value = "template.yaml")]
     template: PathBuf,
+    /// The routes file, or `none` where functions have handlers of their own;
+    /// infra/routes/routes.yaml beside the template where it is not said.
+    #[arg(long, value_name = "FILE")]
+    routes: Option<PathBuf>,
+    /// A parameter of the template, as it will be deployed; its default where it is not said.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// How findings are shown; `--json` is the same as `json`.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+/// How findings are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For scripts.
+    Json,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
 }
 
 /// Checks.
 pub(crate) fn run(options: Options, output: Output) -> Result<Ended, Failure> {
-    let _ = (options.template, output);
-    Ok(Ended::Well)
+    let format = format(options.format, output)?;
+    let (checked, files) = read(&options)?;
+    let findings = rules::judge(&checked);
+    match format {
+        Format::Text => show::text(&findings, &files)?,
+        Format::Json => show::json(&findings, &files)?,
+        Format::Sarif => sarif::show(&findings, &files)?,
+    }
+    Ok(ended(&findings))
 }
+
+/// How a check ends that found this: notes are no hindrance.
+fn ended(findings: &[Finding]) -> Ended {
+    let mend = findings.iter().any(|finding| match finding.severity() {
+        Severity::Error | Severity::Warning => true,
+        Severity::Note => false,
+    });
+    match mend {
+        true => Ended::InPart,
+        false => Ended::Well,
+    }
+}
+
+/// How findings are shown, by both options.
+fn format(said: Option<Format>, output: Output) -> Result<Format, Failure> {
+    match (said, output) {
+        (None, Output::Text) => Ok(Format::Text),
+        (None | Some(Format::Json), Output::Json) => Ok(Format::Json),
+        (Some(format), Output::Text) => Ok(format),
+        (Some(Format::Text | Format::Sarif), Output::Json) => Err(Failure::new(
+            "--json and --format say two things: leave one of them out",
+        )),
+    }
+}
+
+/// Reads the files.
+fn read(options: &Options) -> Result<(Checked, Files), Failure> {
+    let text = file(&options.template)?;
+    let shown = options.template.display();
+    let text = text.ok_or_else(|| {
+        Failure::new(format!(
+            "there is no template `{shown}`: name it with --template"
+        ))
+    })?;
+    let template = Template::read(&text, &options.parameters)
+        .map_err(|fault| Failure::new(format!("`{shown}`: {fault}")))?;
+    let folder = options.template.parent().unwrap_or(Path::new(""));
+    let beside = folder.join("infra/routes/routes.yaml");
+    let (routes_path, routes) = match &options.routes {
+        Some(path) if path.as_os_str() == "none" => (beside, Routes::None),
+        Some(path) => {
+            let text = file(path)?.ok_or_else(|| {
+                let path = path.display();
+                Failure::new(format!(
+                    "there is no routes file `{path}`: name it with --routes, or say --routes none"
+                ))
+            })?;
+            (path.clone(), Routes::Said(text))
+        }
+        None => match file(&beside)? {
+            Some(text) => (beside, Routes::Beside(text)),
+            None => (beside, Routes::Missing),
+        },
+    };
+    let manifest_path = folder.join("Cargo.toml");
+    let checked = Checked {
+        template,
+        routes,
+        manifest: file(&manifest_path)?,
+    };
+    let files = Files {
+        template: options.template.clone(),
+        routes: routes_path,
+        manifest: manifest_path,
+    };
+    Ok((checked, files))
+}
+
+/// The text of a file, where it is there.
+fn file(path: &Path) -> Result<Option<String>, Failure> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            let path = path.display();
+            Err(Failure::new(format!("cannot read `{path}`: {error}")))
+        }
+    }
+}
+
+/// A parameter as it is given.
+fn parameter(said: &str) -> Result<(String, String), String> {
+    match said.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("say NAME=VALUE, for example Mode=poll".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

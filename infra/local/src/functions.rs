@@ -27,9 +27,6 @@ const FUNCTIONS: [&str; 3] = ["consumer", "poller", "redrive"];
 /// The command for people, built for the tests alone; it is no function.
 const COMMAND: &str = "waybill";
 
-/// The command for people, built for the tests alone; it is no function.
-const COMMAND: &str = "waybill";
-
 /// How the functions are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Profile {

@@ -1,0 +1,106 @@
+//! A resource of the template that is made, with its properties evaluated.
+
+use super::template::Template;
+use super::tree::Node;
+use super::value::{Unknown, Value};
+
+/// A resource that is made.
+#[derive(Debug, Clone)]
+pub(crate) struct Resource {
+    /// Its logical id.
+    pub(crate) id: String,
+    /// Its type.
+    pub(crate) kind: String,
+    /// Its properties, those of `Globals` among them.
+    pub(crate) properties: Value,
+    /// `DeletionPolicy` and `UpdateReplacePolicy`.
+    pub(crate) policies: [Value; 2],
+}
+
+impl Resource {
+    /// A resource with its properties evaluated.
+    pub(crate) fn of(template: &Template, id: &str, node: &Node) -> Self {
+        let kind = node.get("Type").and_then(Node::text).unwrap_or_default();
+        let of = |node: Option<&Node>| node.map_or(Value::Absent, |node| template.evaluate(node));
+        let mut properties = of(node.get("Properties"));
+        if kind == "AWS::Serverless::Function" {
+            let globals = template
+                .root
+                .get("Globals")
+                .and_then(|all| all.get("Function"));
+            properties = over(of(globals), properties);
+        }
+        Self {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            properties,
+            policies: ["DeletionPolicy", "UpdateReplacePolicy"].map(|name| of(node.get(name))),
+        }
+    }
+
+    /// The place of its properties.
+    pub(crate) fn path(&self) -> String {
+        format!("Resources.{}.Properties", self.id)
+    }
+
+    /// The place of one of its properties.
+    pub(crate) fn path_of(&self, property: &str) -> String {
+        format!("Resources.{}.Properties.{property}", self.id)
+    }
+
+    /// One of its properties.
+    pub(crate) fn property(&self, name: &str) -> &Value {
+        self.properties.get(name)
+    }
+
+    /// What a function is told by a variable; an empty one counts as not set.
+    pub(crate) fn variable(&self, name: &str) -> &Value {
+        const ABSENT: &Value = &Value::Absent;
+        let value = self.property("Environment").get("Variables").get(name);
+        match value {
+            Value::Text(text) if text.is_empty() => ABSENT,
+            Value::Text(_)
+            | Value::Absent
+            | Value::Open(_)
+            | Value::List(_)
+            | Value::Map(_)
+            | Value::Resource { .. }
+            | Value::Unknown(_) => value,
+        }
+    }
+
+    /// The place of a variable.
+    pub(crate) fn path_of_variable(&self, name: &str) -> String {
+        self.path_of(&format!("Environment.Variables.{name}"))
+    }
+
+    /// Whether a queue is a FIFO queue.
+    pub(crate) fn is_fifo(&self) -> Result<bool, Unknown> {
+        self.property("FifoQueue").is_true()
+    }
+
+    /// How long a queue keeps a message.
+    pub(crate) fn retention_seconds(&self) -> Result<u64, Unknown> {
+        let said = self.property("MessageRetentionPeriod").number()?;
+        Ok(said.unwrap_or(RETENTION_DEFAULT))
+    }
+}
+
+/// One mapping laid over another, as SAM lays a function over `Globals`.
+fn over(below: Value, above: Value) -> Value {
+    match (below, above) {
+        (below, Value::Absent) => below,
+        (Value::Map(mut below), Value::Map(above)) => {
+            for (name, value) in above {
+                let under = below.remove(&name).unwrap_or(Value::Absent);
+                below.insert(name, over(under, value));
+            }
+            Value::Map(below)
+        }
+        (_, above) => above,
+    }
+}
+
+/// How long a queue keeps a message that does not say it, in seconds: four days.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+const RETENTION_DEFAULT: u64 = 4 * 86_400;

@@ -1,0 +1,153 @@
+//! Findings as people and scripts read them.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use clap::builder::styling::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use super::finding::{Finding, Input, Severity};
+use crate::failure::Failure;
+use crate::screen;
+
+/// What the files are called.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    /// The template.
+    pub(crate) template: PathBuf,
+    /// The routes file.
+    pub(crate) routes: PathBuf,
+    /// The workspace's manifest.
+    pub(crate) manifest: PathBuf,
+}
+
+/// Whether severities have colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colour {
+    /// On a terminal that takes them.
+    On,
+    /// Elsewhere, and where `NO_COLOR` is set.
+    Off,
+}
+
+/// Shows findings to people.
+pub(super) fn text(findings: &[Finding], files: &Files) -> Result<(), Failure> {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty());
+    let colour = match io::stdout().is_terminal() && wanted {
+        true => Colour::On,
+        false => Colour::Off,
+    };
+    screen::print(lines(findings, files, colour))
+}
+
+/// Findings as people read them: a block for each, the worst first, and a line that counts them.
+pub(super) fn lines(findings: &[Finding], files: &Files, colour: Colour) -> String {
+    if findings.is_empty() {
+        return "nothing found".to_owned();
+    }
+    let mut lines = Vec::new();
+    for finding in findings {
+        let word = painted(finding.severity(), colour);
+        let rule = finding.rule;
+        let failures = match rule.failures.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", rule.failures.join(", ")),
+        };
+        lines.push(format!("{word} {}{failures}", rule.id));
+        lines.push(format!("  at  {}", place(finding, files)));
+        lines.push(format!("      {}", finding.message));
+        lines.push(format!("  do  {}", finding.remedy));
+        lines.push(String::new());
+    }
+    let counts = Severity::ALL.map(|severity| {
+        let number = count(findings, severity);
+        let plural = if number == 1 { "" } else { "s" };
+        format!("{number} {}{plural}", severity.word())
+    });
+    let counts = counts.join(", ");
+    let mend = count(findings, Severity::Error) + count(findings, Severity::Warning);
+    lines.push(match mend {
+        0 => format!("nothing to mend: {counts}"),
+        _ => counts,
+    });
+    lines.join("\n")
+}
+
+/// Shows findings to scripts.
+pub(super) fn json(findings: &[Finding], files: &Files) -> Result<(), Failure> {
+    screen::print(report(findings, files).to_string())
+}
+
+/// Findings as scripts read them.
+pub(super) fn report(findings: &[Finding], files: &Files) -> Value {
+    let told: Vec<Value> = findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "rule": finding.rule.id,
+                "severity": finding.severity().word(),
+                "failures": finding.rule.failures,
+                "file": files.of(finding.input).display().to_string(),
+                "line": finding.line,
+                "path": finding.path,
+                "message": finding.message,
+                "remedy": finding.remedy,
+            })
+        })
+        .collect();
+    json!({
+        "findings": told,
+        "errors": count(findings, Severity::Error),
+        "warnings": count(findings, Severity::Warning),
+        "notes": count(findings, Severity::Note),
+    })
+}
+
+impl Files {
+    /// What a file is called.
+    pub(super) fn of(&self, input: Input) -> &Path {
+        match input {
+            Input::Template => &self.template,
+            Input::Routes => &self.routes,
+            Input::Manifest => &self.manifest,
+        }
+    }
+}
+
+/// How many there are of a severity.
+fn count(findings: &[Finding], severity: Severity) -> usize {
+    findings
+        .iter()
+        .filter(|finding| finding.severity() == severity)
+        .count()
+}
+
+/// File, line and path.
+fn place(finding: &Finding, files: &Files) -> String {
+    let file = files.of(finding.input).display();
+    let line = finding
+        .line
+        .map(|line| format!(":{line}"))
+        .unwrap_or_default();
+    match finding.path.is_empty() {
+        true => format!("{file}{line}"),
+        false => format!("{file}{line} {}", finding.path),
+    }
+}
+
+/// A severity's word, in its colour.
+fn painted(severity: Severity, colour: Colour) -> String {
+    let word = severity.word();
+    let style = match severity {
+        Severity::Error => AnsiColor::Red.on_default().bold(),
+        Severity::Warning => AnsiColor::Yellow.on_default().bold(),
+        Severity::Note => Style::new().bold(),
+    };
+    match colour {
+        Colour::On => format!("{style}{word}{style:#}"),
+        Colour::Off => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;
