@@ -15,6 +15,7 @@ mod fan_out;
 mod fifo;
 mod live;
 mod poller;
+mod redriven;
 mod reference;
 mod scheduled;
 mod services;

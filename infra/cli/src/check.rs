@@ -20,6 +20,7 @@ mod bundle;
 mod condition;
 mod evaluate;
 mod finding;
+mod permission;
 mod resource;
 mod rules;
 mod sarif;

@@ -132,9 +132,9 @@ pub(crate) async fn run(
     match command {
         Command::Ls(options) => list::run(reach, &options, output).await,
         Command::Show(options) => show::run(reach, &options, output).await,
-        Command::Redrive(options) => work::redrive(reach, options, output).await,
-        Command::Edit(options) => work::edit(reach, options, output).await,
-        Command::Discard(options) => work::discard(reach, options, output).await,
+        Command::Redrive(options) => Box::pin(work::redrive(reach, options, output)).await,
+        Command::Edit(options) => Box::pin(work::edit(reach, options, output)).await,
+        Command::Discard(options) => Box::pin(work::discard(reach, options, output)).await,
         Command::Export(options) => export::run(reach, &options, output).await,
     }
 }

@@ -123,6 +123,11 @@ impl Bundle {
         self.output("PollerFunctionName").unwrap_or_default()
     }
 
+    /// The name of the function that brings dead letters back.
+    pub fn redrive_function(&self) -> &str {
+        self.output("RedriveFunctionName").unwrap_or_default()
+    }
+
     /// The logical ids of everything in the stack, what SAM added included.
     pub async fn resources(&self) -> Result<BTreeSet<String>, LocalError> {
         let name = [("StackName".to_owned(), self.stack.clone())];

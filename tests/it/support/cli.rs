@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-use super::stage::built;
+use super::stage::{Stage, built};
 
 /// How long the command may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -57,6 +57,19 @@ impl Cli {
             .with("AWS_SECRET_ACCESS_KEY", "local")
             .with("AWS_REGION", "us-east-1")
             .with("AWS_ENDPOINT_URL", endpoint)
+    }
+
+    /// With what it takes to reach a stage's bundle, whose routes file names no key.
+    pub(crate) fn of(self, stage: &Stage) -> Self {
+        let bundle = &stage.bundle;
+        let output = |name| bundle.output(name).expect("the template has the output");
+        self.at(stage.aws.endpoint())
+            .with("WAYBILL_CONSUMER", bundle.stack())
+            .with("WAYBILL_LEDGER_TABLE", output("LedgerTableName"))
+            .with("WAYBILL_QUEUE_URL", output("SourceQueueUrl"))
+            .with("WAYBILL_DLQ_URL", output("DeadLetterQueueUrl"))
+            .with("WAYBILL_ROUTES", "none")
+            .with("USER", "ada")
     }
 
     /// With a variable.

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::permission::{self, RECEIVE};
 use super::resource::Resource;
 use super::template::Template;
 use super::tree::Node;
@@ -107,7 +108,7 @@ impl Bundle {
         };
         self.functions().filter(move |function| {
             let polls = !function.variable("WAYBILL_QUEUE_URL").is_absent();
-            polls && !mapped(&function.id)
+            polls && !mapped(&function.id) && !self.redrives(function)
         })
     }
 
@@ -119,8 +120,19 @@ impl Bundle {
                 mapping.function.as_ref() == Some(&function.id)
                     && mapping.queue.resource() == Some(queue)
             });
-            told || mapped
+            mapped || (told && !self.redrives(function))
         })
+    }
+
+    /// Whether a function brings dead letters back: it is told of both queues, and its policies,
+    /// which are written out, do not let it receive from the source queue.
+    pub(crate) fn redrives(&self, function: &Resource) -> bool {
+        let told = |name| self.referred(function.variable(name));
+        let (Some(source), Some(_)) = (told("WAYBILL_QUEUE_URL"), told("WAYBILL_DLQ_URL")) else {
+            return false;
+        };
+        let role = self.referred(function.property("Role"));
+        role.is_some() && permission::may(self, function, &source.id, RECEIVE) == Ok(false)
     }
 
     /// The dead-letter queue of a source queue, by its redrive policy, or else by what the

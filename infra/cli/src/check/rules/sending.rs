@@ -1,8 +1,8 @@
 //! What the functions may send, and where.
 
 use super::super::finding::Severity;
+use super::super::permission;
 use super::super::resource::Resource;
-use super::super::value::{Unknown, Value};
 use super::{Fault, Known, Rule, Verdict};
 
 /// The rules.
@@ -17,52 +17,16 @@ pub(super) const RULES: &[Rule] = &[Rule {
 
 /// Sending to oneself.
 fn self_send(known: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict {
-    let mut lists = vec![function.property("Policies")];
-    if let Some(role) = known.bundle.referred(function.property("Role")) {
-        lists.push(role.property("Policies"));
-    }
-    for list in lists {
-        for policy in list.list()? {
-            let document = policy.get("PolicyDocument");
-            let document = if document.is_absent() {
-                policy
-            } else {
-                document
-            };
-            let ready = policy.get("SQSSendMessagePolicy").get("QueueName");
-            if ready.resource() == Some(&queue.id) || sends(document, &queue.id)? {
-                let (id, of) = (&queue.id, &function.id);
-                return Ok(Some(Fault::new(
-                    function.path_of("Role"),
-                    format!(
-                        "`{of}` may send to `{id}`, its own source queue: Lambda stops what looks \
-                         like a loop to it, and messages end in the dead-letter queue"
-                    ),
-                    format!("take sqs:SendMessage on `{id}` out of what `{of}` may do"),
-                )));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// Whether a policy's document allows sending to a queue.
-fn sends(document: &Value, queue: &str) -> Result<bool, Unknown> {
-    for statement in document.get("Statement").list()? {
-        let allows = statement.get("Effect").text()? == Some("Allow");
-        let mut named = false;
-        for resource in statement.get("Resource").list()? {
-            let any = *resource == Value::Text("*".to_owned());
-            named |= any || resource.resource() == Some(queue);
-        }
-        let mut sending = false;
-        for action in statement.get("Action").list()? {
-            let action = action.text()?.unwrap_or_default();
-            sending |= ["*", "sqs:*", "sqs:Send*", "sqs:SendMessage"].contains(&action);
-        }
-        if allows && named && sending {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let sends = permission::may(&known.bundle, function, &queue.id, permission::SEND)?;
+    let (id, of) = (&queue.id, &function.id);
+    Ok(sends.then(|| {
+        Fault::new(
+            function.path_of("Role"),
+            format!(
+                "`{of}` may send to `{id}`, its own source queue: Lambda stops what looks like a \
+                 loop to it, and messages end in the dead-letter queue"
+            ),
+            format!("take sqs:SendMessage on `{id}` out of what `{of}` may do"),
+        )
+    }))
 }

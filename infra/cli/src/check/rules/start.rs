@@ -1,7 +1,10 @@
 //! What would stop the functions, or the deployment, at the start; and what cannot be known.
 
 use waybill_core::ledger::DeadLetter;
-use waybill_engine::env::{FunctionSettings, PollSettings, RouteSettings, RoutesText, all};
+use waybill_engine::env::{
+    ConfigErrors, DeadLetterSettings, FunctionSettings, PollSettings, RouteSettings, RoutesText,
+    all,
+};
 
 use super::super::finding::{Input, Severity};
 use super::super::resource::Resource;
@@ -128,6 +131,9 @@ fn start_refused(known: &Known<'_>) -> Vec<Verdict> {
 
 /// What a function would say at its start.
 fn starts(known: &Known<'_>, function: &Resource) -> Verdict {
+    if known.bundle.redrives(function) {
+        return Ok(redrive_starts(known, function));
+    }
     let mode = known.dead_letter_mode(function)?;
     let mut variables = Variables::of([function].into_iter(), &known.bundle);
     let is_fifo = |url: &String| url.ends_with(".fifo");
@@ -167,14 +173,32 @@ fn starts(known: &Known<'_>, function: &Resource) -> Verdict {
         true => all(settings, PollSettings::read(&variables)).map(|_| ()),
         false => settings,
     };
-    let id = &function.id;
-    Ok(refused.err().map(|errors| {
-        Fault::new(
-            function.path_of("Environment.Variables"),
-            format!("`{id}` would not start: {errors}"),
-            "set the variable, or change the routes file, as said",
-        )
-    }))
+    Ok(refused.err().map(|errors| refusal(function, &errors)))
+}
+
+/// What a function that brings dead letters back would say at its start. `dead-letter-kind` tells
+/// of queues that are no pair.
+fn redrive_starts(known: &Known<'_>, function: &Resource) -> Option<Fault> {
+    let mut variables = Variables::of([function].into_iter(), &known.bundle);
+    let queue = variables.said.get("WAYBILL_QUEUE_URL").cloned();
+    variables
+        .said
+        .extend(queue.map(|queue| ("WAYBILL_DLQ_URL".to_owned(), queue)));
+    let routes = known.routes_text.as_ref().ok().map(|text| RoutesText {
+        place: "the routes file".to_owned(),
+        text: text.clone(),
+    });
+    let settings = DeadLetterSettings::of(&variables, Ok(routes));
+    settings.err().map(|errors| refusal(function, &errors))
+}
+
+/// That a function would not start.
+fn refusal(function: &Resource, errors: &ConfigErrors) -> Fault {
+    Fault::new(
+        function.path_of("Environment.Variables"),
+        format!("`{}` would not start: {errors}", function.id),
+        "set the variable, or change the routes file, as said",
+    )
 }
 
 /// Panics that abort.

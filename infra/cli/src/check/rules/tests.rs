@@ -517,13 +517,21 @@ fn a_ledger_that_agrees_late_over_regions_is_an_error() {
 
 #[test]
 fn a_ledger_with_another_key_is_an_error_f44() {
-    let other = Case::new().edit("LedgerTable", "AttributeType: S", "AttributeType: B");
+    let other = Case::new().edit(
+        "LedgerTable",
+        "pk\n          AttributeType: S",
+        "pk\n          AttributeType: B",
+    );
     assert_eq!(other.broken(), ["ledger-key"]);
 }
 
 #[test]
 fn a_ledger_whose_rows_never_end_is_an_error_f41() {
-    let other = Case::new().edit("LedgerTable", "expires_at", "expires");
+    let other = Case::new().edit(
+        "LedgerTable",
+        "expires_at\n        Enabled",
+        "expires\n        Enabled",
+    );
     assert_eq!(other.broken(), ["ledger-expiry-off"]);
 }
 
