@@ -87,7 +87,7 @@ async fn after_an_outage_just_what_it_killed_comes_back_once_also_when_the_comma
         assert!(listed.stdout.contains(part), "{part}: {}", listed.stdout);
     }
 
-    let shown = Cli::new(["dlq", "show", "orders\\0e-7"]).of(&stage);
+    let shown = Cli::new(["dlq", "show", "plain:orders\\0e-7"]).of(&stage);
     let shown = shown.run().await.expect(0).stdout;
     assert_eq!(
         shown.matches("http_503").count(),
@@ -98,7 +98,7 @@ async fn after_an_outage_just_what_it_killed_comes_back_once_also_when_the_comma
         shown.contains("its tries at a target are used up"),
         "{shown}"
     );
-    let told = Cli::new(["dlq", "show", "orders\\0r-1", "--json", "--body"]).of(&stage);
+    let told = Cli::new(["dlq", "show", "r-1", "--json", "--body"]).of(&stage);
     let told = told.run().await.expect(0).json();
     assert_eq!(told["reason"], "rejected");
     assert_eq!(told["body_with_history"]["error"][0]["status_code"], 422);
@@ -234,7 +234,7 @@ async fn dead_letters_are_edited_exported_and_discarded_and_fifo_keeps_its_order
         "dlq",
         "edit",
         "--key",
-        "orders\\0e-a0",
+        "plain:orders\\0e-a0",
         "--patch",
         patch,
         "--yes",
@@ -253,7 +253,7 @@ async fn dead_letters_are_edited_exported_and_discarded_and_fifo_keeps_its_order
             .windows(6)
             .any(|part| part == b"mended")
     );
-    let row = Cli::new(["ledger", "show", "orders\\0e-a0"]).of(&stage);
+    let row = Cli::new(["ledger", "show", "plain:orders\\0e-a0"]).of(&stage);
     let row = row.run().await.expect(0).stdout;
     assert!(row.contains("edited") && row.contains("ada"), "{row}");
     let discard = ["dlq", "discard", "--where", "group = b", "--yes"];

@@ -24,8 +24,8 @@ use crate::screen::{self, Output};
 /// What is shown.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// Key of its event, or id of its message.
-    #[arg(value_name = "KEY|MESSAGE_ID")]
+    /// Key or id of its event, or id of its message.
+    #[arg(value_name = "KEY|EVENT_ID|MESSAGE_ID")]
     which: String,
     #[command(flatten)]
     routes: reach::Routes,
@@ -60,8 +60,10 @@ pub(crate) async fn run(
             &|| stop.load(Ordering::Relaxed) || found.load(Ordering::Relaxed),
             &mut |dossier| {
                 bar.inc(1);
+                let event = dossier.reading.event();
                 let is_it = printable(dossier.reading.key.as_str()) == options.which
-                    || dossier.message.message_id.as_str() == options.which;
+                    || dossier.message.message_id.as_str() == options.which
+                    || event.is_some_and(|event| event.id == options.which);
                 if is_it && letter.is_none() {
                     found.store(true, Ordering::Relaxed);
                     letter = Some(dossier);
@@ -73,7 +75,7 @@ pub(crate) async fn run(
     let looked = looked.map_err(Failure::new)?;
     let Some(dossier) = letter else {
         return Err(Failure::new(format!(
-            "no dead letter of the key or id `{}` is among the {} seen{}; `waybill ledger show` \
+            "no dead letter with the key or id `{}` is among the {} seen{}; `waybill ledger show` \
              tells what the ledger knows of a key",
             options.which,
             screen::count(looked.seen),

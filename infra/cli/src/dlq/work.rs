@@ -8,7 +8,7 @@ use clap::Args;
 
 use waybill_core::edit;
 use waybill_core::redrive::order::{Order, Work};
-use waybill_core::redrive::progress::{Run, Stage, Stopped};
+use waybill_core::redrive::progress::{Run, Stage};
 use waybill_core::selection::duration;
 use waybill_engine::redrive::{Report, Task};
 
@@ -394,16 +394,11 @@ fn text(report: &Report) -> String {
             remark.key, remark.message_id, remark.word, remark.says
         ));
     }
-    if !report.dry_run && goes_on(report.stopped) {
+    if !report.dry_run && !report.stopped.is_over() {
         lines.push(format!(
             "It can go on: the same command, or `waybill dlq redrive --resume {}`",
             report.run
         ));
     }
     lines.join("\n")
-}
-
-/// Whether a run that stopped so can be gone on with.
-fn goes_on(stopped: Stopped) -> bool {
-    !stopped.is_well()
 }

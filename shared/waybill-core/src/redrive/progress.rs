@@ -151,11 +151,11 @@ pub enum Stopped {
     Deadline,
     /// Somebody stopped it; it can go on.
     Interrupted,
-    /// A canary failed again.
+    /// A canary failed again: the run is over.
     CanaryFailed,
-    /// The canaries were not delivered in their time.
+    /// The canaries were not delivered in their time; it can go on, and waits for them again.
     CanaryUndecided,
-    /// Too many failed again.
+    /// Too many failed again: the run is over.
     Failing,
     /// A queue or the ledger did not answer, or refused; it can go on.
     Trouble,
@@ -172,6 +172,15 @@ impl Stopped {
             | Self::CanaryUndecided
             | Self::Failing
             | Self::Trouble => false,
+        }
+    }
+
+    /// Whether the run is over with it: the same order begins a new one. What has failed again is to
+    /// be mended first, and is then dead since before the new one.
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::Done | Self::Limit | Self::CanaryFailed | Self::Failing => true,
+            Self::Deadline | Self::Interrupted | Self::CanaryUndecided | Self::Trouble => false,
         }
     }
 

@@ -120,7 +120,8 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
         let not_over_before = match run.lease_until_ms {
             // It was stopped, and holds nothing.
             0 => now,
-            until => Timestamp::from_millis(until).before(LEASE).after(HOLD),
+            // It may have received until its lease ended.
+            until => Timestamp::from_millis(until).after(HOLD),
         };
         run.go_on(owner);
         Ok(Opened {
@@ -179,7 +180,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
         join(working, keeping).await;
         {
             let mut state = tally.state();
-            if matches!(state.stopped, None | Some(Stopped::Done | Stopped::Limit)) {
+            if state.stopped.is_none_or(Stopped::is_over) {
                 state.run.stage = Stage::Over;
             }
         }

@@ -367,6 +367,28 @@ async fn a_run_may_be_killed_at_any_point_and_go_on_without_redriving_twice_f70(
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_goes_on_waits_for_what_was_held_when_the_run_was_killed_between_two_notes_of_it() {
+    for cut in [8_200, 8_600, 9_000, 9_700] {
+        let yard = Yard::new(false);
+        for n in 0..200 {
+            yard.bury(&n.to_string(), DeadReason::AttemptsSpent);
+        }
+        advance(Duration::from_secs(1)).await;
+        let slowly = Order {
+            rate: 20,
+            stop_after: 0,
+            ..order()
+        };
+        let first = timeout(Duration::from_millis(cut), yard.run(&slowly)).await;
+        assert!(first.is_err());
+        sleep(Duration::from_secs(16)).await;
+        let report = yard.run(&slowly).await.unwrap();
+        assert!(report.resumed && report.is_well(), "{report:?}");
+        assert!(yard.dead.is_empty(), "cut at {cut} ms: {}", yard.dead.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn replies_that_are_lost_make_nothing_happen_twice_f40() {
     let yard = Yard::new(false);
     let key = yard.bury("1", DeadReason::AttemptsSpent);
@@ -471,6 +493,18 @@ async fn a_canary_that_fails_again_or_is_not_delivered_in_time_keeps_the_others_
         assert_eq!(report.stopped, expected);
         assert!(report.trouble.is_some());
         assert_eq!((yard.dead.visible(), yard.sent().len()), (19, 1));
+        // What has failed is over and begins anew; what is undecided goes on with its canary.
+        let again = async {
+            sleep(Duration::from_secs(20)).await;
+            let pending = |key: &&LedgerKey| yard.record(key).status == Status::Pending;
+            keys.iter()
+                .filter(pending)
+                .for_each(|key| deliver(&yard.ledger, key));
+        };
+        let (report, ()) = tokio::join!(yard.run(&canary), again);
+        let report = report.unwrap();
+        assert_eq!((report.stopped, report.resumed), (Stopped::Done, !fails));
+        assert_eq!((yard.dead.len(), yard.sent().len()), (0, 20));
     }
 }
 
