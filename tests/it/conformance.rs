@@ -2,6 +2,7 @@
 //! Amazon's own DynamoDB Local, to the requests that the ledger leans on.
 
 mod dynamodb;
+mod dynamodb_desk;
 mod dynamodb_gates;
 mod dynamodb_target;
 mod fakes;

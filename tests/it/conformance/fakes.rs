@@ -6,7 +6,9 @@ use waybill_core::id::LedgerKey;
 use waybill_core::ledger::Row;
 use waybill_engine::ports::Ambient;
 use waybill_testkit::conformance::{self, MakeQueue, Planted, RawRows};
-use waybill_testkit::{FakeGates, FakeLedger, FakeQueue, FakeScheduler, Faulty, TestAmbient};
+use waybill_testkit::{
+    FakeGates, FakeLedger, FakeQueue, FakeRuns, FakeScheduler, Faulty, TestAmbient,
+};
 
 /// A fake's rows, planted past its port.
 struct FakeRows(FakeLedger);
@@ -58,6 +60,11 @@ async fn a_ledger_without_scripted_faults_passes_the_suite() {
 #[tokio::test]
 async fn the_fake_gates_pass_the_suite() {
     conformance::gates(&FakeGates::new()).await;
+}
+
+#[tokio::test]
+async fn the_fake_runs_pass_the_suite() {
+    conformance::runs(&FakeRuns::new()).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BatchStatementRequest, BillingMode, KeySchemaElement,
-    KeyType, KeysAndAttributes, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BatchStatementRequest, BillingMode, GlobalSecondaryIndex,
+    KeySchemaElement, KeyType, KeysAndAttributes, Projection, ProjectionType, ScalarAttributeType,
 };
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -122,15 +122,35 @@ pub(crate) async fn make_table(client: &Client, name: &str) {
     let key = KeySchemaElement::builder()
         .attribute_name("pk")
         .key_type(KeyType::Hash);
-    let definition = AttributeDefinition::builder()
-        .attribute_name("pk")
-        .attribute_type(ScalarAttributeType::S);
+    let sort = KeySchemaElement::builder()
+        .attribute_name("expires_at")
+        .key_type(KeyType::Range);
+    let definitions = [
+        ("pk", ScalarAttributeType::S),
+        ("ix", ScalarAttributeType::S),
+        ("expires_at", ScalarAttributeType::N),
+    ];
+    let definitions = definitions.map(|(name, kind)| {
+        let definition = AttributeDefinition::builder().attribute_name(name);
+        let definition = definition.attribute_type(kind).build();
+        definition.expect("an attribute has its name")
+    });
+    let hash = KeySchemaElement::builder()
+        .attribute_name("ix")
+        .key_type(KeyType::Hash);
+    let keys = [hash, sort].map(|key| key.build().expect("a key has its name"));
+    let projection = Projection::builder().projection_type(ProjectionType::KeysOnly);
+    let index = GlobalSecondaryIndex::builder()
+        .index_name("by-status")
+        .set_key_schema(Some(keys.into()))
+        .projection(projection.build());
     client
         .create_table()
         .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
         .key_schema(key.build().expect("a key has its name"))
-        .attribute_definitions(definition.build().expect("an attribute has its name"))
+        .set_attribute_definitions(Some(definitions.into()))
+        .global_secondary_indexes(index.build().expect("an index has its name"))
         .send()
         .await
         .expect("a table can be made");

@@ -68,9 +68,16 @@ async fn attribute(queue: &Queue, name: QueueAttributeName) -> Option<String> {
 /// What SAM makes beside what is written, by mode.
 fn made_by_sam(mode: Mode) -> &'static [&'static str] {
     match mode {
-        Mode::Trigger => &["ConsumerFunctionSourceQueueMessages"],
-        Mode::Poll => &["PollerFunctionEventInvokeConfig"],
+        Mode::Trigger => &[
+            "ConsumerFunctionSourceQueueMessages",
+            "RedriveFunctionEventInvokeConfig",
+        ],
+        Mode::Poll => &[
+            "PollerFunctionEventInvokeConfig",
+            "RedriveFunctionEventInvokeConfig",
+        ],
         Mode::Both => &[
+            "RedriveFunctionEventInvokeConfig",
             "ConsumerFunctionSourceQueueMessages",
             "PollerFunctionEventInvokeConfig",
         ],

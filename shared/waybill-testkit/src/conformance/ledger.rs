@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use waybill_core::id::LedgerKey;
-use waybill_core::ledger::{Record, RouteState, Row, Status};
+use waybill_core::ledger::{AuditRecord, Deed, Record, RouteState, Row, Status};
 use waybill_core::limit::{ATTEMPTS_KEPT, BATCH_GET_MAX, RESULT_MAX, STATEMENTS_MAX};
 use waybill_core::outcome::DeadReason;
 use waybill_core::time::Timestamp;
@@ -77,6 +77,10 @@ pub async fn ledger<L: Ledger, R: RawRows>(ledger: &L, rows: &R) -> usize {
         (
             "every result survives",
             every_result_survives(ledger).boxed_local(),
+        ),
+        (
+            "every deed survives",
+            every_deed_survives(ledger).boxed_local(),
         ),
         (
             "a row beyond the store's limit is refused alone",
@@ -225,6 +229,20 @@ async fn every_result_survives<L: Ledger>(ledger: &L) {
         let settled = settle(ledger, &record, &without).await;
         assert_eq!(settled, Ok(Written::Done(None)));
         assert_eq!(read(ledger, &record.key).await, without);
+    }
+}
+
+/// What people did to a row is read back as it was written, and is kept by the next write.
+async fn every_deed_survives<L: Ledger>(ledger: &L) {
+    for (n, deed) in Deed::ALL.into_iter().enumerate() {
+        let mut record = moved(&claimed(&format!("deed-{n}"), 1), Status::Dead);
+        let entry = |note: &str| AuditRecord::new(NOW, deed, "ada", note);
+        record.audit = vec![entry(""), entry("naïve 🚚 ' ? {}")];
+        survives(ledger, &record).await;
+        let next = record.clone().written(record.expires_at);
+        let settled = settle(ledger, &record, &next).await;
+        assert_eq!(settled, Ok(Written::Done(None)));
+        assert_eq!(read(ledger, &record.key).await, next);
     }
 }
 
