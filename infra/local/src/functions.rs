@@ -118,52 +118,34 @@ pub fn zip_files(files: &[(String, PathBuf)]) -> Result<Vec<u8>, LocalError> {
     Ok(cursor.into_inner())
 }
 
-/// Runs the nested cargo and reads from its messages where the binaries are.
+/// Builds the command `waybill` as it is installed, and says where it is. Blocks, as [`build`].
+pub fn command(workspace: &Workspace) -> Result<PathBuf, LocalError> {
+    say("building the command as it is installed");
+    let mut binaries = cargo_build(workspace, &["--release", "--bin", COMMAND])?;
+    let missing = || LocalError::failed(format!("cargo built no binary named `{COMMAND}`"));
+    binaries.remove(COMMAND).ok_or_else(missing)
+}
+
+/// Builds every function.
 fn run_cargo(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, LocalError> {
-    let _lock = Lock::take(
-        &workspace.home()?.join("functions.lock"),
-        "building the functions",
-    )?;
     say(match profile {
         Profile::Release => "building the functions as they are deployed",
         Profile::Dev => "building the functions in the dev profile",
     });
-    let mut command = Group::command(cargo());
-    command
-        .args(["build", "--message-format=json-render-diagnostics"])
-        .arg("--target-dir")
-        .arg(workspace.target())
-        .current_dir(workspace.root())
-        .stdout(Stdio::piped());
+    let mut arguments = Vec::new();
     match profile {
-        Profile::Release => command
-            .arg("--release")
-            .args(FUNCTIONS.iter().flat_map(|function| ["-p", function])),
+        Profile::Release => {
+            arguments.push("--release");
+            arguments.extend(FUNCTIONS.iter().flat_map(|function| ["-p", function]));
+        }
         // Of the whole workspace, for its union of features is what the tests are built with.
-        Profile::Dev => command
-            .arg("--workspace")
-            .args(FUNCTIONS.iter().flat_map(|function| ["--bin", function]))
-            .args(["--bin", COMMAND]),
-    };
-    for name in std::env::vars_os().map(|(name, _)| name) {
-        if is_set_by_cargo(&name) {
-            command.env_remove(name);
+        Profile::Dev => {
+            arguments.push("--workspace");
+            arguments.extend(FUNCTIONS.iter().flat_map(|function| ["--bin", function]));
+            arguments.extend(["--bin", COMMAND]);
         }
     }
-    let mut group = Group::spawn(command)?;
-    let stdout = group
-        .take_stdout()
-        .ok_or_else(|| LocalError::failed("cargo's messages cannot be read"))?;
-    let mut binaries = BufReader::new(stdout)
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|line| read_executable(&line))
-        .collect::<BTreeMap<_, _>>();
-    if !group.wait()?.success() {
-        return Err(LocalError::failed(
-            "the functions do not build; cargo says why above",
-        ));
-    }
+    let mut binaries = cargo_build(workspace, &arguments)?;
     for function in FUNCTIONS {
         if !binaries.contains_key(function) {
             return Err(LocalError::failed(format!(
@@ -173,6 +155,45 @@ fn run_cargo(workspace: &Workspace, profile: Profile) -> Result<BuiltFunctions, 
     }
     let command = binaries.remove(COMMAND);
     Ok(BuiltFunctions { binaries, command })
+}
+
+/// Runs the nested cargo and reads from its messages where the binaries are, by name.
+fn cargo_build(
+    workspace: &Workspace,
+    arguments: &[&str],
+) -> Result<BTreeMap<String, PathBuf>, LocalError> {
+    let _lock = Lock::take(
+        &workspace.home()?.join("functions.lock"),
+        "building the functions",
+    )?;
+    let mut command = Group::command(cargo());
+    command
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .arg("--target-dir")
+        .arg(workspace.target())
+        .args(arguments)
+        .current_dir(workspace.root())
+        .stdout(Stdio::piped());
+    for name in std::env::vars_os().map(|(name, _)| name) {
+        if is_set_by_cargo(&name) {
+            command.env_remove(name);
+        }
+    }
+    let mut group = Group::spawn(command)?;
+    let stdout = group
+        .take_stdout()
+        .ok_or_else(|| LocalError::failed("cargo's messages cannot be read"))?;
+    let binaries = BufReader::new(stdout)
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| read_executable(&line))
+        .collect::<BTreeMap<_, _>>();
+    if !group.wait()?.success() {
+        return Err(LocalError::failed(
+            "it does not build; cargo says why above",
+        ));
+    }
+    Ok(binaries)
 }
 
 /// Whether cargo set this variable for the program it runs, as against one that a person set to

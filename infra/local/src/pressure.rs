@@ -1,8 +1,10 @@
 //! Pressure: what one target cannot take, seen from outside. A target that is down for minutes
-//! while events keep coming, and a rate that several processes share.
+//! while events keep coming, a rate that several processes share, and what an outage killed, brought
+//! back.
 
 mod outage;
 mod rate;
+mod redrive;
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use serde_json::{Map, Value};
 
 pub use outage::{OutageOptions, outage};
 pub use rate::{RateOptions, rate};
+pub use redrive::{RedriveOptions, redrive};
 
 use crate::account::Verdict;
 use crate::bundle::{Bundle, Mode};

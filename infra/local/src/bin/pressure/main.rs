@@ -9,7 +9,8 @@ use clap::{Parser, Subcommand, ValueEnum, value_parser};
 
 use waybill_local::account::Verdict;
 use waybill_local::command::{self, Output, StandIn};
-use waybill_local::pressure::{self, OutageOptions, RateOptions};
+use waybill_local::functions;
+use waybill_local::pressure::{self, OutageOptions, RateOptions, RedriveOptions};
 use waybill_local::{LocalError, Mode};
 
 /// Puts a target of the bundle under pressure on a local AWS stand-in, and looks what it sees.
@@ -49,6 +50,15 @@ enum What {
         /// For how many seconds, 20 to 600.
         #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(20..=600))]
         seconds: u32,
+    },
+    /// Every event dies, the target is mended, and the command brings nine in ten of them back.
+    Redrive {
+        /// Dead letters, 1000 to 100000.
+        #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(1000..=100_000))]
+        messages: u32,
+        /// Messages in a second, 10 to 500.
+        #[arg(long, default_value_t = 100, value_parser = value_parser!(u32).range(10..=500))]
+        rate: u32,
     },
 }
 
@@ -96,6 +106,14 @@ async fn run(arguments: Arguments, mut note: impl FnMut(Verdict) + Send) -> Resu
                 time: Duration::from_secs(seconds.into()),
             };
             Box::pin(pressure::rate(&workspace, &built, options)).await?
+        }
+        What::Redrive { messages, rate } => {
+            let options = RedriveOptions {
+                messages: usize::try_from(messages).unwrap_or(usize::MAX),
+                rate,
+            };
+            let command = functions::command(&workspace)?;
+            Box::pin(pressure::redrive(&workspace, &built, &command, options)).await?
         }
     };
     note(report.verdict);
