@@ -114,18 +114,12 @@ impl Dossier {
 
     /// Its event's routes; none where the row is of other data.
     pub fn routes(&self) -> &[RouteRecord] {
-        match (&self.record, self.is_own()) {
-            (Some(record), true) => &record.routes,
-            (Some(_) | None, _) => &[],
-        }
+        self.own_record().map_or(&[], |record| &record.routes)
     }
 
     /// The last tries, oldest first.
     pub fn attempts(&self) -> &[AttemptRecord] {
-        match (&self.record, self.is_own()) {
-            (Some(record), true) => &record.attempts,
-            (Some(_) | None, _) => &[],
-        }
+        self.own_record().map_or(&[], |record| &record.attempts)
     }
 
     /// The routes that are not done.
@@ -135,7 +129,12 @@ impl Dossier {
 
     /// How often it was redriven.
     pub fn redrives(&self) -> u32 {
-        self.record.as_ref().map_or(0, |record| record.redrive_n)
+        self.own_record().map_or(0, |record| record.redrive_n)
+    }
+
+    /// The row, where it is of this message's data and not of another event with its key.
+    pub fn own_record(&self) -> Option<&Record> {
+        self.record.as_deref().filter(|_| self.is_own())
     }
 
     /// What is wrong with a body that cannot be read.

@@ -106,8 +106,8 @@ impl Leave {
     pub fn says(&self) -> String {
         match self {
             Self::Conflict => {
-                "its key is known with other data: as it is, it would be dead again; \
-                               edit what the key is made of, or discard it"
+                "its key is known with other data, and would be again: discard it, or forget the \
+                 row of that key"
                     .to_owned()
             }
             Self::Loop(redrives) => format!(
@@ -207,6 +207,17 @@ fn entry(terms: &Terms<'_>) -> AuditRecord {
 /// leads back to for a loop (F28).
 fn outgoing(dossier: &Dossier, terms: &Terms<'_>) -> Result<(Message, Digest), String> {
     let key = &dossier.reading.key;
+    // Under the name of its message it would be another event than all its copies (F48).
+    if let Content::Unreadable {
+        reason: DeadReason::KeyMissing,
+        what,
+    } = &dossier.reading.content
+    {
+        return Err(format!(
+            "it has no key ({what}): change `key` in the routes file, and bring it back then; or \
+             send its event with a key"
+        ));
+    }
     let mut message = dossier.inner().clone();
     message.trace_header = None;
     let attributes = &mut message.attributes;

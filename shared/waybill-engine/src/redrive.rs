@@ -131,9 +131,13 @@ impl<Q, L, R, A> Redriver<Q, L, R, A> {
     }
 }
 
-/// How long what is received stays hidden from others: a dead letter that a run held when it was cut
+/// How long what is received stays hidden from others at first: a dead letter that a run held when it was cut
 /// off is back after this.
 pub const HOLD: Duration = Duration::from_secs(60);
+
+/// How long what stays is hidden from then on, so that it does not come between what was not seen
+/// yet: shown again when the run or the look is over.
+pub const STAY: Duration = Duration::from_secs(15 * 60);
 
 /// How long before its end a run takes up no more.
 pub const RESERVE: Duration = Duration::from_secs(20);
@@ -142,14 +146,14 @@ pub const RESERVE: Duration = Duration::from_secs(20);
 pub const REMARKS_MAX: usize = 20;
 
 /// Of how many dead letters that stay the handles are remembered, so that they can be shown again
-/// at once at the end; the others come back when [`HOLD`] is over.
+/// at once at the end; the others come back when [`STAY`] is over.
 const HELD_MAX: usize = 20_000;
 
 /// How long one receive waits for a message.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// After so many receives in a row that brought nothing new, there is nothing more: SQS may return
-/// nothing though there is something, but hardly to long polls.
+/// After so many receives in a row that brought nothing, there is nothing more: SQS may return nothing
+/// though there is something, but hardly to long polls.
 const QUIET: u32 = 3;
 
 /// How often one thing is tried that the queue or the ledger did not answer, and the first wait

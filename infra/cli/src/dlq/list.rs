@@ -135,7 +135,10 @@ pub(crate) async fn run(
         Output::Json => as_json(&groups, each, looked, letters.about(), options.each)?,
         Output::Text => as_text(&groups, each, looked, letters.about())?,
     }
-    Ok(Ended::Well)
+    match stop.load(Ordering::Relaxed) {
+        true => Ok(Ended::InPart),
+        false => Ok(Ended::Well),
+    }
 }
 
 /// One dead letter of a list.

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use waybill_aws::ambient::System;
 use waybill_aws::dynamodb::Next;
 use waybill_core::id::{LedgerKey, printable};
-use waybill_core::ledger::{Record, Row, Status};
+use waybill_core::ledger::{Deed, Record, Row, Status};
 use waybill_core::limit::{INDEX_SHARDS, LEASE_SKEW};
 use waybill_core::selection::{Selection, duration};
 use waybill_core::time::Timestamp;
@@ -107,8 +107,13 @@ impl Kind {
         }
     }
 
-    /// What is stuck about a row, and since when.
+    /// What is stuck about a row, and since when. Rows of operations (`op:`) have no messages: whoever
+    /// calls again goes on with them.
     fn of(record: &Record, letters: &HashSet<String>, now: Timestamp) -> Option<(Self, Timestamp)> {
+        let discarded = record.audit.last().map(|entry| entry.deed) == Some(Deed::Discarded);
+        if discarded || record.key.event_key().starts_with("op:") {
+            return None;
+        }
         match record.status {
             Status::InProgress => {
                 let free = record.lease_until.after(LEASE_SKEW);
@@ -140,6 +145,8 @@ struct Found {
 struct Finds {
     found: Vec<Found>,
     counts: [u64; Kind::ALL.len()],
+    /// Keys of rows that were found, for a scan sees them again.
+    known: HashSet<String>,
     limit: u64,
     before: Timestamp,
     now: Timestamp,
@@ -164,7 +171,9 @@ impl Finds {
     fn row(&mut self, record: &Record, letters: &HashSet<String>) {
         // A row without a due time is there to be taken at once; when it was written, nobody says
         // but its audit.
-        if let Some((kind, since)) = Kind::of(record, letters, self.now) {
+        if let Some((kind, since)) = Kind::of(record, letters, self.now)
+            && self.known.insert(record.key.event_key().to_owned())
+        {
             let written = record.audit.last().map(|entry| entry.at);
             self.add(
                 kind,
@@ -193,6 +202,7 @@ pub(crate) async fn run(
     let mut finds = Finds {
         found: Vec::new(),
         counts: [0; Kind::ALL.len()],
+        known: HashSet::new(),
         limit: options.limit,
         before: now.before(overdue),
         now,
@@ -228,7 +238,15 @@ pub(crate) async fn run(
     let mut scanned = 0;
     if options.scan {
         let stop = || stop.load(Ordering::Relaxed);
-        scanned = through_table(&book, &consumer, options.scan_rate, &stop, &mut finds).await?;
+        scanned = through_table(
+            &book,
+            &consumer,
+            options.scan_rate,
+            &stop,
+            &letters,
+            &mut finds,
+        )
+        .await?;
     }
     tell(output, &finds, looked.to_the_end, options.scan, scanned)?;
     match finds.counts.iter().all(|count| *count == 0) {
@@ -287,6 +305,7 @@ async fn through_table(
     consumer: &str,
     rate: u32,
     stop: &dyn Fn() -> bool,
+    letters: &HashSet<String>,
     finds: &mut Finds,
 ) -> Result<u64, Failure> {
     let bar = screen::bar(None, "reading the table");
@@ -296,10 +315,8 @@ async fn through_table(
     while !stop() {
         let (rows, more) = book.desk.scan(consumer, PAGE, next).await?;
         for (_, row) in &rows {
-            if let Row::Known(record) = row
-                && record.index_key().is_none()
-            {
-                finds.row(record, &HashSet::new());
+            if let Row::Known(record) = row {
+                finds.row(record, letters);
             }
         }
         read += u64::try_from(rows.len()).unwrap_or_default();

@@ -11,7 +11,7 @@ impl Dossier {
     /// The dossier as JSON. Times are RFC 3339, ages whole seconds; what is not known is `null`.
     pub fn to_json(&self, now: Timestamp) -> Value {
         let event = self.reading.event();
-        let record = self.record.as_deref();
+        let record = self.own_record();
         let seconds = |wait: Option<std::time::Duration>| wait.map(|wait| wait.as_secs());
         json!({
             "message_id": self.message.message_id,

@@ -76,6 +76,14 @@ impl Order {
                 "`rate` must be 1 to {RATE_MAX} messages in a second"
             ));
         }
+        if self.ramp_seconds > RAMP_SECONDS_MAX {
+            return Err(format!(
+                "`ramp_seconds` must be at most {RAMP_SECONDS_MAX}: what waits for its turn is held"
+            ));
+        }
+        if matches!(&self.edit, Some(Edit::Patch(patch)) if patch.is_empty()) {
+            return Err("`edit` is a JSON Patch without an operation".to_owned());
+        }
         if self.canary > CANARY_MAX {
             return Err(format!("`canary` must be at most {CANARY_MAX}"));
         }
@@ -99,6 +107,9 @@ impl Order {
         format!("r-{digits}")
     }
 }
+
+/// The longest ramp, in seconds.
+pub const RAMP_SECONDS_MAX: u32 = 600;
 
 /// The most canaries: each is looked after by name.
 pub const CANARY_MAX: u32 = 100;

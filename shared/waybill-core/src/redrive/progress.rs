@@ -1,6 +1,7 @@
 //! How far a run has come: what its row keeps, so that it goes on where it was cut off.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub struct Run {
     /// When it began, in milliseconds since the epoch: what dies later is not its concern, or a
     /// target that still fails would have it go round for ever.
     pub began_ms: u64,
+    /// When this was last written, in milliseconds since the epoch.
+    pub saved_ms: u64,
     /// Where it is.
     pub stage: Stage,
     /// Ledger keys of the canaries, with the `redrive_n` of each.
@@ -109,6 +112,7 @@ impl Run {
         Self {
             order,
             began_ms: now.as_millis(),
+            saved_ms: now.as_millis(),
             stage,
             canaries: Vec::new(),
             counts: Counts::default(),
@@ -132,12 +136,21 @@ impl Run {
         Timestamp::from_millis(self.began_ms)
     }
 
+    /// Whether so much time has passed since that the same order is meant as a new one.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        now.since(Timestamp::from_millis(self.saved_ms)) > STALE
+    }
+
     /// Until when somebody else works on it; nothing where it is free for this owner.
     pub fn held_by_another(&self, owner: OwnerId, now: Timestamp) -> Option<Timestamp> {
         let until = Timestamp::from_millis(self.lease_until_ms);
         (self.owner != owner.to_string() && now < until).then_some(until)
     }
 }
+
+/// After this an unfinished run is gone on with only by its name: what died since it began is not
+/// its concern, and who gives the same order days later means that too.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a run stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -407,3 +407,20 @@ fn the_account_of_a_run_balances() {
     assert_eq!(counts.accounted(), counts.seen);
     assert_eq!((counts.sent(), counts.taken()), (9, 20));
 }
+
+#[test]
+fn what_has_no_key_where_the_routes_file_says_stays_f48() {
+    let letter = letter(BODY);
+    let mut of_letter = dossier(letter, None);
+    of_letter.reading.content = Content::Unreadable {
+        reason: DeadReason::KeyMissing,
+        what: "`data.order` is not there".to_owned(),
+    };
+    let consumer = consumer();
+    let verdict = judge(&of_letter, &terms(&consumer, None), OwnerId(1));
+    let Verdict::Leave(leave) = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(leave.word(), "unsendable");
+    assert!(leave.says().contains("`data.order` is not there"));
+}

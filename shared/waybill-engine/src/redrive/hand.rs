@@ -1,7 +1,5 @@
 //! One handful of dead letters: judged, written to the ledger, sent, and deleted, in this order.
 
-use std::collections::BTreeSet;
-
 use tokio::time::{sleep, sleep_until};
 
 use waybill_core::dossier::Dossier;
@@ -63,19 +61,22 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
     /// Does what was received: counts what is not meant, and brings the rest to its end.
     pub(super) async fn handle(&self, tally: &Tally<'_>, received: Vec<Message>) {
         let mut selected = Vec::new();
-        let ids: Vec<_> = received
+        let mut staying = Vec::new();
+        let read: Vec<_> = received
             .iter()
-            .map(|message| message.message_id.clone())
+            .map(|message| (message.message_id.clone(), message.receipt_handle.clone()))
             .collect();
-        for (id, dossier) in ids.into_iter().zip(self.dossiers(received).await) {
+        for ((id, handle), dossier) in read.into_iter().zip(self.dossiers(received).await) {
             match dossier {
                 Ok((key, dossier)) if tally.takes(&dossier) => selected.push((key, dossier)),
                 Ok(_) => {
+                    staying.push(handle);
                     let mut state = tally.state();
                     state.run.counts.seen += 1;
                     state.run.counts.not_selected += 1;
                 }
                 Err((_, error)) => {
+                    staying.push(handle);
                     let permanent = error.kind == StoreErrorKind::Permanent;
                     {
                         let mut state = tally.state();
@@ -89,6 +90,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                 }
             }
         }
+        self.hide(staying).await;
         let (now, later) = tally.state().part(selected);
         let handles = later
             .iter()
@@ -122,6 +124,10 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
             self.send(tally, &mut letters).await;
             self.delete(tally, &letters).await;
         }
+        let stays = |letter: &&Letter| matches!(letter.step, Step::Stays(_) | Step::Failed(_));
+        let handles = letters.iter().filter(stays);
+        let handles = handles.map(|letter| letter.dossier.message.receipt_handle.clone());
+        self.hide(handles.collect()).await;
         self.count(tally, letters);
     }
 
@@ -233,7 +239,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
     }
 
     /// Sends what is to be sent. In a FIFO queue one of a group goes at a time, and none after one
-    /// that failed.
+    /// that failed, in this call or before in the same run.
     async fn send(&self, tally: &Tally<'_>, letters: &mut [Letter]) {
         let wanted = letters
             .iter()
@@ -248,17 +254,17 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                 outgoing.push((place, message));
             }
         }
-        let mut blocked = BTreeSet::new();
         for mut batch in batches(outgoing, self.config.fifo) {
             let behind = |message: &Outgoing| {
                 let group = message.group_id.as_ref();
-                group.is_some_and(|group| blocked.contains(group))
+                group.is_some_and(|group| tally.state().blocked.contains(group))
             };
             for (place, _) in batch.extract_if(.., |(_, message)| behind(message)) {
                 fail(letters, place, "one before it in its group was not sent");
             }
             let failed = self.send_batch(tally, letters, batch).await;
-            blocked.extend(failed.into_iter().filter(|_| self.config.fifo));
+            let failed = failed.into_iter().filter(|_| self.config.fifo);
+            tally.state().blocked.extend(failed);
         }
     }
 

@@ -17,7 +17,7 @@ use waybill_core::message::Message;
 use waybill_core::reading;
 use waybill_core::selection::Selection;
 
-use super::{HELD_MAX, HOLD, QUIET, Redriver, TRIES, WAIT, backoff};
+use super::{HELD_MAX, HOLD, QUIET, Redriver, STAY, TRIES, WAIT, backoff};
 use crate::ports::{
     Ambient, Ledger, Queue, QueueError, QueueErrorKind, StoreError, StoreErrorKind,
     VisibilityChange,
@@ -82,7 +82,6 @@ impl<Q: Queue, L: Ledger, R: Sync, A: Ambient> Redriver<Q, L, R, A> {
             let left = usize::try_from(bounds.seen - looked.seen).unwrap_or(usize::MAX);
             let received = self.receive(left.min(SQS_BATCH_MAX)).await;
             let mut received = received.map_err(|error| error.message)?;
-            received.retain(|message| held.take(message));
             if received.is_empty() {
                 quiet += 1;
                 if quiet == QUIET {
@@ -92,6 +91,9 @@ impl<Q: Queue, L: Ledger, R: Sync, A: Ambient> Redriver<Q, L, R, A> {
                 continue;
             }
             quiet = 0;
+            let known = received.extract_if(.., |message| !held.take(message));
+            self.hide(known.map(|message| message.receipt_handle).collect())
+                .await;
             for dossier in self.dossiers(received).await {
                 let (_, dossier) = dossier.map_err(|(_, error)| error.message)?;
                 looked.seen += 1;
@@ -179,13 +181,24 @@ impl<Q: Queue, L: Ledger, R: Sync, A: Ambient> Redriver<Q, L, R, A> {
         found
     }
 
-    /// Shows messages to others again. What fails comes back by itself when [`HOLD`] is over.
+    /// Shows messages to others again. What fails comes back by itself when [`STAY`] is over.
     pub(super) async fn release(&self, handles: Vec<ReceiptHandle>) {
-        let show = |receipt_handle| VisibilityChange {
+        self.change(handles, Duration::ZERO).await;
+    }
+
+    /// Hides messages that stay, so that they do not come again while others were not seen yet. What
+    /// fails comes again, and is known.
+    pub(super) async fn hide(&self, handles: Vec<ReceiptHandle>) {
+        self.change(handles, STAY).await;
+    }
+
+    /// Sets when messages are visible again.
+    async fn change(&self, handles: Vec<ReceiptHandle>, visible_in: Duration) {
+        let change = |receipt_handle| VisibilityChange {
             receipt_handle,
-            visible_in: Duration::ZERO,
+            visible_in,
         };
-        let changes: Vec<_> = handles.into_iter().map(show).collect();
+        let changes: Vec<_> = handles.into_iter().map(change).collect();
         let requests: Vec<_> = changes.chunks(SQS_BATCH_MAX).map(<[_]>::to_vec).collect();
         stream::iter(requests)
             .for_each_concurrent(RELEASES, |changes| async move {
@@ -235,5 +248,5 @@ fn number(id: &MessageId) -> u64 {
     hasher.finish()
 }
 
-/// How many requests show messages again at once.
+/// How many requests show messages again, or hide them, at once.
 const RELEASES: usize = 8;

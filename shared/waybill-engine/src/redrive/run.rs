@@ -83,9 +83,11 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
         let owner = self.owner();
         let now = self.ambient.now();
         let rev = stands.as_ref().map_or(0, |(rev, _)| *rev);
-        let unfinished = stands
-            .map(|(_, run)| run)
-            .filter(|run| run.stage != Stage::Over);
+        let goes_on = |run: &Run| {
+            let meant = task.order.is_none() || !run.is_stale(now);
+            run.stage != Stage::Over && meant
+        };
+        let unfinished = stands.map(|(_, run)| run).filter(goes_on);
         let ready = |order: &Order| order.selection().map_err(CannotRun);
         let Some(mut run) = unfinished else {
             let Some(order) = task.order else {
@@ -243,12 +245,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                     return;
                 }
             };
-            let new: Vec<_> = {
-                let mut state = tally.state();
-                let new = received.into_iter();
-                new.filter(|message| state.held.take(message)).collect()
-            };
-            if new.is_empty() {
+            if received.is_empty() {
                 quiet += 1;
                 if quiet >= QUIET && self.ambient.now() >= tally.not_over_before {
                     return;
@@ -256,6 +253,21 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                 continue;
             }
             quiet = 0;
+            let (new, known): (Vec<_>, Vec<_>) = {
+                let mut state = tally.state();
+                let received = received.into_iter();
+                received.partition(|message| state.held.take(message))
+            };
+            self.hide(
+                known
+                    .into_iter()
+                    .map(|known| known.receipt_handle)
+                    .collect(),
+            )
+            .await;
+            if new.is_empty() {
+                continue;
+            }
             Box::pin(self.handle(tally, new)).await;
         }
     }
@@ -276,7 +288,8 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
     /// Puts the run's row. A number that another has put is the end: somebody else works on it.
     async fn put(&self, tally: &Tally<'_>, rev: &mut u64) {
         let text = {
-            let state = tally.state();
+            let mut state = tally.state();
+            state.run.saved_ms = self.ambient.now().as_millis();
             serde_json::to_string(&state.run).unwrap_or_default()
         };
         let row = RunRow {

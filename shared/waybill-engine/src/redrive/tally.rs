@@ -38,6 +38,8 @@ pub(super) struct State {
     pub(super) run: Run,
     pub(super) held: Held,
     pub(super) trail: Trail,
+    /// Groups of a FIFO queue of which one message was not sent: what is behind it stays.
+    pub(super) blocked: BTreeSet<String>,
     pub(super) remarks: Vec<Remark>,
     pub(super) stopped: Option<Stopped>,
     pub(super) trouble: Option<String>,
@@ -83,6 +85,7 @@ impl<'a> Tally<'a> {
                 run,
                 held: Held::default(),
                 trail: Trail::default(),
+                blocked: BTreeSet::new(),
                 remarks: Vec::new(),
                 stopped: None,
                 trouble: None,

@@ -779,3 +779,75 @@ async fn who_looks_holds_what_is_shown_and_gives_it_back() {
     }
     let _ = route("crm");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_stays_does_not_come_between_what_was_not_seen_yet_however_long_the_run() {
+    let yard = Yard::new(false);
+    for n in 0..400 {
+        let reason = match n % 2 {
+            0 => DeadReason::Rejected,
+            _ => DeadReason::AttemptsSpent,
+        };
+        yard.bury(&n.to_string(), reason);
+    }
+    sleep(Duration::from_secs(1)).await;
+    let slowly = Order {
+        rate: 1,
+        stop_after: 0,
+        ..only("reason = attempts_spent")
+    };
+    let report = yard.run(&slowly).await.unwrap();
+    assert!(report.seconds > 190.0, "longer than it is held at first");
+    let counts = &report.counts;
+    assert_eq!((counts.revived, counts.not_selected), (200, 200));
+    assert_eq!((counts.seen, yard.dead.visible()), (400, 200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_a_group_overtakes_what_failed_also_when_that_comes_again_f26() {
+    let yard = Yard::new(true);
+    for n in 0..40 {
+        yard.bury_with(&format!("{n:02}"), Some("a"), |row, message_id| {
+            let id = fixtures::message_id(message_id);
+            row.die(DeadReason::AttemptsSpent, &id, fixtures::NOW);
+        });
+    }
+    sleep(Duration::from_secs(1)).await;
+    for _ in 0..3 {
+        yard.source_port.next(Call::Send, Fault::Pass);
+    }
+    let refused = Fault::BeforeAt([0].into(), waybill_testkit::Trouble::LeaseLost);
+    yard.source_port.next(Call::Send, refused);
+    let slowly = Order { rate: 2, ..order() };
+    let report = yard.run(&slowly).await.unwrap();
+    assert!(report.counts.failed > 0 && !report.is_well(), "{report:?}");
+    assert_eq!(
+        yard.sent().into_keys().collect::<Vec<_>>(),
+        ["00", "01", "02"]
+    );
+    let report = yard.run(&order()).await.unwrap();
+    assert!(report.is_well(), "{report:?}");
+    let sent: Vec<_> = yard.sent().into_keys().collect();
+    assert_eq!((sent.len(), yard.source.len()), (40, 40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_order_a_day_later_is_a_new_run() {
+    let yard = Yard::new(false);
+    for n in 0..40 {
+        yard.bury(&n.to_string(), DeadReason::AttemptsSpent);
+    }
+    sleep(Duration::from_secs(1)).await;
+    let slowly = Order { rate: 2, ..order() };
+    assert!(
+        timeout(Duration::from_secs(4), yard.run(&slowly))
+            .await
+            .is_err()
+    );
+    sleep(Duration::from_secs(25 * 60 * 60)).await;
+    yard.bury("late", DeadReason::AttemptsSpent);
+    sleep(Duration::from_secs(1)).await;
+    let report = yard.run(&slowly).await.unwrap();
+    assert!(!report.resumed && report.is_well(), "{report:?}");
+    assert!(yard.dead.is_empty() && yard.sent().contains_key("late"));
+}
