@@ -130,7 +130,7 @@ fn everything_that_is_said_must_hold() {
         expression: Some("route = crm".to_owned()),
         since: Some("1h".to_owned()),
         message_id: Some("m-1".to_owned()),
-        key: Some("plain:orders\u{0}7".to_owned()),
+        key: Some("plain:orders\\07".to_owned()),
         pattern: None,
     };
     let dead = dossier_in(Status::Dead);
