@@ -10,6 +10,8 @@ mod show;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,7 +26,7 @@ use crate::bundle::{Bundle, DeployOptions, Mode};
 use crate::error::LocalError;
 use crate::functions::BuiltFunctions;
 use crate::local_aws::LocalAws;
-use crate::receiver::{Received, Receiver};
+use crate::receiver::{Received, Receiver, Reply};
 use crate::say::say;
 use crate::workspace::Workspace;
 use fan_out::Places;
@@ -173,10 +175,12 @@ pub async fn run(
         endpoint,
         stand_in,
         run_id: run_id("demo"),
+        mended: Arc::default(),
     };
     let mut stacks = Vec::new();
     let result = stage.modes(&mut stacks, &mut publish).await;
     if result.is_ok() && options.afterwards == Afterwards::Keep {
+        stage.mended.store(true, Ordering::Relaxed);
         stage.say_what_is_kept(&stacks);
         interrupted().await;
     }
@@ -197,6 +201,8 @@ struct Stage<'s> {
     /// Absent where it is somebody else's.
     stand_in: Option<LocalAws>,
     run_id: String,
+    /// Whether the target takes whatever comes.
+    mended: Arc<AtomicBool>,
 }
 
 /// A stack, and the target that its functions deliver to.
@@ -295,7 +301,9 @@ impl Stage<'_> {
             None => Ipv4Addr::LOCALHOST,
         };
         let (script, fan_out) = (mixed.script(), fan_out::answers());
+        let mended = Arc::clone(&self.mended);
         let script = move |received: &Received, nth| match received.path.as_str() {
+            _ if mended.load(Ordering::Relaxed) => Reply::status(200),
             fan_out::PATH => fan_out(),
             _ => script(received, nth),
         };
@@ -340,6 +348,21 @@ impl Stage<'_> {
             ));
             say(format!("  ledger table       {}", bundle.ledger().name()));
         }
+        say("the target is mended: it takes whatever comes");
+        let Some(Stack { bundle, .. }) = stacks.first() else {
+            return;
+        };
+        say("for `cargo waybill dlq ls` and its like, in another terminal:");
+        say(format!(
+            "export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1 \
+             AWS_ENDPOINT_URL={} WAYBILL_CONSUMER={} WAYBILL_LEDGER_TABLE={} WAYBILL_QUEUE_URL={} \
+             WAYBILL_DLQ_URL={} WAYBILL_ROUTES=none",
+            self.endpoint,
+            bundle.stack(),
+            bundle.ledger().name(),
+            bundle.source().url(),
+            bundle.dead_letters().url(),
+        ));
     }
 
     /// An error that says where to read more.
