@@ -1,5 +1,7 @@
 //! The command `waybill`, run as a person runs it.
 
+mod bare;
+mod ledger;
 mod send;
 
 use crate::support::cli::Cli;
