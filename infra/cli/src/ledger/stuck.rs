@@ -223,7 +223,7 @@ pub(crate) async fn run(
         )
         .await;
     bar.finish_and_clear();
-    let looked = looked.map_err(Failure::new)?;
+    let looked = looked.map_err(|what| Failure::of_words(&what))?;
     through_index(&book, &consumer, &letters, &mut finds).await?;
     let mut scanned = 0;
     if options.scan {
