@@ -28,7 +28,7 @@ pub(crate) struct Redrive {
     #[command(flatten)]
     common: Common,
     /// Go on with the run of this name, as it was told.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["expression", "pattern", "since", "key", "message_id", "limit", "run", "canary", "rate", "dry_run"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["expression", "pattern", "since", "key", "message_id", "limit", "run", "canary", "canary_time", "rate", "ramp", "stop_after", "max_redrives", "dry_run"])]
     resume: Option<String>,
 }
 
