@@ -1,6 +1,7 @@
 //! The command `waybill`, run as a person runs it.
 
 mod bare;
+mod check;
 mod dlq;
 mod ledger;
 mod send;
