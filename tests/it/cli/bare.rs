@@ -101,12 +101,22 @@ impl Bare {
 
     /// How many messages a queue holds, whoever has them.
     pub(super) async fn depth(&self, url: &str) -> u64 {
+        let visible = QueueAttributeName::ApproximateNumberOfMessages;
+        self.number(url, visible).await + self.held(url).await
+    }
+
+    /// How many messages of a queue somebody has received.
+    pub(super) async fn held(&self, url: &str) -> u64 {
+        let held = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        self.number(url, held).await
+    }
+
+    /// What a queue says of itself.
+    async fn number(&self, url: &str, name: QueueAttributeName) -> u64 {
         let ask = self.sqs.get_queue_attributes().queue_url(url);
         let told = ask.attribute_names(QueueAttributeName::All).send().await;
         let told = told.expect("the queue can be asked").attributes.unwrap();
-        let number = |name| told[&name].parse::<u64>().unwrap();
-        number(QueueAttributeName::ApproximateNumberOfMessages)
-            + number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+        told[&name].parse().unwrap()
     }
 }
 

@@ -1,8 +1,10 @@
 //! `waybill ledger`, on rows of every kind.
 
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use waybill_core::id::LedgerKey;
 use waybill_core::ledger::{Record, RouteState, Row, Status};
@@ -10,6 +12,7 @@ use waybill_core::outcome::DeadReason;
 use waybill_testkit::fixtures;
 
 use super::bare::{Bare, key, now, row, typed};
+use crate::support::cli::ended;
 use crate::support::stage::event;
 
 /// A claim that somebody works on.
@@ -277,6 +280,28 @@ async fn what_is_stuck_is_found_by_its_kind_and_what_is_not_stuck_is_not() {
     let few = bare.cli(stuck.into_iter().chain(["--sample", "1"]));
     let few = few.run().await.expect(1).stdout;
     assert!(few.contains("Not every dead letter was seen"), "{few}");
+}
+
+#[tokio::test]
+async fn a_look_for_what_is_stuck_that_is_cut_short_does_not_say_that_all_is_well_f73() {
+    let bare = Bare::new().await;
+    bare.bury(&event("e-1")).await;
+    let child = bare.cli(["ledger", "stuck"]).start();
+    let end = Instant::now() + Duration::from_secs(60);
+    while bare.held(&bare.dead).await == 0 {
+        assert!(Instant::now() < end, "the dead letter is looked at");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let id = child.id().unwrap().to_string();
+    let killed = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(killed.success());
+    let ran = ended(child).await.expect(1);
+    let ran = ran.says(&["interrupted: not all was looked through"]);
+    assert!(
+        ran.stdout.contains("Not every dead letter was seen"),
+        "{ran:?}"
+    );
+    assert_eq!(bare.held(&bare.dead).await, 0, "it is given back");
 }
 
 #[tokio::test]

@@ -224,13 +224,18 @@ pub(crate) async fn run(
         .await;
     bar.finish_and_clear();
     let looked = looked.map_err(|what| Failure::of_words(&what))?;
-    through_index(&book, &consumer, &letters, &mut finds).await?;
+    let stop = || stop.load(Ordering::Relaxed);
+    through_index(&book, &consumer, &letters, &stop, &mut finds).await?;
     let mut scanned = 0;
     if options.scan {
-        let stop = || stop.load(Ordering::Relaxed);
         scanned = through_table(&book, &consumer, options.scan_rate, &stop, &mut finds).await?;
     }
     tell(output, &finds, looked.to_the_end, options.scan, scanned)?;
+    if stop() {
+        // What was not looked at may be stuck.
+        screen::say("interrupted: not all was looked through");
+        return Ok(Ended::InPart);
+    }
     match finds.counts.iter().all(|count| *count == 0) {
         true => Ok(Ended::Well),
         false => Ok(Ended::InPart),
@@ -242,13 +247,14 @@ async fn through_index(
     book: &Book,
     consumer: &str,
     letters: &HashSet<String>,
+    stop: &dyn Fn() -> bool,
     finds: &mut Finds,
 ) -> Result<(), Failure> {
     let bar = screen::bar(None, "looking through the index");
     for status in [Status::Dead, Status::Pending] {
         for shard in 0..INDEX_SHARDS {
             let mut next: Option<Next> = None;
-            loop {
+            while !stop() {
                 let page = book.desk.index(consumer, status, shard, PAGE, next).await?;
                 bar.inc(u64::try_from(page.0.len()).unwrap_or_default());
                 rows(book, page.0, letters, finds).await?;
