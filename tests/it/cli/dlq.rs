@@ -237,7 +237,7 @@ async fn places_that_are_not_there_or_do_not_fit_are_told_in_bounded_time() {
             (
                 "WAYBILL_DLQ_URL",
                 &nowhere,
-                &["elsewhere", "does not exist", "--region"],
+                &["elsewhere", "does not exist", "set --dlq-url", "--region"],
             ),
             (
                 "WAYBILL_DLQ_URL",

@@ -20,7 +20,7 @@ use waybill_engine::redrive::Bounds;
 
 use super::Book;
 use crate::Ended;
-use crate::dlq::interruptible;
+use crate::dlq::{interruptible, redriver};
 use crate::failure::Failure;
 use crate::reach;
 use crate::screen::{self, Output};
@@ -198,7 +198,7 @@ pub(crate) async fn run(
         now,
     };
     let consumer = settings.consumer.as_str().to_owned();
-    let (redriver, _) = book.connection.redriver(settings).await?;
+    let (redriver, _) = redriver(&book.connection, settings).await?;
     let stop = interruptible();
     let mut letters = HashSet::new();
     let bounds = Bounds {
