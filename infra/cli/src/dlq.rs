@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{Args, Subcommand};
 
 use waybill_aws::assemble::AwsRedriver;
+use waybill_aws::connect::Connection;
 use waybill_aws::sqs::Described;
 use waybill_core::selection::{Selection, Wanted};
 use waybill_engine::env::DeadLetterSettings;
@@ -150,11 +151,24 @@ struct Letters {
 async fn letters(reach: &reach::Options, routes: &reach::Routes) -> Result<Letters, Failure> {
     let settings = reach.dead_letters(routes)?;
     let connection = reach.connect().await?;
-    let (redriver, queue) = connection.redriver(settings.clone()).await?;
+    let (redriver, queue) = redriver(&connection, settings.clone()).await?;
     Ok(Letters {
         redriver,
         queue,
         settings,
+    })
+}
+
+/// What looks at these dead letters, and what their queue says of itself now.
+pub(crate) async fn redriver(
+    connection: &Connection,
+    settings: DeadLetterSettings,
+) -> Result<(AwsRedriver, Described), Failure> {
+    let opened = connection.redriver(settings).await;
+    opened.map_err(|error| {
+        // No queue but that of the dead letters is asked; the adapter thinks of the functions'.
+        let message = error.message.replace("WAYBILL_QUEUE_URL", "--dlq-url");
+        Failure::of_service(&error.code, &message)
     })
 }
 

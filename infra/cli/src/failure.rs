@@ -17,6 +17,21 @@ impl Failure {
         Self(what.into())
     }
 
+    /// What an adapter said of which its words alone are left: the code is read off them.
+    pub(crate) fn of_words(message: &str) -> Self {
+        let answered = message.split_once("` answered `").map(|(_, after)| after);
+        let code = answered.and_then(|after| after.split_once('`'));
+        let table = [
+            ("the function may not use ", "AccessDenied"),
+            ("` does not exist", "QueueDoesNotExist"),
+            ("` did not answer: ", "Dispatch"),
+            ("` cannot be reached (", "Dispatch"),
+        ];
+        let known = table.iter().find(|(words, _)| message.contains(words));
+        let code = code.map(|(code, _)| code).or(known.map(|(_, code)| *code));
+        Self::of_service(code.unwrap_or_default(), message)
+    }
+
     /// What a service, or the way to it, answered: its code, and what is known beside it.
     pub(crate) fn of_service(code: &str, message: &str) -> Self {
         let name = code.rsplit(['.', '#']).next().unwrap_or(code);

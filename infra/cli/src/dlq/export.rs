@@ -73,7 +73,7 @@ pub(crate) async fn run(
     if let Some(failure) = failure {
         return Err(failure);
     }
-    let looked = looked.map_err(Failure::new)?;
+    let looked = looked.map_err(|what| Failure::of_words(&what))?;
     screen::say(format!(
         "{} written of {} seen{}",
         screen::count(looked.selected),

@@ -130,7 +130,7 @@ pub(crate) async fn run(
         )
         .await;
     bar.finish_and_clear();
-    let looked = looked.map_err(Failure::new)?;
+    let looked = looked.map_err(|what| Failure::of_words(&what))?;
     match output {
         Output::Json => as_json(&groups, each, looked, letters.about(), options.each)?,
         Output::Text => as_text(&groups, each, looked, letters.about())?,

@@ -72,7 +72,7 @@ pub(crate) async fn run(
         )
         .await;
     bar.finish_and_clear();
-    let looked = looked.map_err(Failure::new)?;
+    let looked = looked.map_err(|what| Failure::of_words(&what))?;
     let Some(dossier) = letter else {
         return Err(Failure::new(format!(
             "no dead letter with the key or id `{}` is among the {} seen{}; `waybill ledger show` \

@@ -28,7 +28,7 @@ pub(crate) struct Redrive {
     #[command(flatten)]
     common: Common,
     /// Go on with the run of this name, as it was told.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["expression", "pattern", "since", "key", "message_id", "limit", "run", "canary", "rate", "dry_run"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["expression", "pattern", "since", "key", "message_id", "limit", "run", "canary", "canary_time", "rate", "ramp", "stop_after", "max_redrives", "dry_run"])]
     resume: Option<String>,
 }
 
@@ -286,7 +286,11 @@ async fn work(
     };
     let report = letters.redriver.run(task).await;
     bar.finish_and_clear();
-    let report = report.map_err(|error| Failure::new(error.to_string()))?;
+    let mut report = report.map_err(|error| Failure::of_words(&error.0))?;
+    report.trouble = report.trouble.map(|what| Failure::of_words(&what).0);
+    for remark in &mut report.remarks {
+        remark.says = Failure::of_words(&remark.says).0;
+    }
     match output {
         Output::Json => {
             let report = serde_json::to_string(&report);

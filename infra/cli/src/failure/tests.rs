@@ -41,6 +41,37 @@ fn each_answer_has_its_remedy() {
 }
 
 #[test]
+fn words_without_their_code_have_the_same_remedy() {
+    let table = [
+        (
+            "queue `q` answered `AWS.X#ExpiredToken`: no",
+            "aws sso login",
+        ),
+        ("ledger table `t` answered `SignatureDoesNotMatch`", "clock"),
+        ("queue `q` does not exist; deploy it", "--region"),
+        (
+            "ledger table `t` does not exist in this account",
+            "--region",
+        ),
+        ("queue `q` did not answer: time out", "--endpoint-url"),
+        (
+            "ledger table `t` cannot be reached (time out)",
+            "--endpoint-url",
+        ),
+    ];
+    for (words, remedy) in table {
+        let said = Failure::of_words(words).to_string();
+        assert!(said.starts_with(words) && said.contains(remedy), "{said}");
+    }
+    let denied = Failure::of_words("the function may not use queue `q`; allow `x` on it: no");
+    let denied = denied.to_string();
+    assert!(denied.starts_with("you may not use queue `q`"), "{denied}");
+    assert!(denied.contains("--profile"), "{denied}");
+    let other = "1 of 2 canaries are not delivered: see that the consumer works";
+    assert_eq!(Failure::of_words(other).to_string(), other);
+}
+
+#[test]
 fn credentials_that_cannot_be_had_are_told_in_one_line_without_the_sdks_search() {
     let failure = "queue `q` did not answer: dispatch failure: other: the credential";
     let table = [

@@ -20,7 +20,7 @@ use waybill_engine::redrive::Bounds;
 
 use super::Book;
 use crate::Ended;
-use crate::dlq::interruptible;
+use crate::dlq::{interruptible, redriver};
 use crate::failure::Failure;
 use crate::reach;
 use crate::screen::{self, Output};
@@ -208,7 +208,7 @@ pub(crate) async fn run(
         now,
     };
     let consumer = settings.consumer.as_str().to_owned();
-    let (redriver, _) = book.connection.redriver(settings).await?;
+    let (redriver, _) = redriver(&book.connection, settings).await?;
     let stop = interruptible();
     let mut letters = HashSet::new();
     let bounds = Bounds {
@@ -233,11 +233,11 @@ pub(crate) async fn run(
         )
         .await;
     bar.finish_and_clear();
-    let looked = looked.map_err(Failure::new)?;
-    through_index(&book, &consumer, &letters, &mut finds).await?;
+    let looked = looked.map_err(|what| Failure::of_words(&what))?;
+    let stop = || stop.load(Ordering::Relaxed);
+    through_index(&book, &consumer, &letters, &stop, &mut finds).await?;
     let mut scanned = 0;
     if options.scan {
-        let stop = || stop.load(Ordering::Relaxed);
         scanned = through_table(
             &book,
             &consumer,
@@ -249,6 +249,11 @@ pub(crate) async fn run(
         .await?;
     }
     tell(output, &finds, looked.to_the_end, options.scan, scanned)?;
+    if stop() {
+        // What was not looked at may be stuck.
+        screen::say("interrupted: not all was looked through");
+        return Ok(Ended::InPart);
+    }
     match finds.counts.iter().all(|count| *count == 0) {
         true => Ok(Ended::Well),
         false => Ok(Ended::InPart),
@@ -260,13 +265,14 @@ async fn through_index(
     book: &Book,
     consumer: &str,
     letters: &HashSet<String>,
+    stop: &dyn Fn() -> bool,
     finds: &mut Finds,
 ) -> Result<(), Failure> {
     let bar = screen::bar(None, "looking through the index");
     for status in [Status::Dead, Status::Pending] {
         for shard in 0..INDEX_SHARDS {
             let mut next: Option<Next> = None;
-            loop {
+            while !stop() {
                 let page = book.desk.index(consumer, status, shard, PAGE, next).await?;
                 bar.inc(u64::try_from(page.0.len()).unwrap_or_default());
                 rows(book, page.0, letters, finds).await?;
