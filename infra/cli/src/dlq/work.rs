@@ -361,7 +361,8 @@ fn text(report: &Report) -> String {
     ];
     let mut fact = |count: u64, what: &str, says: &str| {
         if count > 0 {
-            lines.push(format!("{:>8}  {what:<28} {says}", screen::count(count)));
+            let line = format!("{:>8}  {what:<28} {says}", screen::count(count));
+            lines.push(line.trim_end().to_owned());
         }
     };
     for (count, what, says) in rows {
