@@ -223,6 +223,7 @@ impl Queue for SqsQueue {
             .message_system_attribute_names(System::SentTimestamp)
             .message_system_attribute_names(System::MessageGroupId)
             .message_system_attribute_names(System::AwsTraceHeader)
+            .message_system_attribute_names(System::DeadLetterQueueSourceArn)
             .message_attribute_names("All")
             .customize()
             .config_override(patient)

@@ -26,6 +26,8 @@ pub struct Message {
     pub attributes: BTreeMap<String, MessageAttribute>,
     /// ARN of the queue it came from.
     pub queue_arn: String,
+    /// `DeadLetterQueueSourceArn`: the queue that SQS moved it from by a redrive policy, where it did.
+    pub moved_from: Option<String>,
 }
 
 /// A sender's message attribute.

@@ -116,6 +116,7 @@ impl Parcel {
                 trace_header: None,
                 attributes,
                 queue_arn: message.queue_arn.clone(),
+                moved_from: None,
             },
         }))
     }

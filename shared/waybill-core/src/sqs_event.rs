@@ -206,6 +206,7 @@ impl RawRecord {
             trace_header: self.attributes.aws_trace_header,
             attributes: attributes.collect::<Result<_, String>>()?,
             queue_arn: self.event_source_arn,
+            moved_from: None,
         })
     }
 }

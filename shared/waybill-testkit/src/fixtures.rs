@@ -74,6 +74,7 @@ pub fn message(id: &str, body: &str) -> Message {
         trace_header: None,
         attributes: [].into(),
         queue_arn: "arn:aws:sqs:eu-central-1:000000000000:orders".to_owned(),
+        moved_from: None,
     }
 }
 

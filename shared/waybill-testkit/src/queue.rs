@@ -377,6 +377,7 @@ impl FakeQueue {
         let mut moved = Standing {
             visible_at: at,
             newest: None,
+            moved_from: Some(self.arn.clone()),
             ..message
         };
         match self.kind() {
@@ -401,6 +402,7 @@ impl FakeQueue {
             trace_header: message.sent.trace_header.clone(),
             attributes: message.sent.attributes.clone(),
             queue_arn: self.arn.clone(),
+            moved_from: message.moved_from.clone(),
         }
     }
 

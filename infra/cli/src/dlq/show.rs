@@ -155,6 +155,9 @@ fn text(dossier: &Dossier, now: Timestamp, body: bool) -> String {
         fact("group", group.clone());
     }
     fact("queue", dossier.message.queue_arn.clone());
+    if let Some(source) = &dossier.message.moved_from {
+        fact("moved from", source.clone());
+    }
     fact("redriven", format!("{} times", dossier.redrives()));
     let record = dossier.record.as_deref();
     if let Some(crashes) = record.map(|r| r.crashes).filter(|crashes| *crashes > 0) {

@@ -44,6 +44,7 @@ pub(super) fn message(received: Received, queue_arn: &str) -> Option<Message> {
             .map(|(k, v)| (k, attribute(v)))
             .collect(),
         queue_arn: queue_arn.to_owned(),
+        moved_from: said(System::DeadLetterQueueSourceArn),
     })
 }
 

@@ -34,6 +34,7 @@ impl Dossier {
             })),
             "message": {
                 "queue_arn": self.message.queue_arn,
+                "moved_from": self.message.moved_from,
                 "sent": text(self.message.sent),
                 "receive_count": self.message.receive_count,
                 "group_id": self.message.group_id,

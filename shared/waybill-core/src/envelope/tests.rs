@@ -18,6 +18,7 @@ pub(crate) fn message(body: &str) -> Message {
         trace_header: None,
         attributes: BTreeMap::new(),
         queue_arn: "arn:aws:sqs:eu-west-1:123456789012:q".to_owned(),
+        moved_from: None,
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn message(body: &str) -> Message {
         trace_header: None,
         attributes: BTreeMap::new(),
         queue_arn: "arn:aws:sqs:us-east-2:123456789012:orders".to_owned(),
+        moved_from: None,
     }
 }
 

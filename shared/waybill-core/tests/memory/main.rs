@@ -47,6 +47,7 @@ fn message(body: String) -> Message {
         trace_header: None,
         attributes: Default::default(),
         queue_arn: "arn:aws:sqs:eu-west-1:123456789012:orders".to_owned(),
+        moved_from: None,
     }
 }
 

@@ -154,6 +154,7 @@ pub(crate) fn message(place: usize) -> Message {
         trace_header: None,
         attributes: [].into(),
         queue_arn: String::new(),
+        moved_from: None,
     }
 }
 

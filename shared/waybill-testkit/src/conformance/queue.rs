@@ -98,6 +98,10 @@ pub async fn queue<M: MakeQueue>(queues: &M, deviations: &[Deviation]) -> usize 
             redrive_policy(queues).boxed_local(),
         ),
         (
+            "a moved message says from where",
+            moved_from(queues).boxed_local(),
+        ),
+        (
             "a trace header survives",
             trace_header(queues).boxed_local(),
         ),
@@ -326,6 +330,18 @@ async fn redrive_policy<M: MakeQueue>(queues: &M) {
     assert_eq!(ids.len(), 1, "a move keeps the message's id");
     assert_eq!(dead.body, sent.body);
     assert_eq!(dead.attributes, sent.attributes);
+}
+
+/// What the policy moved names the queue that it was in; what was not moved names none.
+async fn moved_from<M: MakeQueue>(queues: &M) {
+    let (queue, dead_letters) = queues.make_with_redrive("moved-from", 1).await;
+    queue.send(&[plain("poison")]).await;
+    let message = receive_one(&queue, HOUR).await;
+    assert_eq!(message.moved_from, None);
+    hand_back(&queue, &message, Duration::ZERO).await;
+    assert_nothing(&queue, Duration::from_secs(1)).await;
+    let dead = receive_one(&dead_letters, HOUR).await;
+    assert_eq!(dead.moved_from, Some(message.queue_arn));
 }
 
 /// Deduplication is for FIFO queues; a group is not.

@@ -27,6 +27,8 @@ pub struct Standing {
     pub visible_at: Timestamp,
     /// The handle of the newest receive.
     pub newest: Option<ReceiptHandle>,
+    /// ARN of the queue that a redrive policy moved it from.
+    pub moved_from: Option<String>,
 }
 
 impl Standing {
@@ -101,6 +103,7 @@ impl State {
             received_at: None,
             visible_at: now,
             newest: None,
+            moved_from: None,
         });
         message_id
     }

@@ -267,5 +267,6 @@ fn message(body: &str) -> Message {
         trace_header: None,
         attributes: BTreeMap::new(),
         queue_arn: "arn:aws:sqs:eu-west-1:123456789012:orders".to_owned(),
+        moved_from: None,
     }
 }

@@ -112,6 +112,7 @@ mod properties {
                 trace_header: None,
                 attributes: Default::default(),
                 queue_arn: String::new(),
+                moved_from: None,
             };
             let read = envelope::parse(&message);
             let Ok(Envelope::Event(read)) = read else {
