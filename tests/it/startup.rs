@@ -3,6 +3,7 @@
 //! can act on.
 
 mod poller;
+mod redrive;
 
 use std::time::Duration;
 

@@ -179,11 +179,11 @@ async fn an_order_that_cannot_be_followed_is_refused_by_its_option() {
             &["`` is no name of a run"],
         ),
         (
-            &["redrive", "--resume", "r-none"],
+            &["redrive", "--resume", "r-none", "--yes"],
             &["there is no run `r-none` to go on with"],
         ),
         (
-            &["redrive", "--resume", "a/b"],
+            &["redrive", "--resume", "a/b", "--yes"],
             &["`a/b` is no name of a run"],
         ),
         (&["discard", "--resume", "r-1"], &["'--resume'"]),

@@ -165,6 +165,15 @@ pub(crate) async fn redrive(
 ) -> Result<Ended, Failure> {
     if let Some(run) = &options.resume {
         let letters = letters(reach, &options.common.routes).await?;
+        let question = format!(
+            "Go on with run `{run}`, as it was told, of about {} dead letters in {}?",
+            screen::count(letters.about()),
+            letters.settings.dead_letter_url
+        );
+        if !screen::confirm(&question, options.common.yes)? {
+            screen::say("nothing was done");
+            return Ok(Ended::InPart);
+        }
         return work(&letters, run, None, &options.common, output).await;
     }
     let order = Order {

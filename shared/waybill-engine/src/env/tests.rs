@@ -430,3 +430,54 @@ fn the_longest_try_may_be_one_at_a_dead_letter_target() {
     let settings = read(&[("WAYBILL_ROUTES", routes)]).unwrap();
     assert_eq!(settings.longest_try(), Duration::from_secs(40));
 }
+
+/// What one is told that brings dead letters back, with these changes.
+fn dead_letters_of(changes: &[(&'static str, &str)]) -> Result<DeadLetterSettings, String> {
+    let mut all = vec![
+        (
+            "WAYBILL_QUEUE_URL",
+            "https://sqs.eu-west-1.amazonaws.com/1/orders",
+        ),
+        ("WAYBILL_DLQ_URL", DEAD),
+    ];
+    all.extend(changes);
+    let env = vars(&all);
+    let text = RoutesPlace::read(&env).map(|place| match place {
+        RoutesPlace::Here(text) => Some(text),
+        RoutesPlace::Parameter(_) => None,
+    });
+    DeadLetterSettings::of(&env, text).map_err(|errors| errors.to_string())
+}
+
+#[test]
+fn who_brings_dead_letters_back_knows_events_by_the_same_keys_f48() {
+    let settings = dead_letters_of(&[]).unwrap();
+    assert_eq!(settings.key.unwrap().as_str(), "data.id");
+    assert_eq!(settings.consumer.as_str(), "orders");
+    let named = "inline:{consumer: shop, routes: [{name: \"${UNSET}\"}]}";
+    let settings = dead_letters_of(&[("WAYBILL_ROUTES", named)]).unwrap();
+    assert_eq!(settings.consumer.as_str(), "shop");
+    assert!(settings.key.is_none() && !settings.is_fifo());
+}
+
+#[test]
+fn what_is_missing_to_bring_dead_letters_back_is_told_at_once() {
+    let missing = [
+        ("WAYBILL_QUEUE_URL", ""),
+        ("WAYBILL_DLQ_URL", ""),
+        ("WAYBILL_LEDGER_TABLE", ""),
+        ("WAYBILL_CONSUMER", ""),
+        ("WAYBILL_LEDGER_TTL_DAYS", "x"),
+    ];
+    let said = dead_letters_of(&missing).unwrap_err();
+    for (name, _) in missing {
+        assert!(said.contains(name), "{name}: {said}");
+    }
+    let said = dead_letters_of(&[("WAYBILL_DLQ_URL", FIFO_DEAD)]).unwrap_err();
+    assert!(said.contains("are no pair"), "{said}");
+    let said = dead_letters_of(&[("WAYBILL_ROUTES", "inline:{key: '('}")]).unwrap_err();
+    assert!(
+        said.contains("`key`") && said.contains("WAYBILL_ROUTES"),
+        "{said}"
+    );
+}
