@@ -153,7 +153,7 @@ async fn a_redrive_loop_is_stopped_and_says_so_f70() {
     let again = Cli::new(&once[..5]).of(&stage).run().await.expect(1);
     for part in [
         "left: loop",
-        "it was redriven 1 times and died again each time",
+        "it was redriven once, and died again each time",
     ] {
         assert!(again.stdout.contains(part), "{part}: {}", again.stdout);
     }

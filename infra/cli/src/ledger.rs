@@ -8,6 +8,7 @@ use waybill_aws::connect::Connection;
 use waybill_aws::dynamodb::{DynamoDesk, DynamoLedger};
 use waybill_core::id::{LedgerKey, OwnerId, from_printable, printable};
 use waybill_core::ledger::{AttemptRecord, AuditRecord, Deed, Record, RouteRecord, Row, Status};
+use waybill_core::redrive::times;
 use waybill_engine::ports::{Ambient, Ledger, Write, Written};
 
 use crate::Ended;
@@ -317,7 +318,7 @@ fn text(record: &Record) -> String {
         at(waybill_core::time::Timestamp::from_secs(record.expires_at)),
     );
     fact("digest", record.digest.0.clone());
-    fact("redriven", format!("{} times", record.redrive_n));
+    fact("redriven", times(record.redrive_n));
     if record.crashes > 0 {
         fact(
             "crashes",

@@ -111,8 +111,9 @@ impl Leave {
                     .to_owned()
             }
             Self::Loop(redrives) => format!(
-                "it was redriven {redrives} times and died again each time: mend what it dies of, \
-                 then allow more redrives"
+                "it was redriven {}, and died again each time: mend what it dies of, then allow \
+                 more redrives",
+                times(*redrives)
             ),
             Self::UnknownRow(what) => format!(
                 "its row cannot be read ({what}): use the release that wrote it, or forget the row"
@@ -123,6 +124,14 @@ impl Leave {
                 status.word()
             ),
         }
+    }
+}
+
+/// How often, for people.
+pub fn times(count: u32) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
     }
 }
 

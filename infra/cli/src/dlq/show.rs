@@ -9,6 +9,7 @@ use waybill_aws::ambient::System;
 use waybill_core::dossier::Dossier;
 use waybill_core::dossier::history::with_history;
 use waybill_core::id::printable;
+use waybill_core::redrive::times;
 use waybill_core::selection::Selection;
 use waybill_core::time::Timestamp;
 use waybill_engine::ports::Ambient;
@@ -143,8 +144,8 @@ fn text(dossier: &Dossier, now: Timestamp, body: bool) -> String {
     fact(
         "received",
         format!(
-            "{} times, this look included{}",
-            dossier.message.receive_count,
+            "{}, this look included{}",
+            times(dossier.message.receive_count),
             match dossier.reading.parcel {
                 Some(_) => "; it waited in a schedule before",
                 None => "",
@@ -158,7 +159,7 @@ fn text(dossier: &Dossier, now: Timestamp, body: bool) -> String {
     if let Some(source) = &dossier.message.moved_from {
         fact("moved from", source.clone());
     }
-    fact("redriven", format!("{} times", dossier.redrives()));
+    fact("redriven", times(dossier.redrives()));
     let record = dossier.record.as_deref();
     if let Some(crashes) = record.map(|r| r.crashes).filter(|crashes| *crashes > 0) {
         fact("crashes", format!("{crashes} claims ended without a word"));

@@ -273,7 +273,7 @@ async fn a_redrive_too_many_is_refused_and_says_so_f70() {
     sleep(Duration::from_secs(1)).await;
     let report = yard.run(&order()).await.unwrap();
     assert_eq!(report.counts.left, [("loop".to_owned(), 1)].into());
-    assert!(report.remarks[0].says.contains("redriven 5 times"));
+    assert!(report.remarks[0].says.contains("redriven 5 times,"));
     assert!(yard.source.is_empty() && yard.dead.visible() == 1);
     let more = Order {
         max_redrives: 6,
