@@ -136,8 +136,8 @@ impl<Q, L, R, A> Redriver<Q, L, R, A> {
 pub const HOLD: Duration = Duration::from_secs(60);
 
 /// How long what stays is hidden from then on, so that it does not come between what was not seen
-/// yet: shown again when the run or the look is over.
-pub const STAY: Duration = Duration::from_secs(15 * 60);
+/// yet: shown again when the run or the look is over, and by itself when that was killed.
+pub const STAY: Duration = Duration::from_secs(2 * 60);
 
 /// How long before its end a run takes up no more.
 pub const RESERVE: Duration = Duration::from_secs(20);
@@ -155,6 +155,10 @@ const WAIT: Duration = Duration::from_secs(1);
 /// After so many receives in a row that brought nothing, there is nothing more: SQS may return nothing
 /// though there is something, but hardly to long polls.
 const QUIET: u32 = 3;
+
+/// After so many receives in a row that brought nothing new, there is nothing new: what stays comes
+/// back one after the other in a long run, and is hidden again at once, so that it hides nothing.
+const NO_NEWS: u32 = 50;
 
 /// How often one thing is tried that the queue or the ledger did not answer, and the first wait
 /// between.

@@ -17,7 +17,7 @@ use waybill_core::message::Message;
 use waybill_core::reading;
 use waybill_core::selection::Selection;
 
-use super::{HELD_MAX, HOLD, QUIET, Redriver, STAY, TRIES, WAIT, backoff};
+use super::{HELD_MAX, HOLD, NO_NEWS, QUIET, Redriver, STAY, TRIES, WAIT, backoff};
 use crate::ports::{
     Ambient, Ledger, Queue, QueueError, QueueErrorKind, StoreError, StoreErrorKind,
     VisibilityChange,
@@ -77,23 +77,19 @@ impl<Q: Queue, L: Ledger, R: Sync, A: Ambient> Redriver<Q, L, R, A> {
         held: &mut Held,
     ) -> Result<Looked, String> {
         let mut looked = Looked::default();
-        let mut quiet = 0;
+        let mut quiet = Quiet::default();
         while looked.seen < bounds.seen && looked.selected < bounds.selected && !stop() {
             let left = usize::try_from(bounds.seen - looked.seen).unwrap_or(usize::MAX);
             let received = self.receive(left.min(SQS_BATCH_MAX)).await;
             let mut received = received.map_err(|error| error.message)?;
-            if received.is_empty() {
-                quiet += 1;
-                if quiet == QUIET {
-                    looked.to_the_end = true;
-                    break;
-                }
-                continue;
-            }
-            quiet = 0;
+            let count = received.len();
             let known = received.extract_if(.., |message| !held.take(message));
             self.hide(known.map(|message| message.receipt_handle).collect())
                 .await;
+            if quiet.after(count, received.len()) {
+                looked.to_the_end = true;
+                break;
+            }
             for dossier in self.dossiers(received).await {
                 let (_, dossier) = dossier.map_err(|(_, error)| error.message)?;
                 looked.seen += 1;
@@ -205,6 +201,23 @@ impl<Q: Queue, L: Ledger, R: Sync, A: Ambient> Redriver<Q, L, R, A> {
                 self.dead.change_visibility(&changes).await;
             })
             .await;
+    }
+}
+
+/// How many receives in a row brought nothing, and nothing new.
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    empty: u32,
+    no_news: u32,
+}
+
+impl Quiet {
+    /// Whether there is nothing more, after a receive of so many of which so many are new.
+    pub(super) fn after(&mut self, received: usize, new: usize) -> bool {
+        let counted = |row: u32, goes_on: bool| if goes_on { row + 1 } else { 0 };
+        self.empty = counted(self.empty, received == 0);
+        self.no_news = counted(self.no_news, new == 0);
+        self.empty >= QUIET || self.no_news >= NO_NEWS
     }
 }
 

@@ -10,9 +10,10 @@ use waybill_core::redrive::progress::{Run, Stage, Stopped};
 use waybill_core::selection::Selection;
 use waybill_core::time::Timestamp;
 
+use super::look::Quiet;
 use super::tally::Tally;
 use super::trail::LOOK_EVERY;
-use super::{CannotRun, HOLD, QUIET, Redriver, Report, TRIES, Task, backoff, is_name};
+use super::{CannotRun, HOLD, Redriver, Report, TRIES, Task, backoff, is_name};
 use crate::ports::{Ambient, Ledger, Queue, QueueErrorKind, RunRow, RunStore, StoreErrorKind};
 use crate::telemetry;
 
@@ -228,7 +229,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
 
     /// Takes up handful after handful.
     async fn worker(&self, tally: &Tally<'_>) {
-        let mut quiet = 0;
+        let mut quiet = Quiet::default();
         loop {
             let most = tally.room(self.ambient.now());
             if most == 0 {
@@ -245,14 +246,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                     return;
                 }
             };
-            if received.is_empty() {
-                quiet += 1;
-                if quiet >= QUIET && self.ambient.now() >= tally.not_over_before {
-                    return;
-                }
-                continue;
-            }
-            quiet = 0;
+            let count = received.len();
             let (new, known): (Vec<_>, Vec<_>) = {
                 let mut state = tally.state();
                 let received = received.into_iter();
@@ -265,6 +259,9 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                     .collect(),
             )
             .await;
+            if quiet.after(count, new.len()) && self.ambient.now() >= tally.not_over_before {
+                return;
+            }
             if new.is_empty() {
                 continue;
             }
