@@ -96,6 +96,7 @@ async fn a_receive_asks_for_all_that_a_message_has() {
         "VisibilityTimeout": 20,
         "MessageSystemAttributeNames": [
             "ApproximateReceiveCount", "SentTimestamp", "MessageGroupId", "AWSTraceHeader",
+            "DeadLetterQueueSourceArn",
         ],
         "MessageAttributeNames": ["All"],
     });
