@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use waybill_aws::ambient::System;
 use waybill_aws::connect::Connection;
 use waybill_aws::dynamodb::{DynamoDesk, DynamoLedger};
-use waybill_core::id::{LedgerKey, OwnerId, from_printable, printable};
+use waybill_core::id::{LedgerKey, from_printable, printable};
 use waybill_core::ledger::{AttemptRecord, AuditRecord, Deed, Record, RouteRecord, Row, Status};
 use waybill_core::redrive::times;
 use waybill_engine::ports::{Ambient, Ledger, Write, Written};
@@ -187,7 +187,7 @@ async fn unlock(reach: &reach::Options, deeds: &Deeds, output: Output) -> Result
     let entry = AuditRecord::new(now, Deed::Unlocked, &deeds.who, &deeds.why);
     let expires_at = now.after(reach::TIME_TO_LIVE).as_secs_ceil();
     let next = record
-        .unlocked(owner(), entry, expires_at, now)
+        .unlocked(System.owner(), entry, expires_at, now)
         .map_err(|what| Failure::new(format!("`{}`: {what}", shown(&key))))?;
     if deeds.dry_run {
         return told(output, &key, "would be unlocked", Ended::Well);
@@ -258,12 +258,6 @@ fn changed(key: &LedgerKey) -> Failure {
         "`{}` was changed while this ran, and nothing was done: look at it again",
         shown(key)
     ))
-}
-
-/// A name for one write.
-fn owner() -> OwnerId {
-    let high = u128::from(System.random()) << 64;
-    OwnerId(high | u128::from(System.random()))
 }
 
 /// Tells what came of a deed.

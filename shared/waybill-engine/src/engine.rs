@@ -18,7 +18,7 @@ use waybill_core::batch::Handed;
 use waybill_core::deadline::Budget;
 use waybill_core::digest::Digest;
 use waybill_core::event::Event;
-use waybill_core::id::{Consumer, EventKey, LedgerKey, OwnerId};
+use waybill_core::id::{Consumer, EventKey, LedgerKey};
 use waybill_core::key::KeyExpression;
 use waybill_core::ledger::{Ask, DeadLetter, Row, Verdict, judge};
 use waybill_core::limit::LEASE_OVER_DEADLINE;
@@ -267,10 +267,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     ) -> Prepared {
         let message = &item.message;
         let now = self.ambient.now();
-        let owner = u128::from(self.ambient.random()) << 64 | u128::from(self.ambient.random());
         let ask = Ask {
             key: LedgerKey::new(&self.config.consumer, &key),
-            owner: OwnerId(owner),
+            owner: self.ambient.owner(),
             digest,
             message_id: message.message_id.clone(),
             sent: message.sent,

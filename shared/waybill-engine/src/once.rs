@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use waybill_core::deadline::{Budget, Start};
 use waybill_core::digest::Digest;
 use waybill_core::event::Data;
-use waybill_core::id::{Consumer, EventKey, LedgerKey, MessageId, Operation, OwnerId};
+use waybill_core::id::{Consumer, EventKey, LedgerKey, MessageId, Operation};
 use waybill_core::key::{KeyExpression, idempotency_key};
 use waybill_core::ledger::{Ask, DeadLetter, Record, Row, Status, Verdict, judge};
 use waybill_core::limit::LEASE_MARGIN;
@@ -315,8 +315,7 @@ impl<L: Ledger, A: Ambient> Once<L, A> {
 
     /// Who asks, and for what. Each time it is another owner.
     fn asking(&self, call: &Call, now: Timestamp) -> Ask {
-        let owner =
-            OwnerId(u128::from(self.ambient.random()) << 64 | u128::from(self.ambient.random()));
+        let owner = self.ambient.owner();
         let lease_until = self.terms.lease_until(call.budget, now);
         Ask {
             key: call.ledger_key.clone(),

@@ -12,9 +12,9 @@ use serde::Serialize;
 use waybill_core::event::{Data, Event};
 use waybill_core::gate::valve::Mapping;
 use waybill_core::gate::{GateKey, GateRow};
-use waybill_core::id::{Consumer, LedgerKey, MessageId, ReceiptHandle, RouteName};
+use waybill_core::id::{Consumer, LedgerKey, MessageId, OwnerId, ReceiptHandle, RouteName};
 use waybill_core::ledger::{Fence, Record, Row};
-use waybill_core::message::{Message, MessageAttribute};
+use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason};
 use waybill_core::time::Timestamp;
 
@@ -217,6 +217,21 @@ pub struct Outgoing {
     pub trace_header: Option<String>,
 }
 
+impl Outgoing {
+    /// How long SQS takes it to be: body and attributes, with their names and types (F74).
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
+    pub fn size(&self) -> usize {
+        let attributes = self.attributes.iter().map(|(name, attribute)| {
+            let value = match &attribute.value {
+                AttributeValue::Text(text) => text.len(),
+                AttributeValue::Bytes(bytes) => bytes.len(),
+            };
+            name.len() + attribute.data_type.len() + value
+        });
+        self.body.len() + attributes.sum::<usize>()
+    }
+}
+
 /// The queue did not do one thing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -230,6 +245,20 @@ pub struct QueueError {
 }
 
 impl QueueError {
+    /// Whether it is about one message, and not about the queue or who uses it.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+    pub fn is_of_message(&self) -> bool {
+        const CODES: [&str; 5] = [
+            "BatchRequestTooLong",
+            "InvalidAttributeValue",
+            "InvalidMessageContents",
+            "InvalidParameterValue",
+            "MissingParameter",
+        ];
+        let name = self.code.rsplit(['.', '#']).next().unwrap_or_default();
+        CODES.contains(&name)
+    }
+
     /// No answer came for an entry: what was asked may have happened.
     pub(crate) fn unanswered() -> Self {
         Self {
@@ -376,6 +405,11 @@ pub trait Ambient: Send + Sync {
 
     /// 64 random bits.
     fn random(&self) -> u64;
+
+    /// A name that nobody else has, for one claim or one write.
+    fn owner(&self) -> OwnerId {
+        OwnerId(u128::from(self.random()) << 64 | u128::from(self.random()))
+    }
 }
 
 impl<A: Ambient + ?Sized> Ambient for std::sync::Arc<A> {

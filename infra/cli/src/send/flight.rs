@@ -92,10 +92,7 @@ pub(crate) fn next(error: &QueueError, tries: u32, contact: Contact, jitter: Jit
 /// Why nothing more can be sent, where a batch shows that: nothing of it was taken, and not for
 /// what stands in it.
 pub(crate) fn broken(landed: &Landed) -> Option<String> {
-    let of_queue = |error: &QueueError| {
-        let name = error.code.rsplit(['.', '#']).next();
-        name.is_some_and(|name| !OF_MESSAGE.contains(&name))
-    };
+    let of_queue = |error: &QueueError| !error.is_of_message();
     let all = landed
         .iter()
         .all(|(_, end)| end.as_ref().is_err_and(of_queue));
@@ -112,16 +109,6 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// The longest wait, without chance.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// Codes by which SQS speaks of a message, and not of the queue or of who sends.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-const OF_MESSAGE: [&str; 5] = [
-    "BatchRequestTooLong",
-    "InvalidAttributeValue",
-    "InvalidMessageContents",
-    "InvalidParameterValue",
-    "MissingParameter",
-];
 
 #[cfg(test)]
 mod tests;

@@ -83,10 +83,6 @@ impl Form {
             Deduplication::Line => Some(digest(body)),
             Deduplication::At(pointer) => Some(id_at(&value, pointer, "deduplication id")?),
         };
-        let size_bytes = body.len().saturating_add(size(&self.attributes));
-        if size_bytes > SQS_MESSAGE_MAX {
-            return Err(too_long(u64::try_from(size_bytes).unwrap_or(u64::MAX)));
-        }
         let message = Outgoing {
             body: body.to_owned(),
             attributes: self.attributes.clone(),
@@ -94,6 +90,10 @@ impl Form {
             deduplication_id,
             trace_header: None,
         };
+        let size_bytes = message.size();
+        if size_bytes > SQS_MESSAGE_MAX {
+            return Err(too_long(u64::try_from(size_bytes).unwrap_or(u64::MAX)));
+        }
         Ok(Letter {
             line: line.number,
             size_bytes,
@@ -195,18 +195,6 @@ fn id_at(value: &Value, pointer: &str, what: &str) -> Result<String, String> {
         Some(fault) => Err(format!("no {what}: what is at `{pointer}` {fault}")),
         None => Ok(id),
     }
-}
-
-/// What all attributes count toward a message's size (F74).
-fn size(attributes: &BTreeMap<String, MessageAttribute>) -> usize {
-    let one = |(name, attribute): (&String, &MessageAttribute)| {
-        let value = match &attribute.value {
-            AttributeValue::Text(text) => text.len(),
-            AttributeValue::Bytes(bytes) => bytes.len(),
-        };
-        name.len() + attribute.data_type.len() + value
-    };
-    attributes.iter().map(one).sum()
 }
 
 /// The SHA-256 of a text in hexadecimal digits, which fits an id.

@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::order::Order;
+use crate::dossier::Dossier;
 use crate::id::OwnerId;
+use crate::ledger::Deed;
+use crate::selection::Selection;
 use crate::time::Timestamp;
 
 /// A run and how far it has come.
@@ -134,6 +137,26 @@ impl Run {
     /// When it began.
     pub fn began(&self) -> Timestamp {
         Timestamp::from_millis(self.began_ms)
+    }
+
+    /// Whether a dead letter is meant, of a run of this name. One that this run brought back when it
+    /// was cut off is, and one that died or was sent since the run began is not: a target that still
+    /// fails would have it go round for ever (F70).
+    pub fn takes(&self, name: &str, selection: &Selection, dossier: &Dossier) -> bool {
+        let began = self.began();
+        let since = |at: Option<Timestamp>| at.is_some_and(|at| at > began);
+        if since(dossier.died()) || since(dossier.message.sent) {
+            return false;
+        }
+        let last = dossier
+            .record
+            .as_ref()
+            .and_then(|record| record.audit.last());
+        let left_by_it = last.is_some_and(|entry| {
+            let run = entry.note.split(':').next().unwrap_or_default();
+            matches!(entry.deed, Deed::Redriven | Deed::Edited) && run == name
+        });
+        left_by_it || selection.takes(dossier, began)
     }
 
     /// Whether so much time has passed since that the same order is meant as a new one.

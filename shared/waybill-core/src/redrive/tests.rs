@@ -11,6 +11,7 @@ use super::*;
 use crate::dossier::tests::{BODY, NOW, consumer, dossier, dossier_in, letter, row_of};
 use crate::ledger::{self, Ask, DeadLetter, RouteState, TakeOver};
 use crate::message::{AttributeValue, MessageAttribute};
+use crate::selection::{Selection, Wanted};
 
 const OWNER: OwnerId = OwnerId(77);
 
@@ -423,4 +424,25 @@ fn what_has_no_key_where_the_routes_file_says_stays_f48() {
     };
     assert_eq!(leave.word(), "unsendable");
     assert!(leave.says().contains("`data.order` is not there"));
+}
+
+#[test]
+fn a_run_takes_what_was_dead_before_it_and_what_it_left_itself_f70() {
+    let selection = Selection::read(&Wanted {
+        expression: Some("reason = attempts_spent".to_owned()),
+        ..Wanted::default()
+    })
+    .unwrap();
+    let run = |began: Timestamp| Run::new(Order::default(), OwnerId(1), began);
+    let dead = dossier_in(Status::Dead);
+    assert!(run(NOW).takes("mend", &selection, &dead));
+    let before_it_died = dead.died().unwrap().before(Duration::from_millis(1));
+    assert!(!run(before_it_died).takes("mend", &selection, &dead));
+    // What it had brought back when it was cut off is no longer dead of what is selected.
+    let letter = letter(BODY);
+    let mut row = row_of(&letter, Status::Pending);
+    row.audit = vec![AuditRecord::new(NOW, Deed::Redriven, "ada", "mend")];
+    let left = dossier(letter, Some(row));
+    assert!(run(NOW).takes("mend", &selection, &left));
+    assert!(!run(NOW).takes("another", &selection, &left));
 }

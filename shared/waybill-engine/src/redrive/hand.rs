@@ -3,10 +3,10 @@
 use tokio::time::{sleep, sleep_until};
 
 use waybill_core::dossier::Dossier;
-use waybill_core::id::{LedgerKey, OwnerId, printable};
+use waybill_core::id::{LedgerKey, printable};
 use waybill_core::ledger::{Record, Row};
 use waybill_core::limit::{SQS_BATCH_MAX, SQS_MESSAGE_MAX};
-use waybill_core::message::{AttributeValue, Message};
+use waybill_core::message::Message;
 use waybill_core::redrive::order::Work;
 use waybill_core::redrive::{Leave, NoWrite, Terms, Verdict, deduplication_id, discard, judge};
 
@@ -144,7 +144,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
             expires_at: now.after(self.config.time_to_live).as_secs_ceil(),
             now,
         };
-        let owner = self.owner();
+        let owner = self.ambient.owner();
         match order.work {
             Work::Discard => match discard(dossier, &terms, owner) {
                 Ok(Some(next)) => Step::Write {
@@ -170,12 +170,6 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                 Verdict::Leave(leave) => Step::Stays(leave),
             },
         }
-    }
-
-    /// A name for one write.
-    pub(super) fn owner(&self) -> OwnerId {
-        let high = u128::from(self.ambient.random()) << 64;
-        OwnerId(high | u128::from(self.ambient.random()))
     }
 
     /// Writes rows. A row that was changed meanwhile is read and judged anew.
@@ -290,7 +284,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
                         again.push((place, message));
                     }
                     Err(error) => {
-                        if error.kind == QueueErrorKind::Permanent && !is_of_entry(&error) {
+                        if error.kind == QueueErrorKind::Permanent && !error.is_of_message() {
                             tally.trouble(error.message.as_str());
                         }
                         fail(letters, place, &error.message);
@@ -422,13 +416,6 @@ fn fail(letters: &mut [Letter], place: usize, what: &str) {
     }
 }
 
-/// Whether an error is about one message and not about its queue: `InvalidMessageContents`,
-/// `InvalidParameterValue`, `InvalidAttributeValue`.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-fn is_of_entry(error: &QueueError) -> bool {
-    error.code.starts_with("Invalid")
-}
-
 /// The write of a row that is to be written.
 fn take_over(letter: &Letter) -> Option<Write> {
     let Step::Write { next, .. } = &letter.step else {
@@ -446,7 +433,7 @@ fn batches(messages: Vec<(usize, Outgoing)>, fifo: bool) -> Vec<Vec<(usize, Outg
     let mut batches: Vec<Vec<(usize, Outgoing)>> = Vec::new();
     let mut length = 0;
     for (place, message) in messages {
-        let own = size(&message);
+        let own = message.size();
         let fits = batches.last().is_some_and(|batch| {
             let group = |other: &Outgoing| fifo && other.group_id == message.group_id;
             batch.len() < SQS_BATCH_MAX
@@ -465,16 +452,4 @@ fn batches(messages: Vec<(usize, Outgoing)>, fifo: bool) -> Vec<Vec<(usize, Outg
         }
     }
     batches
-}
-
-/// How long SQS takes a message to be.
-fn size(message: &Outgoing) -> usize {
-    let attributes = message.attributes.iter().map(|(name, attribute)| {
-        let value = match &attribute.value {
-            AttributeValue::Text(text) => text.len(),
-            AttributeValue::Bytes(bytes) => bytes.len(),
-        };
-        name.len() + attribute.data_type.len() + value
-    });
-    message.body.len() + attributes.sum::<usize>()
 }

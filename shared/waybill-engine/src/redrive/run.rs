@@ -81,7 +81,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
             true => None,
             false => self.load(task.run).await?,
         };
-        let owner = self.owner();
+        let owner = self.ambient.owner();
         let now = self.ambient.now();
         let rev = stands.as_ref().map_or(0, |(rev, _)| *rev);
         let goes_on = |run: &Run| {

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use waybill_core::dossier::Dossier;
 use waybill_core::id::{LedgerKey, MessageId};
-use waybill_core::ledger::Deed;
 use waybill_core::redrive::order::Order;
 use waybill_core::redrive::pace::Pace;
 use waybill_core::redrive::progress::{Run, Stage, Stopped};
@@ -126,28 +125,10 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Whether a dead letter is meant. One that this run brought back when it was cut off is, and
-    /// one that died or was sent since the run began is not: a target that still fails would have
-    /// it go round for ever.
+    /// Whether a dead letter is meant.
     pub(super) fn takes(&self, dossier: &Dossier) -> bool {
-        let began = self.state().run.began();
-        let since = |at: Option<Timestamp>| at.is_some_and(|at| at > began);
-        if since(dossier.died()) || since(dossier.message.sent) {
-            return false;
-        }
-        self.left_by_this_run(dossier) || self.selection.takes(dossier, began)
-    }
-
-    /// Whether the last that was done to the event was that this run brought it back.
-    fn left_by_this_run(&self, dossier: &Dossier) -> bool {
-        let last = dossier
-            .record
-            .as_ref()
-            .and_then(|record| record.audit.last());
-        last.is_some_and(|entry| {
-            let run = entry.note.split(':').next().unwrap_or_default();
-            matches!(entry.deed, Deed::Redriven | Deed::Edited) && run == self.task.run
-        })
+        let state = self.state();
+        state.run.takes(self.task.run, &self.selection, dossier)
     }
 
     /// Takes as many turns as dead letters are to be done: when the last of them is.
