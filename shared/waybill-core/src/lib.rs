@@ -10,8 +10,8 @@
 //! ([`batch`]); and, where we poll ourselves, when to
 //! receive ([`polling`]) and how long to hold what was received ([`lease`]); what waits outside its
 //! queue ([`schedule`], [`parcel`]); how an operation of your own is run once in effect ([`once`]);
-//! and what is known of the dead and how they come back ([`dossier`], [`selection`], [`edit`],
-//! [`redrive`]).
+//! what is known of the dead and how they come back ([`dossier`], [`selection`], [`edit`],
+//! [`redrive`]); and what it all costs ([`price`]).
 
 pub mod batch;
 pub mod deadline;
@@ -32,6 +32,7 @@ pub mod once;
 pub mod outcome;
 pub mod parcel;
 pub mod polling;
+pub mod price;
 pub mod reading;
 pub mod redrive;
 pub mod retry;
