@@ -9,6 +9,7 @@ use waybill_core::key::event_key;
 use waybill_core::outcome::{DeadReason, DeferCause};
 use waybill_core::routes::RoutesFile;
 use waybill_core::sqs_event::Batch;
+use waybill_engine::telemetry::metric::{ALL, Dimension};
 
 use crate::tidy::{files, product_sources};
 use crate::yaml;
@@ -95,25 +96,7 @@ fn every_code_of_an_attempt_is_explained_and_none_that_is_not() {
 
 #[test]
 fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
-    let all = [
-        DeferCause::Deadline,
-        DeferCause::LeaseBusy,
-        DeferCause::NotDue,
-        DeferCause::StoreDown,
-        DeferCause::UnknownRow,
-        DeferCause::Fenced,
-        DeferCause::Copy,
-        DeferCause::Panicked,
-        DeferCause::DeadLetterUnavailable,
-        DeferCause::GroupBlocked,
-        DeferCause::LeaseLost,
-        DeferCause::RouteOff,
-        DeferCause::BreakerOpen,
-        DeferCause::RateLimited,
-        DeferCause::Saturated,
-        DeferCause::SchedulerUnavailable,
-    ];
-    for cause in all {
+    for cause in DeferCause::ALL {
         // A new cause must be explained too: this stops compiling when there is one.
         match cause {
             DeferCause::Deadline
@@ -134,7 +117,7 @@ fn every_cause_of_a_deferral_is_explained_and_none_that_is_not() {
             | DeferCause::SchedulerUnavailable => {}
         }
     }
-    let words: Vec<_> = all.iter().map(|cause| cause.word()).collect();
+    let words: Vec<_> = DeferCause::ALL.iter().map(|cause| cause.word()).collect();
     assert_eq!(failures("Deferrals"), set(&words));
 }
 
@@ -167,14 +150,83 @@ fn every_code_of_ours_about_ledger_and_queue_is_explained_and_none_that_is_not()
     assert_eq!(failures("Ledger and queue"), codes);
 }
 
-/// The messages of the lines of these levels: the last text of each macro's call.
+/// Where every line is written.
+const LINES: &str = "shared/waybill-engine/src/telemetry/event.rs";
+
+/// The names of the fields of every line: what stands before `=`, or alone, in a macro's call.
+fn fields() -> BTreeSet<String> {
+    let text = yaml::text(LINES);
+    let calls = ["error!(", "warn!(", "info!(", "debug!("].iter();
+    let calls = calls.flat_map(|name| text.split(name).skip(1));
+    let calls = calls.map(|after| {
+        let end = after.find('"').expect("each line has words");
+        &after[..end]
+    });
+    let parts = calls.flat_map(|call| call.split(','));
+    let names = parts.map(|part| part.split('=').next().unwrap().trim());
+    let names = names.filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_page_of_metrics_names_each_metric_with_its_unit_and_dimensions_f77() {
+    let page = yaml::text("docs/METRICS.md");
+    let (metrics, _) = page.split_once("\n## Fields of the lines").unwrap();
+    let told = rows(metrics).into_iter();
+    let told: Vec<_> = told.filter(|row| row.len() == 4).collect();
+    let all = ALL.map(|metric| {
+        let set = |set: &&[Dimension]| {
+            let names: Vec<_> = set.iter().map(|d| format!("`{}`", d.word())).collect();
+            names.join(" ")
+        };
+        let sets: Vec<_> = metric.dimensions.iter().map(set).collect();
+        let (unit, meaning) = (metric.unit.word(), metric.meaning);
+        let name = format!("`{}`", metric.name);
+        vec![name, unit.to_owned(), sets.join("; "), meaning.to_owned()]
+    });
+    assert_eq!(told, all);
+    let with = |last: Dimension| {
+        let sets = ALL.iter().flat_map(|metric| metric.dimensions);
+        sets.filter(|set| set.last() == Some(&last)).count()
+    };
+    assert_eq!(with(Dimension::Cause) * DeferCause::ALL.len(), 16);
+    assert_eq!(with(Dimension::Reason) * DeadReason::ALL.len(), 10);
+    let of_route = with(Dimension::Route) + 4 * with(Dimension::Outcome);
+    let many = format!("at most {} + 26 + {of_route} `r`", with(Dimension::Queue));
+    assert!(page.contains(&many), "{many}");
+}
+
+#[test]
+fn the_page_of_metrics_names_each_value_of_a_dimension() {
+    let page = yaml::text("docs/METRICS.md");
+    let values = |dimension: &str| {
+        let row = page
+            .lines()
+            .find(|l| l.starts_with(&format!("| `{dimension}` | ")));
+        let mut words = quoted(row.expect(dimension));
+        words.remove(0);
+        words
+    };
+    assert_eq!(values("Cause"), DeferCause::ALL.map(DeferCause::word));
+    assert_eq!(values("Reason"), DeadReason::ALL.map(DeadReason::word));
+}
+
+#[test]
+fn every_field_of_a_line_is_explained_and_none_that_is_not() {
+    let page = yaml::text("docs/METRICS.md");
+    let (_, fields_of_lines) = page.split_once("\n## Fields of the lines").unwrap();
+    let told = rows(fields_of_lines);
+    let told: BTreeSet<_> = told.iter().flat_map(|row| quoted(&row[0])).collect();
+    assert_eq!(told, fields());
+}
+
+/// The messages of the lines of these levels: the first text of each macro's call.
 fn logged(macros: &[&str]) -> Vec<String> {
-    let telemetry = yaml::text("shared/waybill-engine/src/telemetry.rs");
+    let telemetry = yaml::text(LINES);
     let mut lines = Vec::new();
     for name in macros {
         for after in telemetry.split(&format!("{name}(")).skip(1) {
-            let (call, _) = after.split_once(");").expect("the end of a call");
-            let message = call.split('"').nth_back(1).expect("a text");
+            let message = after.split('"').nth(1).expect("a text");
             lines.push(message.to_owned());
         }
     }
@@ -207,7 +259,7 @@ fn every_error_and_warning_is_explained_and_none_that_is_not() {
 
 #[test]
 fn every_open_door_names_a_line_that_is_written() {
-    let telemetry = yaml::text("shared/waybill-engine/src/telemetry.rs");
+    let telemetry = yaml::text(LINES);
     let rows = rows(&section(
         &yaml::text("docs/SEMANTICS.md"),
         "The four open doors",

@@ -491,6 +491,7 @@ fn the_function_is_told_where_everything_is() {
         "WAYBILL_SCHEDULE_ROLE_ARN": { "Fn::GetAtt": "ScheduleRole.Arn" },
         "WAYBILL_SCHEDULE_DLQ_ARN": { "Fn::GetAtt": "UnsentQueue.Arn" },
         "WAYBILL_ALLOW_PRIVATE_TARGETS": "false",
+        "WAYBILL_METRICS": "emf",
         "RUST_LOG": "info",
     });
     assert_eq!(told, expected);

@@ -14,6 +14,7 @@
 //! [`redrive`]); and what it all costs ([`price`]).
 
 pub mod batch;
+pub mod canary;
 pub mod deadline;
 pub mod digest;
 pub mod dossier;

@@ -223,6 +223,26 @@ pub enum DeferCause {
 }
 
 impl DeferCause {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Deadline,
+        Self::LeaseBusy,
+        Self::NotDue,
+        Self::StoreDown,
+        Self::UnknownRow,
+        Self::Fenced,
+        Self::Copy,
+        Self::Panicked,
+        Self::DeadLetterUnavailable,
+        Self::GroupBlocked,
+        Self::LeaseLost,
+        Self::RouteOff,
+        Self::BreakerOpen,
+        Self::RateLimited,
+        Self::Saturated,
+        Self::SchedulerUnavailable,
+    ];
+
     /// The word that logs and metrics use.
     pub fn word(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::canary::is_canary;
 use crate::digest::Digest;
 use crate::envelope::{self, Envelope, Malformed, Parsed};
 use crate::event::{Data, Event};
@@ -105,6 +106,8 @@ fn of(
     };
     // The data as it will be digested once the key is found: a redrive is no conflict.
     let digest = Digest::of(&parsed.event.data);
+    // A canary knows nothing of the key that is configured.
+    let expression = expression.filter(|_| !is_canary(&parsed.event));
     let found = carried
         .clone()
         .map_or_else(|| event_key(message, Some(&parsed), expression), Ok);

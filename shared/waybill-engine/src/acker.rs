@@ -21,7 +21,7 @@ use crate::engine::Source;
 use crate::hand_back::dead_wait;
 use crate::keeper::Keeper;
 use crate::ports::{Ambient, Queue, QueueError, QueueErrorKind, VisibilityChange};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 
 /// A message on its way out.
 #[derive(Debug)]
@@ -146,7 +146,9 @@ impl<'a, Q: Queue, A: Ambient> Acker<'a, Q, A> {
                 .iter()
                 .map(|leaving| leaving.message.receipt_handle.clone())
                 .collect();
-            let mut answers = self.source.queue.delete(&handles).await.into_iter();
+            let answers = self.source.queue.delete(&handles).await;
+            telemetry::queue_asked(&answers);
+            let mut answers = answers.into_iter();
             let mut failed = Vec::new();
             let mut again = Vec::new();
             for leaving in batch {
@@ -156,7 +158,7 @@ impl<'a, Q: Queue, A: Ambient> Acker<'a, Q, A> {
                     }
                     // Somebody else received it meanwhile, and will find it done.
                     Some(Err(error)) if error.kind == QueueErrorKind::LeaseLost => {
-                        telemetry::delete_found_nothing(&leaving.message);
+                        telemetry::tell(Happened::DeleteFoundNothing(&leaving.message));
                     }
                     Some(Err(error)) if error.kind == QueueErrorKind::Permanent => {
                         failed.push(error);
@@ -200,6 +202,7 @@ impl<'a, Q: Queue, A: Ambient> Acker<'a, Q, A> {
             })
             .collect();
         let answers = self.source.queue.change_visibility(&changes).await;
+        telemetry::queue_asked(&answers);
         let unchanged: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
         telemetry::visibility_unchanged(&unchanged);
     }

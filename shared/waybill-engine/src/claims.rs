@@ -13,7 +13,7 @@ use waybill_core::outcome::{DeadReason, DeferCause};
 use waybill_core::time::Timestamp;
 
 use crate::ports::{Ambient, Ledger, StoreError, StoreErrorKind, Write, Written};
-use crate::telemetry;
+use crate::telemetry::{self, Happened, write_units};
 
 /// One event that wants a claim.
 #[derive(Debug, Clone, Copy)]
@@ -189,7 +189,13 @@ async fn read<L: Ledger, A: Ambient>(
     if keys.is_empty() {
         return;
     }
-    let mut rows = ledger.read(&keys).await.into_iter();
+    let rows = ledger.read(&keys).await;
+    telemetry::tell(Happened::LedgerAsked {
+        write_units: 0,
+        read_units: keys.len(),
+        failed: rows.iter().any(Result::is_err),
+    });
+    let mut rows = rows.into_iter();
     let now = ambient.now();
     for (request, step) in requests
         .iter()
@@ -223,7 +229,13 @@ async fn write<L: Ledger, A: Ambient>(
     if writes.is_empty() {
         return;
     }
-    let mut answers = ledger.write(&writes).await.into_iter();
+    let answers = ledger.write(&writes).await;
+    telemetry::tell(Happened::LedgerAsked {
+        write_units: write_units(&writes),
+        read_units: 0,
+        failed: answers.iter().any(Result::is_err),
+    });
+    let mut answers = answers.into_iter();
     let now = ambient.now();
     for ((request, step), written) in requests.iter().zip(steps).zip(written) {
         if matches!(step, Step::Read | Step::Done(_)) {
@@ -308,7 +320,10 @@ fn judged(request: &Request<'_>, row: Row, now: Timestamp) -> Step {
         Verdict::TakeOver(why) => {
             let next = request.ask.take_over(&record, why, request.first, now);
             if why == TakeOver::Crashed {
-                telemetry::lease_ended_without_a_word(&request.ask.message_id, next.crashes);
+                telemetry::tell(Happened::LeaseEndedWithoutAWord {
+                    message_id: &request.ask.message_id,
+                    crashes: next.crashes,
+                });
             }
             return Step::TakeOver {
                 seen: record,

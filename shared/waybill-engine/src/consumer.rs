@@ -14,7 +14,7 @@ use crate::engine::{Engine, Source};
 use crate::handler::Handler;
 use crate::poller::fifo_needs_send;
 use crate::ports::{Ambient, Ledger, Queue};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 use crate::valve::SourceValve;
 
 /// The function, kept between invocations; it may serve several at once.
@@ -80,7 +80,10 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
         };
         let batch = Batch::parse(payload)?;
         for (at, what) in &batch.unread {
-            telemetry::record_unread(batch.ids.get(*at).map_or("", |id| id.as_str()), what);
+            telemetry::tell(Happened::RecordUnread {
+                message_id: batch.ids.get(*at).map_or("", |id| id.as_str()),
+                what,
+            });
         }
         let mut handed = vec![Handed::Back; batch.ids.len()];
         if let Some((_, first)) = batch.messages.first() {

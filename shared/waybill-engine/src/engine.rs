@@ -5,7 +5,7 @@
 //! that one engine serves several invocations at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use waybill_core::batch::Handed;
+use waybill_core::canary;
 use waybill_core::deadline::Budget;
 use waybill_core::digest::Digest;
 use waybill_core::event::Event;
@@ -36,7 +37,7 @@ use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Queue, Scheduler};
 use crate::remembered::Remembered;
 use crate::settle::{Desk, drive};
-use crate::telemetry::{self, Tally};
+use crate::telemetry::{self, Happened, Meter, Metrics, Tally};
 use crate::work::{Finished, Over, Shift, Told, UNSTARTED_WAIT, Work};
 
 /// What an engine is told once.
@@ -60,6 +61,8 @@ pub struct Config {
     pub redrive_limit: u32,
     /// How many events are worked on at once; none is as good as one.
     pub concurrency: usize,
+    /// Where metrics go, where any are wanted.
+    pub metrics: Option<Metrics>,
 }
 
 /// A queue that messages come from, kept between invocations.
@@ -139,6 +142,23 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         budget: Budget,
     ) -> Vec<Handed> {
         let messages: Vec<_> = messages.into_iter().map(Arc::new).collect();
+        let queue = messages.first().map(Arc::clone);
+        let queue = queue.as_ref().map_or("", |first| first.queue_arn.as_str());
+        let running = Box::pin(self.run_batch(messages, source, budget));
+        self.metered(queue, budget.started, running).await
+    }
+
+    /// The same, whatever is counted of it.
+    async fn run_batch<Q: Queue>(
+        &self,
+        messages: Vec<Arc<Message>>,
+        source: &Source<Q>,
+        budget: Budget,
+    ) -> Vec<Handed> {
+        telemetry::tell(Happened::Received {
+            messages: &messages,
+            now: budget.started,
+        });
         let hold = Hold::Fixed(budget.deadline.after(LEASE_OVER_DEADLINE));
         let (intake, items) = mpsc::unbounded_channel();
         for (place, message) in messages.iter().enumerate() {
@@ -155,18 +175,38 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             quiet: Arc::default(),
         };
         let mut finished = vec![None; messages.len()];
+        let mut tally = Tally::default();
+        let ended = |tally: &mut Tally, message: &Message, end: &Finished| {
+            tally.add(end);
+            let now = self.ambient.now();
+            let took = now.since(budget.started);
+            telemetry::tell(Happened::MessageEnded {
+                message,
+                end,
+                took,
+                now,
+            });
+        };
         let mut note = |item: &Item, end: Finished| {
             if let Some(finished) = finished.get_mut(item.place) {
+                ended(&mut tally, &item.message, &end);
                 *finished = Some(end);
             }
         };
         self.work_off(source, budget, intake, &mut note).await;
-        let finished: Vec<_> = finished.into_iter().map(cut_off).collect();
-        let mut tally = Tally::default();
-        for (message, end) in messages.iter().zip(&finished) {
-            tally.add(message, end);
-        }
-        telemetry::invocation_ended(&tally, self.ambient.now().since(budget.started));
+        let cut_off = |(message, finished): (&Arc<Message>, Option<Finished>)| {
+            finished.unwrap_or_else(|| {
+                let end = cut_off();
+                ended(&mut tally, message, &end);
+                end
+            })
+        };
+        let finished: Vec<_> = messages.iter().zip(finished).map(cut_off).collect();
+        let took = self.ambient.now().since(budget.started);
+        telemetry::tell(Happened::InvocationEnded {
+            tally: &tally,
+            took,
+        });
         let left = budget.stop_at().since(self.ambient.now());
         let handing = hand_back(
             source,
@@ -176,12 +216,38 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             &self.ambient,
         );
         if timeout(left, handing).await.is_err() {
-            telemetry::hand_back_cut_off();
+            telemetry::tell(Happened::HandBackCutOff);
         }
         finished
             .iter()
             .map(|finished| self.handed(finished))
             .collect()
+    }
+
+    /// Runs an invocation's work with a meter, where metrics are wanted. What is counted is written
+    /// when the work ends, so before the answer, and now and then before that: a process that is
+    /// killed takes no more than [`FLUSH_APART`] of it with it (F77).
+    pub(crate) async fn metered<T>(
+        &self,
+        queue: &str,
+        started: Timestamp,
+        mut work: Pin<Box<impl Future<Output = T>>>,
+    ) -> T {
+        let Some(metrics) = &self.config.metrics else {
+            return work.await;
+        };
+        let meter = Arc::new(Meter::new(queue_name(queue), metrics.clone(), started));
+        let flushing = async {
+            loop {
+                let done = timeout(FLUSH_APART, work.as_mut()).await;
+                telemetry::tell(Happened::BreakersSeen(&self.handler.breakers()));
+                meter.flush(self.ambient.now());
+                if let Ok(done) = done {
+                    return done;
+                }
+            }
+        };
+        telemetry::metered(Arc::clone(&meter), flushing).await
     }
 
     /// Works on what comes in, and writes down what becomes of it, until all of it has ended or
@@ -244,11 +310,21 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let (event, plan) = match reading.content {
             Content::TestEvent => return Prepared::Finished(Finished::over(Over::Ignored)),
             Content::Unreadable { reason, what } => {
-                telemetry::unreadable(&item.message, reason, &what);
+                telemetry::tell(Happened::Unreadable {
+                    message: &item.message,
+                    reason,
+                    what: &what,
+                });
                 (None, Plan::Dead(reason))
             }
             Content::Event(event) => {
-                let plan = self.handler.plan(&event);
+                let plan = match canary::is_canary(&event) {
+                    true => Plan::Deliver {
+                        version: String::new(),
+                        routes: Vec::new(),
+                    },
+                    false => self.handler.plan(&event),
+                };
                 (Some(*event), plan)
             }
         };
@@ -339,10 +415,18 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 }
 
-/// A message that the deadline cut off: its row is free when its lease ends.
-pub(crate) fn cut_off(finished: Option<Finished>) -> Finished {
-    finished.unwrap_or_else(|| Finished::deferred(UNSTARTED_WAIT, DeferCause::Deadline))
+/// The end of a message that the deadline cut off: its row is free when its lease ends.
+pub(crate) fn cut_off() -> Finished {
+    Finished::deferred(UNSTARTED_WAIT, DeferCause::Deadline)
 }
+
+/// The name in a queue's ARN or URL.
+fn queue_name(place: &str) -> &str {
+    place.rsplit([':', '/']).next().unwrap_or(place)
+}
+
+/// The longest time for which what was counted is not written.
+const FLUSH_APART: Duration = Duration::from_secs(10);
 
 /// How many dead rows a process remembers, and how many that are done.
 const REMEMBERED: usize = 1000;

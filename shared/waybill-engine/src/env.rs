@@ -19,6 +19,7 @@ use waybill_core::retry::RetryPolicy;
 use waybill_core::routes::{Identity, OnConflict, RoutesFile};
 
 use crate::engine::Config;
+use crate::telemetry::{Metrics, Sink};
 
 /// Where variables and files are read.
 pub trait EnvSource {
@@ -74,7 +75,8 @@ pub struct ScheduleSettings {
 impl FunctionSettings {
     /// Reads what a function with a handler of its own is told: `WAYBILL_CONSUMER`,
     /// `WAYBILL_LEDGER_TABLE`, `WAYBILL_LEDGER_TTL_DAYS`, `WAYBILL_QUEUE_RETENTION_SECONDS`,
-    /// `WAYBILL_DEAD_LETTER`, `WAYBILL_DLQ_URL`, `WAYBILL_QUEUE_URL` and `WAYBILL_SCHEDULE_*`. At
+    /// `WAYBILL_DEAD_LETTER`, `WAYBILL_DLQ_URL`, `WAYBILL_QUEUE_URL`, `WAYBILL_SCHEDULE_*` and
+    /// `WAYBILL_METRICS`. At
     /// most `concurrency` events are worked on at once. No key is configured, and a conflict of keys is dead.
     ///
     /// # Errors
@@ -101,7 +103,8 @@ impl FunctionSettings {
         let dead = dead_letters(env, dead_letter, queue_url.as_deref());
         let times = all(time_to_live(env), retention(env));
         let dead = all(dead, schedules(env, queue_url.as_deref()));
-        let ((names, dead), (time_to_live, retention)) = all(all(names, dead), times)?;
+        let told = all(all(names, dead), metrics(env));
+        let (((names, dead), metrics), (time_to_live, retention)) = all(told, times)?;
         let (dead, schedules) = dead;
         let ((ledger_table, consumer), (dead_letter, dead_letter_url)) = (names, dead);
         let engine = Config {
@@ -113,6 +116,7 @@ impl FunctionSettings {
             retention,
             redrive_limit: REDRIVE_LIMIT,
             concurrency,
+            metrics,
         };
         Ok(Self {
             engine,
@@ -688,6 +692,25 @@ fn concurrency(env: &impl EnvSource) -> Result<Option<usize>, ConfigErrors> {
         Ok(_) | Err(_) => Err(ConfigErrors::one(format!(
             "WAYBILL_CONCURRENCY is `{number}`: give a whole number, 1 to 1000, of events that \
              are worked on at once; their bodies must fit into the function's memory"
+        ))),
+    }
+}
+
+/// Whether metrics are written, and what the function's time is priced by.
+fn metrics(env: &impl EnvSource) -> Result<Option<Metrics>, ConfigErrors> {
+    match said(env, "WAYBILL_METRICS").as_deref() {
+        None | Some("emf") => {
+            // Lambda sets it. Without it the time of the function is not in its cost.
+            let memory = said(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
+            let memory_mb = memory.and_then(|memory| memory.parse().ok());
+            Ok(Some(Metrics::new(
+                Sink::stdout(),
+                memory_mb.unwrap_or_default(),
+            )))
+        }
+        Some("off") => Ok(None),
+        Some(other) => Err(ConfigErrors::one(format!(
+            "WAYBILL_METRICS is `{other}`: say `emf` or `off`"
         ))),
     }
 }

@@ -31,7 +31,7 @@ use crate::engine::{Engine, Prepared};
 use crate::handler::Handler;
 use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Queue};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 use crate::work::{Finished, HandOver, Over, Shift, UNSTARTED_WAIT, Work};
 
 /// A message on its way through.
@@ -160,7 +160,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             .collect();
         let claims = claim(&self.ledger, &self.ambient, &requests, budget.work_until()).await;
         telemetry::claims_failed(claims.iter().filter_map(Claim::failure));
-        telemetry::rows_unknown(claims.iter().filter(|claim| claim.is_unknown()).count());
+        let unknown = claims.iter().filter(|claim| claim.is_unknown()).count();
+        if unknown > 0 {
+            telemetry::tell(Happened::RowsUnknown(unknown));
+        }
         window.into_iter().zip(claims).collect()
     }
 

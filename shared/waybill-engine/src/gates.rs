@@ -16,6 +16,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
+use waybill_core::gate::breaker::Breaker;
 use waybill_core::gate::valve::Flow;
 use waybill_core::gate::{GateKey, GateRow, Health, put_off_wait};
 use waybill_core::id::{Consumer, RouteName};
@@ -27,7 +28,7 @@ use waybill_core::time::Timestamp;
 
 use crate::handler::{Admission, Asks, Charge, Pass, PassEnd, Passage};
 use crate::ports::{Ambient, GatePut, GateStore, StoreError};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 
 use breakers::{Breakers, Ticket};
 use places::{Place, Places};
@@ -152,6 +153,19 @@ impl Gates {
         }
     }
 
+    /// How the breakers stand, as far as this process knows, by the names of their routes.
+    pub fn breakers(&self) -> Vec<(RouteName, Breaker)> {
+        let now = self.shared.ambient.now();
+        let routes = self.routes.iter();
+        let breakers = routes.filter_map(|(route, gate)| {
+            let breaker = self.shared.breakers.stands(gate.breaker?, now)?;
+            Some((route.clone(), breaker))
+        });
+        let mut breakers: Vec<_> = breakers.collect();
+        breakers.sort_by(|(one, _), (other, _)| one.cmp(other));
+        breakers
+    }
+
     /// Whether any of these routes takes events. One without a breaker does; where all have one
     /// their rows are read, unless that was done in the last second.
     pub async fn flow<'r>(&self, routes: impl Iterator<Item = &'r RouteName>) -> Flow {
@@ -200,19 +214,30 @@ impl Shared {
     /// Puts a row; whatever fails is told in the log, and nothing passes.
     async fn put(&self, row: &GateRow) -> Result<GatePut, NotNow> {
         let put = timeout(REQUEST_TIME, self.store.put(row)).await;
-        put.unwrap_or_else(|_| Err(StoreError::unanswered()))
-            .map_err(|error| {
-                telemetry::gates_failed(&error);
-                NotNow::store_down()
-            })
+        let put = put.unwrap_or_else(|_| Err(StoreError::unanswered()));
+        telemetry::tell(Happened::LedgerAsked {
+            write_units: 1,
+            read_units: 0,
+            failed: put.is_err(),
+        });
+        put.map_err(|error| {
+            telemetry::tell(Happened::GatesFailed(&error));
+            NotNow::store_down()
+        })
     }
 
     /// Reads rows by position; `None` for one that was not read, which is told in the log.
     async fn read(&self, keys: &[GateKey]) -> Vec<Option<Option<GateRow>>> {
         let read = timeout(REQUEST_TIME, self.store.read(keys)).await;
         let rows = read.unwrap_or_else(|_| vec![Err(StoreError::unanswered())]);
-        if let Some(error) = rows.iter().find_map(|row| row.as_ref().err()) {
-            telemetry::gates_failed(error);
+        let error = rows.iter().find_map(|row| row.as_ref().err());
+        telemetry::tell(Happened::LedgerAsked {
+            write_units: 0,
+            read_units: keys.len(),
+            failed: error.is_some(),
+        });
+        if let Some(error) = error {
+            telemetry::tell(Happened::GatesFailed(error));
         }
         rows.into_iter().map(Result::ok).collect()
     }

@@ -14,7 +14,7 @@ use waybill_core::outcome::Disposition;
 
 use crate::engine::Source;
 use crate::ports::{Ambient, Queue, VisibilityChange};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 use crate::work::Finished;
 
 /// Sets the visibility of every message that stays, in requests of ten.
@@ -56,6 +56,7 @@ pub(crate) async fn hand_back<Q: Queue, A: Ambient>(
     let mut unchanged = Vec::new();
     for chunk in changes.chunks(SQS_BATCH_MAX) {
         let answers = source.queue.change_visibility(chunk).await;
+        telemetry::queue_asked(&answers);
         unchanged.extend(answers.into_iter().filter_map(Result::err));
     }
     telemetry::visibility_unchanged(&unchanged);
@@ -67,17 +68,21 @@ pub(crate) async fn dead_wait<Q: Queue>(source: &Source<Q>) -> Duration {
     if source.has_redrive_policy.load(Ordering::Relaxed) {
         return Duration::ZERO;
     }
-    match source.queue.has_redrive_policy().await {
+    let answer = source.queue.has_redrive_policy().await;
+    telemetry::tell(Happened::QueueAsked {
+        failed: answer.is_err(),
+    });
+    match answer {
         Ok(true) => {
             source.has_redrive_policy.store(true, Ordering::Relaxed);
             Duration::ZERO
         }
         Ok(false) => {
-            telemetry::redrive_policy_missing("the queue has none");
+            telemetry::tell(Happened::RedrivePolicyMissing("the queue has none"));
             WAIT_MAX
         }
         Err(error) => {
-            telemetry::redrive_policy_missing(&error.message);
+            telemetry::tell(Happened::RedrivePolicyMissing(&error.message));
             WAIT_MAX
         }
     }

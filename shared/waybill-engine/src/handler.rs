@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use waybill_core::event::Event;
+use waybill_core::gate::breaker::Breaker;
 use waybill_core::gate::valve::Flow;
 use waybill_core::id::RouteName;
 use waybill_core::ledger::OnRejected;
@@ -40,6 +41,12 @@ pub trait Handler: Send + Sync {
     /// whatever there is room for.
     fn appetite(&self) -> Appetite {
         Appetite::Full
+    }
+
+    /// How the breakers of its parts stand, as far as is known without a request; by default it has
+    /// none.
+    fn breakers(&self) -> Vec<(RouteName, Breaker)> {
+        Vec::new()
     }
 
     /// Whether any part is taken by its target; by default that is not known, and the source is

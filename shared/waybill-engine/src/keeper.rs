@@ -19,7 +19,7 @@ use waybill_core::message::Message;
 use waybill_core::time::Timestamp;
 
 use crate::ports::{Ambient, Queue, QueueError, QueueErrorKind, VisibilityChange};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 
 /// How long a message is ours, as its work sees it.
 #[derive(Debug, Clone)]
@@ -268,9 +268,12 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
                 visible_in: renewal.to.since(began),
             })
             .collect();
-        let mut answers = self.queue.change_visibility(&changes).await.into_iter();
+        let answers = self.queue.change_visibility(&changes).await;
+        telemetry::queue_asked(&answers);
+        let mut answers = answers.into_iter();
         let now = self.ambient.now();
         let mut failed = Vec::new();
+        let mut renewed = 0;
         let mut kept = self.kept();
         let Kept {
             entries,
@@ -294,6 +297,7 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
                     entry.again = None;
                     let _ = entry.told.send(Held::Until(renewal.to));
                     *extended += 1;
+                    renewed += 1;
                     continue;
                 }
                 Some(Err(error)) => error,
@@ -309,6 +313,7 @@ impl<'q, Q: Queue, A: Ambient> Keeper<'q, Q, A> {
             failed.push(error);
         }
         drop(kept);
+        telemetry::tell(Happened::LeasesExtended(renewed));
         telemetry::leases_lost(&failed);
         self.landed.notify_waiters();
         self.changed.notify_one();

@@ -17,7 +17,7 @@ use waybill_core::time::Timestamp;
 
 use crate::env::ConfigErrors;
 use crate::ports::{Ambient, RoutesStore, StoredRoutes};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 
 /// The function as it is now; `F` is what an invocation is handed to.
 pub struct Live<F> {
@@ -106,7 +106,9 @@ impl<F> Live<F> {
                 Either::Left((done, _)) => {
                     let left = deadline.before(MARGIN).since(changing.ambient.now());
                     if timeout(left.min(PATIENCE), reading).await.is_err() {
-                        telemetry::routes_unread("their store did not answer in time");
+                        telemetry::tell(Happened::RoutesUnread(
+                            "their store did not answer in time",
+                        ));
                     }
                     return done;
                 }
@@ -119,7 +121,7 @@ impl<F> Live<F> {
     async fn read(&self, changing: &Changing<F>) {
         let stored = match changing.store.read().await {
             Ok(stored) => stored,
-            Err(what) => return telemetry::routes_unread(&what),
+            Err(what) => return telemetry::tell(Happened::RoutesUnread(&what)),
         };
         let before = std::mem::replace(&mut lock(&changing.state).seen, stored.clone());
         // The text too: a parameter that is deleted and made again counts from 1 again.
@@ -131,7 +133,10 @@ impl<F> Live<F> {
                 *lock(&self.now) = Arc::new(function);
                 telemetry::routes_taken(&stored.version);
             }
-            Err(faults) => telemetry::routes_refused(&stored.version, &faults.to_string()),
+            Err(faults) => telemetry::tell(Happened::RoutesRefused {
+                version: &stored.version,
+                what: &faults.to_string(),
+            }),
         }
     }
 }

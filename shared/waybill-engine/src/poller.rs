@@ -32,7 +32,7 @@ use crate::flow::{Intake, Item};
 use crate::handler::Handler;
 use crate::keeper::Keeper;
 use crate::ports::{Ambient, Ledger, Queue, QueueError, QueueErrorKind};
-use crate::telemetry::{self, Tally};
+use crate::telemetry::{self, Happened, Tally};
 use crate::work::Finished;
 
 /// The function that polls, kept between invocations; it may serve several at once.
@@ -190,8 +190,12 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Poller<H, L, A, Q> {
         let polled = self
             .engine
             .poll(&source, rules, self.config.visibility, linger);
-        let (report, unreadable) = polled.await;
-        telemetry::poll_ended(&report);
+        let told = Box::pin(async {
+            let polled = polled.await;
+            telemetry::tell(Happened::PollEnded(&polled.0));
+            polled
+        });
+        let (report, unreadable) = self.engine.metered(url, budget.started, told).await;
         match unreadable {
             Some(error) => Err(PollRefused::Queue {
                 url: url.clone(),
@@ -322,7 +326,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 // What the deadline cut off.
                 let left: Vec<_> = poll.state().held.keys().copied().collect();
                 for place in left {
-                    self.ended(&poll, &tray, place, &cut_off(None));
+                    self.ended(&poll, &tray, place, &cut_off());
                 }
                 drop(tray);
             };
@@ -330,7 +334,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             let keeping = pin!(keeper.keep());
             let left = budget.stop_at().since(self.ambient.now());
             if timeout(left, select(all, keeping)).await.is_err() {
-                telemetry::hand_back_cut_off();
+                telemetry::tell(Happened::HandBackCutOff);
             }
         }
         let mut state = poll.state();
@@ -456,6 +460,9 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
         let last = self.ambient.now().after(wait);
         let visibility = self.keeper.terms().first(last);
         let answer = self.source.queue.receive(asked, wait, visibility).await;
+        telemetry::tell(Happened::QueueAsked {
+            failed: answer.is_err(),
+        });
         Received {
             asked,
             visibility,
@@ -478,7 +485,10 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
                 return Answer::Refused;
             }
             Err(error) => {
-                telemetry::receive_failed(&error);
+                telemetry::tell(Happened::ReceiveFailed {
+                    code: &error.code,
+                    what: &error.message,
+                });
                 let mut state = self.state();
                 if !state.answered {
                     state.unreadable = Some(error);
@@ -488,6 +498,13 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
         };
         let got = messages.len();
         let now = self.ambient.now();
+        let messages: Vec<_> = messages.into_iter().map(Arc::new).collect();
+        if got > 0 {
+            telemetry::tell(Happened::Received {
+                messages: &messages,
+                now,
+            });
+        }
         let holding = Holding {
             received: now,
             visible_at: now.after(received.visibility),
@@ -500,7 +517,6 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
         }
         for (message, place) in messages.into_iter().zip(places) {
             let hold = self.keeper.hold(place, &message, holding);
-            let message = Arc::new(message);
             let receipt = Receipt {
                 message: Arc::clone(&message),
                 received: now,
@@ -520,9 +536,16 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
     fn take(&self, place: usize, end: &Finished) -> Option<Receipt> {
         let mut state = self.state();
         let receipt = state.held.remove(&place)?;
-        state.tally.add(&receipt.message, end);
-        state.changed = self.ambient.now();
+        state.tally.add(end);
+        let now = self.ambient.now();
+        state.changed = now;
         drop(state);
+        telemetry::tell(Happened::MessageEnded {
+            message: &receipt.message,
+            end,
+            took: now.since(receipt.received),
+            now,
+        });
         self.ended.notify_one();
         Some(receipt)
     }

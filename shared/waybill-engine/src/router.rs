@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use waybill_core::event::{Data, Event};
+use waybill_core::gate::breaker::Breaker;
 use waybill_core::gate::valve::Flow;
 use waybill_core::id::RouteName;
 use waybill_core::limit::WAIT_MAX;
@@ -17,7 +18,7 @@ use waybill_core::routes::{Part, Route, RoutesFile, TargetSpec, TransformFailed,
 use crate::gates::Gates;
 use crate::handler::{Admission, Asks, DeadLetterPolicy, Delivery, Handler, Pass, Plan, Policy};
 use crate::ports::{Target, TargetRequest};
-use crate::telemetry::{self, Shadow};
+use crate::telemetry::{self, Happened, Shadow};
 
 /// Delivers an event to the target of every route that wants it.
 pub struct Router {
@@ -167,6 +168,10 @@ impl Handler for Router {
         gates.appetite(self.on())
     }
 
+    fn breakers(&self) -> Vec<(RouteName, Breaker)> {
+        self.gates.as_ref().map_or_else(Vec::new, Gates::breakers)
+    }
+
     async fn flow(&self) -> Flow {
         match &self.gates {
             Some(gates) => gates.flow(self.on()).await,
@@ -180,14 +185,18 @@ impl Handler for Router {
         }
         let shadows = self.parts(event).filter(|(_, part)| *part == Part::Shadow);
         for (route, _) in shadows {
-            let what = match shaped(route, event) {
+            let shadow = match shaped(route, event) {
                 Ok(_) if is_malformed(route, event) => Shadow::Malformed,
                 Ok(data) => Shadow::WouldDeliver {
                     size_bytes: data.as_bytes().len(),
                 },
                 Err(why) => Shadow::TransformFailed(why.to_string()),
             };
-            telemetry::shadow_evaluated(message, &route.name, &what);
+            telemetry::tell(Happened::ShadowEvaluated {
+                message,
+                route: &route.name,
+                shadow: &shadow,
+            });
         }
     }
 

@@ -15,6 +15,7 @@ use waybill_core::limit::STATEMENTS_MAX;
 use waybill_core::time::Timestamp;
 
 use crate::ports::{Ambient, Ledger, StoreError, StoreErrorKind, Write, Written};
+use crate::telemetry::{self, Happened, write_units};
 
 /// What came of a write.
 #[derive(Debug)]
@@ -118,7 +119,13 @@ pub(crate) async fn drive<L: Ledger, A: Ambient>(
                 next: job.next.clone(),
             })
             .collect();
-        let mut answers = ledger.write(&writes).await.into_iter();
+        let answers = ledger.write(&writes).await;
+        telemetry::tell(Happened::LedgerAsked {
+            write_units: write_units(&writes),
+            read_units: 0,
+            failed: answers.iter().any(Result::is_err),
+        });
+        let mut answers = answers.into_iter();
         let now = ambient.now();
         for job in group {
             let answer = answers

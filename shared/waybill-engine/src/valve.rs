@@ -16,7 +16,7 @@ use waybill_core::id::Consumer;
 use waybill_core::time::Timestamp;
 
 use crate::ports::{Ambient, GatePut, GateStore, SourceMapping};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 
 /// The valve on the queues of one function.
 pub struct SourceValve {
@@ -78,7 +78,10 @@ impl SourceValve {
         let turned = timeout(left, self.turn(queue_arn, flow)).await;
         let turned = turned.unwrap_or_else(|_| Err("no answer came in time".to_owned()));
         if let Err(what) = turned {
-            telemetry::source_unmoved(queue_arn, &what);
+            telemetry::tell(Happened::SourceUnmoved {
+                queue_arn,
+                what: &what,
+            });
         }
     }
 
@@ -125,17 +128,20 @@ impl SourceValve {
                     .await?
                 {
                     self.mapping.limit(queue_arn, Some(LEAST)).await?;
-                    telemetry::source_lowered(queue_arn, normal);
+                    telemetry::tell(Happened::SourceLowered { queue_arn, normal });
                 }
             }
             Step::Restore { to } => {
                 self.mapping.limit(queue_arn, to).await?;
-                telemetry::source_restored(queue_arn, to);
+                telemetry::tell(Happened::SourceRestored {
+                    queue_arn,
+                    normal: to,
+                });
                 self.put(queue_arn, stands, Valve::Open).await?;
             }
             Step::Forget => {
                 if self.put(queue_arn, stands, Valve::Open).await? {
-                    telemetry::source_left(queue_arn);
+                    telemetry::tell(Happened::SourceLeft(queue_arn));
                 }
             }
         }

@@ -10,6 +10,7 @@ use futures_util::future::{BoxFuture, FusedFuture, FutureExt, OptionFuture, join
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{sleep, timeout};
 
+use waybill_core::canary;
 use waybill_core::deadline::{Budget, Start};
 use waybill_core::dossier::REASON_ATTRIBUTE;
 use waybill_core::event::Event;
@@ -30,7 +31,7 @@ use crate::handler::{Admission, Asks, Charge, Delivery, Handler, PassEnd, Policy
 use crate::keeper::Hold;
 use crate::ports::{Ambient, Appointment, GivenUp, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 
 /// An event that is to be worked on.
 #[derive(Debug, Clone)]
@@ -88,6 +89,8 @@ pub(crate) enum Over {
     Ignored,
     /// It waits in a schedule.
     Scheduled,
+    /// It was a canary, and came through.
+    Canary,
 }
 
 impl Told {
@@ -101,6 +104,14 @@ impl Told {
 }
 
 impl Work {
+    /// How it is over once it has come through.
+    fn over(&self) -> Over {
+        match self.event.as_ref().is_some_and(canary::is_canary) {
+            true => Over::Canary,
+            false => Over::Delivered,
+        }
+    }
+
     /// Whether a row is expected to be there.
     pub(crate) fn is_repeat(&self) -> bool {
         self.item.message.receive_count > 1 || self.told.redrive_n.is_some()
@@ -216,8 +227,8 @@ impl Trying {
 
 /// How one route's turn ended.
 enum Ended {
-    /// A try was made.
-    Tried(Attempt, Option<Arc<Policy>>, PassEnd),
+    /// A try was made, and took so long; or it could not be.
+    Tried(Attempt, Option<Arc<Policy>>, PassEnd, Option<Duration>),
     /// It waits until then, untried.
     PutOff(Timestamp, DeferCause),
     /// Its turn came too late.
@@ -251,6 +262,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         mut record: Record,
     ) -> Finished {
         if record.status == Status::Dead {
+            telemetry::tell(Happened::Died);
             return self.bury(shift, work, record, 0).await;
         }
         let mut turn = Turn::default();
@@ -296,11 +308,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 self.hand_over(shift, work, record, mine).await
             }
             Settled::Written => match disposition {
-                Disposition::Dead { .. } => self.bury(shift, work, record, attempts_made).await,
+                Disposition::Dead { .. } => {
+                    telemetry::tell(Happened::Died);
+                    self.bury(shift, work, record, attempts_made).await
+                }
                 Disposition::Ack | Disposition::Retry { .. } | Disposition::Defer { .. } => {
                     let tried = Finished::tried(disposition, record, attempts_made);
-                    let at = Some(now);
-                    Finished { at, ..tried }
+                    let (at, over) = (Some(now), work.over());
+                    Finished { at, over, ..tried }
                 }
             },
             settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
@@ -340,11 +355,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         };
         if let Some(why) = record.leaves(standing, detach) {
             record.schedule(now);
-            telemetry::leaves(
-                &work.item.message,
+            telemetry::tell(Happened::Leaving {
+                message: &work.item.message,
                 why,
-                record.due.unwrap_or(now).since(now),
-            );
+                wait: record.due.unwrap_or(now).since(now),
+            });
         }
     }
 
@@ -399,7 +414,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
             Err(error) => error,
         };
-        telemetry::not_scheduled(&work.item.message, &error);
+        telemetry::tell(Happened::NotScheduled {
+            message: &work.item.message,
+            error: &error,
+        });
         let now = self.ambient.now();
         let after = due.since(now).min(WAIT_MAX);
         // A row that was found may have its schedule, which this message knows nothing of.
@@ -427,7 +445,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         record.die(DeadReason::WouldExpire, &work.item.message.message_id, now);
         let record = record.written(self.expires_at(now));
         match shift.desk.settle(held, record.clone()).await {
-            Settled::Written => self.bury(shift, work, record, attempts).await,
+            Settled::Written => {
+                telemetry::tell(Happened::Died);
+                self.bury(shift, work, record, attempts).await
+            }
             settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
                 self.unsettled(work, settled, attempts)
             }
@@ -506,7 +527,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                         let what = "the lease ended while the handler was at work";
                         let attempt = Attempt::unknown("lease_ended", what);
                         let policy = self.handler.policy(route);
-                        let ended = Ended::Tried(attempt, policy, PassEnd::default());
+                        let ended = Ended::Tried(attempt, policy, PassEnd::default(), None);
                         self.take_in(shift.source, work, record, turn, route, ended);
                     }
                 }
@@ -582,7 +603,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 (_, unknown) => {
                     let message = unknown.unwrap_or_default();
                     let attempt = Attempt::transient("route_unknown", message, None);
-                    return (route, Ended::Tried(attempt, policy, PassEnd::default()));
+                    return (
+                        route,
+                        Ended::Tried(attempt, policy, PassEnd::default(), None),
+                    );
                 }
             };
             // No event is too old for a dead-letter target.
@@ -606,7 +630,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 }
                 Err(_) => {
                     let attempt = Attempt::unknown("panicked", "the handler panicked");
-                    return (route, Ended::Tried(attempt, policy, PassEnd::default()));
+                    return (
+                        route,
+                        Ended::Tried(attempt, policy, PassEnd::default(), None),
+                    );
                 }
             };
             // It may have waited, until its lease was lost (F04) or the event too old (F11).
@@ -645,7 +672,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             };
             let took = self.ambient.now().since(now);
             let told = pass.ended(&attempt, took);
-            (route, Ended::Tried(attempt, policy, told))
+            (route, Ended::Tried(attempt, policy, told, Some(took)))
         })
     }
 
@@ -660,18 +687,24 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         ended: Ended,
     ) {
         let now = self.ambient.now();
-        let (attempt, policy, told) = match ended {
+        let (attempt, policy, told, took) = match ended {
             Ended::Unbegun => return,
             Ended::PutOff(until, cause) => {
                 record.put_off(route, until);
                 turn.put_off = Some(cause);
                 return;
             }
-            Ended::Tried(attempt, policy, told) => (attempt, policy, told),
+            Ended::Tried(attempt, policy, told, took) => (attempt, policy, told, took),
         };
         turn.attempts = turn.attempts.saturating_add(1);
         let dead_letter = record.given_up(route).is_some();
-        telemetry::attempt_ended(&work.item.message, route, dead_letter, &attempt);
+        telemetry::tell(Happened::AttemptEnded {
+            message: &work.item.message,
+            route,
+            dead_letter,
+            attempt: &attempt,
+            took,
+        });
         turn.tell.extend(told.tell);
         if let Charge::Free { after, cause } = told.charge
             && record.note_uncharged(route, &attempt, now, now.after(after))
@@ -693,7 +726,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         };
         record.note(route, &attempt, terms, moment);
         if let Some((reason, _)) = record.given_up(route).filter(|_| !dead_letter) {
-            telemetry::given_up(&work.item.message, route, reason);
+            telemetry::tell(Happened::GivenUp {
+                message: &work.item.message,
+                route,
+                reason,
+            });
         }
     }
 
@@ -723,11 +760,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let after = store_trouble_wait(work.item.message.receive_count);
         let cause = match settled {
             Settled::Unconfirmed(error) => {
-                telemetry::settle_unconfirmed(&work.item.message, &error);
+                telemetry::tell(Happened::SettleUnconfirmed {
+                    message: &work.item.message,
+                    error: &error,
+                });
                 DeferCause::StoreDown
             }
             Settled::Fenced | Settled::Written => {
-                telemetry::fenced(&work.item.message);
+                telemetry::tell(Happened::Fenced(&work.item.message));
                 DeferCause::Fenced
             }
         };
@@ -792,8 +832,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         reason: DeadReason,
         redrive_n: u32,
     ) -> bool {
+        let failed = |what: &str| {
+            telemetry::tell(Happened::DeadLetterFailed {
+                message: &work.item.message,
+                what,
+            });
+        };
         let Some(queue) = &source.dead_letter_queue else {
-            telemetry::dead_letter_failed(&work.item.message, "no dead-letter queue is configured");
+            failed("no dead-letter queue is configured");
             return false;
         };
         let sent = queue
@@ -804,14 +850,15 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 redrive_n,
             )])
             .await;
+        telemetry::queue_asked(&sent);
         match sent.into_iter().next() {
             Some(Ok(_)) => true,
             Some(Err(error)) => {
-                telemetry::dead_letter_failed(&work.item.message, &error.message);
+                failed(&error.message);
                 false
             }
             None => {
-                telemetry::dead_letter_failed(&work.item.message, "the queue gave no answer");
+                failed("the queue gave no answer");
                 false
             }
         }
@@ -828,6 +875,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         if send && !self.send_dead(shift.source, work, reason, 0).await {
             let after = store_trouble_wait(work.item.message.receive_count);
             return Finished::deferred(after, DeferCause::DeadLetterUnavailable);
+        }
+        // No row says that it died: left to the redrive policy, it comes here again and again.
+        if send || work.item.message.receive_count == 1 {
+            telemetry::tell(Happened::Died);
         }
         Finished::untried(Disposition::Dead { reason })
     }

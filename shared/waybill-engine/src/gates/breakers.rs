@@ -14,7 +14,7 @@ use waybill_core::outcome::DeferCause;
 use waybill_core::time::Timestamp;
 
 use crate::ports::GatePut;
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 
 use super::{BREAKER_LIFE, NotNow, Shared};
 
@@ -186,7 +186,7 @@ impl Breakers {
         view.breaker = next;
         view.epoch += 1;
         view.written_until = now.after(UNWRITTEN_FOR);
-        telemetry::breaker_moved(route, &next);
+        telemetry::tell(Happened::BreakerMoved { route, to: &next });
         (row, not_now)
     }
 
@@ -194,6 +194,16 @@ impl Breakers {
     pub(super) async fn tell(&self, shared: &Shared, ticket: Ticket, row: GateRow) {
         let _requests = self.requests.lock().await;
         let _ = self.put(shared, ticket.at, row).await;
+    }
+
+    /// How a breaker stands, as far as this process knows; one whose ramp is over is closed.
+    pub(super) fn stands(&self, at: usize, now: Timestamp) -> Option<Breaker> {
+        let one = self.all.get(at)?;
+        let breaker = one.view().breaker;
+        Some(match breaker {
+            Breaker::Ramp { since, .. } if now.since(since) >= one.spec.ramp => Breaker::Closed,
+            Breaker::Closed | Breaker::Open(_) | Breaker::Ramp { .. } => breaker,
+        })
     }
 
     /// Until when a breaker is known to let nobody through; the past where a probe is due; `None`

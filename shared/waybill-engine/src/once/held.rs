@@ -21,7 +21,7 @@ use waybill_core::time::Timestamp;
 
 use crate::ports::{Ambient, Ledger, StoreError};
 use crate::settle::{Desk, Settled, drive};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 
 use super::{Call, Claimed, Effect, Failure, Once, RELEASE_TIME, Unwritten, Won, cut_off};
 
@@ -152,11 +152,14 @@ impl<L: Ledger, A: Ambient> Held<'_, L, A> {
         let why = match settled {
             Settled::Written => return Effect::Done { value, kept },
             Settled::Fenced => {
-                telemetry::operation_fenced(&self.once.operation);
+                telemetry::tell(Happened::OperationFenced(&self.once.operation));
                 Unwritten::Fenced
             }
             Settled::Unconfirmed(error) => {
-                telemetry::operation_unrecorded(&self.once.operation, &error);
+                telemetry::tell(Happened::OperationUnrecorded {
+                    operation: &self.once.operation,
+                    error: &error,
+                });
                 Unwritten::Unconfirmed(error)
             }
         };
@@ -171,7 +174,10 @@ impl<L: Ledger, A: Ambient> Held<'_, L, A> {
         trouble: Option<Settled>,
     ) -> Effect<T> {
         let operation = &self.once.operation;
-        telemetry::operation_failed(operation, failure.attempt());
+        telemetry::tell(Happened::OperationFailed {
+            operation,
+            attempt: failure.attempt(),
+        });
         let settled = match trouble {
             Some(trouble) => trouble,
             None => {
@@ -191,11 +197,14 @@ impl<L: Ledger, A: Ambient> Held<'_, L, A> {
                 None => row.due.unwrap_or_default(),
             },
             Settled::Fenced => {
-                telemetry::operation_fenced(operation);
+                telemetry::tell(Happened::OperationFenced(operation));
                 self.once.ambient.now()
             }
             Settled::Unconfirmed(error) => {
-                telemetry::operation_unrecorded(operation, &error);
+                telemetry::tell(Happened::OperationUnrecorded {
+                    operation,
+                    error: &error,
+                });
                 row.lease_until.after(LEASE_SKEW)
             }
         };

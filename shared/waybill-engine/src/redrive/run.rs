@@ -15,7 +15,7 @@ use super::tally::Tally;
 use super::trail::LOOK_EVERY;
 use super::{CannotRun, HOLD, Redriver, Report, TRIES, Task, backoff, is_name};
 use crate::ports::{Ambient, Ledger, Queue, QueueErrorKind, RunRow, RunStore, StoreErrorKind};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 
 /// A run that was opened.
 struct Opened {
@@ -64,7 +64,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
             trouble: state.trouble,
             seconds: began.elapsed().as_secs_f64(),
         };
-        telemetry::run_stopped(&report);
+        telemetry::tell(Happened::RunStopped(&report));
         Ok(report)
     }
 

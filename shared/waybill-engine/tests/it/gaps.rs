@@ -73,6 +73,7 @@ impl Process {
             time_to_live: Duration::from_secs(1_000_000),
             retention: None,
             redrive_limit: 3,
+            metrics: None,
             concurrency: 25,
         };
         let engine = Engine::new(Slow, FakeLedger::new(), Arc::clone(&ambient), config);

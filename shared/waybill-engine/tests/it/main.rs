@@ -18,6 +18,7 @@ mod gates;
 mod hostile;
 mod leases;
 mod live;
+mod metrics;
 mod once;
 mod polling;
 mod redrive;

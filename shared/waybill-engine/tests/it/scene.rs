@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{advance, sleep};
 
 use waybill_core::batch::Handed;
@@ -20,6 +21,7 @@ use waybill_engine::engine::{Config, Engine, Source};
 use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
 use waybill_engine::poller::{Poller, PollerConfig, Report};
 use waybill_engine::ports::{Ambient, Outgoing, Queue};
+use waybill_engine::telemetry::{Metrics, Sink};
 use waybill_testkit::{FakeLedger, FakeQueue, FakeScheduler, Faulty, TestAmbient, fixtures};
 
 /// How long the source queue hides what was received.
@@ -180,6 +182,7 @@ impl Scene {
                 time_to_live: Duration::from_secs(35 * 24 * 3600),
                 retention: None,
                 redrive_limit: 3,
+                metrics: None,
                 concurrency: 25,
             },
             with_redrive_policy: true,
@@ -191,6 +194,15 @@ impl Scene {
     pub(crate) fn sending_the_dead(mut self) -> Self {
         self.config.dead_letter = DeadLetter::Send;
         self
+    }
+
+    /// The same, and the documents of metrics that it writes.
+    pub(crate) fn metered(mut self) -> (Self, Documents) {
+        let documents = Documents::default();
+        let to = documents.clone();
+        let sink = Sink::to(move |lines| to.0.lock().unwrap().push_str(lines));
+        self.config.metrics = Some(Metrics::new(sink, 256));
+        (self, documents)
     }
 
     /// The same, whose events may wait outside the queue.
@@ -392,6 +404,39 @@ fn outgoing(key: &str, data: &str) -> Outgoing {
         body: data.to_owned(),
         attributes: [("waybill-key".to_owned(), attribute)].into(),
         ..Outgoing::default()
+    }
+}
+
+/// The documents of metrics that a scene has written.
+#[derive(Clone, Default)]
+pub(crate) struct Documents(Arc<Mutex<String>>);
+
+impl Documents {
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Value> {
+        let written = self.0.lock().unwrap();
+        let documents = written.lines().map(serde_json::from_str);
+        documents.collect::<Result<_, _>>().unwrap()
+    }
+
+    /// The sum of a metric over those with just these labels beside the queue.
+    pub(crate) fn sum(&self, metric: &str, labels: &[(&str, &str)]) -> f64 {
+        let all = self.all();
+        let with = all.iter().filter(|document| {
+            let set = &document["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0];
+            set.as_array().unwrap().len() == labels.len() + 1
+                && labels.iter().all(|(name, value)| document[name] == *value)
+        });
+        with.filter_map(|document| document[metric].as_f64()).sum()
+    }
+
+    /// Every value of a metric.
+    pub(crate) fn values(&self, metric: &str) -> Vec<f64> {
+        let all = self.all();
+        let lists = all
+            .iter()
+            .filter_map(|document| document[metric].as_array());
+        lists.flatten().filter_map(Value::as_f64).collect()
     }
 }
 

@@ -158,6 +158,7 @@ impl World {
             time_to_live: Duration::from_secs(1_000_000),
             retention: None,
             redrive_limit: 3,
+            metrics: None,
             concurrency: 25,
         };
         let router = router.unwrap().with_gates(gates);

@@ -103,6 +103,7 @@ impl Plan {
                 time_to_live: Duration::from_secs(35 * 24 * 3600),
                 retention: Some(RETENTION),
                 redrive_limit: 3,
+                metrics: None,
                 concurrency: chance.pick(&[1, 2, 3, 25, 100]).unwrap_or(25),
             },
             policies,
