@@ -14,6 +14,7 @@ mod documents;
 mod fan_out;
 mod fifo;
 mod live;
+mod metrics;
 mod poller;
 mod redriven;
 mod reference;

@@ -28,6 +28,7 @@ pub mod api;
 pub mod bundle;
 pub mod command;
 pub mod demo;
+pub mod drill;
 pub mod functions;
 pub mod local_aws;
 pub mod pressure;

@@ -63,29 +63,44 @@ impl Report {
 
 /// Events sent at an even pace.
 #[derive(Debug)]
-struct Feed {
+pub(crate) struct Feed {
     prefix: String,
     rate: u32,
     begun: Instant,
+    /// How many were sent before that.
+    before: usize,
     /// When each was sent, by the number in its id.
     sent: Vec<Instant>,
 }
 
 impl Feed {
     /// Nothing is sent yet. Ids begin so.
-    fn new(prefix: &str, rate: u32) -> Self {
+    pub(crate) fn new(prefix: &str, rate: u32) -> Self {
         Self {
             prefix: prefix.to_owned(),
             rate,
             begun: Instant::now(),
+            before: 0,
             sent: Vec::new(),
         }
     }
 
+    /// The pace begins anew: what was not sent in a pause is not due.
+    pub(crate) fn begin_again(&mut self) {
+        self.begun = Instant::now();
+        self.before = self.sent.len();
+    }
+
+    /// How many were sent.
+    pub(crate) fn sent(&self) -> usize {
+        self.sent.len()
+    }
+
     /// Sends what is due by now.
-    async fn tick(&mut self, bundle: &Bundle) -> Result<(), LocalError> {
+    pub(crate) async fn tick(&mut self, bundle: &Bundle) -> Result<(), LocalError> {
         let due = self.begun.elapsed().as_millis() * u128::from(self.rate) / 1000;
-        self.send_up_to(bundle, usize::try_from(due).unwrap_or(usize::MAX))
+        let due = usize::try_from(due).unwrap_or(usize::MAX);
+        self.send_up_to(bundle, self.before.saturating_add(due))
             .await
     }
 

@@ -378,6 +378,7 @@ mod tests {
             prefix: "e".to_owned(),
             rate: 1,
             begun,
+            before: 0,
             sent: vec![begun],
         };
         let after = |seconds| begun + Duration::from_secs(seconds);

@@ -16,6 +16,7 @@ fn an_event_is_known_by_the_number_in_its_id() {
         prefix: "rate-0f".to_owned(),
         rate: 1,
         begun,
+        before: 0,
         sent: vec![begun, second],
     };
     assert_eq!(feed.sent_at(&feed.id(1)), Some(second));

@@ -10,6 +10,7 @@ use waybill_local::LocalError;
 use waybill_local::account::Verdict;
 use waybill_local::command::{self, Output, StandIn};
 use waybill_local::demo::{self, Afterwards, DemoOptions, Report, WayIn};
+use waybill_local::drill;
 
 /// Sends events of every kind through the bundle on a local AWS stand-in, to a target that
 /// misbehaves on purpose, and accounts for each of them.
@@ -35,6 +36,10 @@ struct Arguments {
     /// Leave everything up after the account, until Ctrl-C.
     #[arg(long)]
     keep: bool,
+    /// Instead of all that, break a target, the table and the function in turn under load, and show
+    /// what an operator sees of it. Takes about five minutes.
+    #[arg(long, conflicts_with_all = ["mode", "events", "endpoint", "receiver_host", "keep"])]
+    drill: bool,
 }
 
 /// What `--mode` takes.
@@ -61,7 +66,27 @@ impl Modes {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    command::main("the demo", |note| run(arguments, note))
+    match arguments.drill {
+        true => command::main("the drill", |note| drill(arguments.json, note)),
+        false => command::main("the demo", |note| run(arguments, note)),
+    }
+}
+
+/// Builds, breaks, prints; notes what was seen.
+async fn drill(json: bool, mut note: impl FnMut(Verdict) + Send) -> Result<(), LocalError> {
+    let (workspace, built) = command::build(StandIn::Ours).await?;
+    let output = Output::beside(json);
+    let tell = |scene: &drill::Scene| match output {
+        Output::Text => command::write(&scene.table()),
+        Output::Beside => Ok(()),
+    };
+    let report = Box::pin(drill::drill(&workspace, &built, tell)).await?;
+    note(report.verdict());
+    command::print("", &report.sentence(), report.verdict(), output)?;
+    match json {
+        true => command::write(&report.json()),
+        false => Ok(()),
+    }
 }
 
 /// Builds, runs, prints; notes what was seen so far.
