@@ -107,6 +107,24 @@ pub struct Goal {
     pub wait_p99_seconds: Option<f64>,
 }
 
+impl Goal {
+    /// Whether these servers are good enough.
+    pub fn is_reached_by(&self, station: &Station) -> bool {
+        self.is_reached(station, || station.waits())
+    }
+
+    /// The same where the probability to wait is known, or dear to find.
+    fn is_reached(&self, station: &Station, waits: impl FnOnce() -> f64) -> bool {
+        if !station.keeps_up() || station.utilisation() > self.utilisation + ROUNDED {
+            return false;
+        }
+        let waits = waits();
+        let p99 = ((waits * 100.0).ln() / station.spare()).max(0.0);
+        self.waits.is_none_or(|most| waits <= most)
+            && self.wait_p99_seconds.is_none_or(|most| p99 <= most)
+    }
+}
+
 /// The least servers that keep up and reach the goal; none where `most` do not.
 pub fn least_servers(
     rate_per_second: f64,
@@ -123,14 +141,7 @@ pub fn least_servers(
             rate_per_second,
             service_seconds,
         };
-        let busy = station.utilisation() <= goal.utilisation + ROUNDED;
-        if !busy || !station.keeps_up() {
-            return false;
-        }
-        let waits = waiting(*servers, load, blocked);
-        let p99 = ((waits * 100.0).ln() / station.spare()).max(0.0);
-        goal.waits.is_none_or(|most| waits <= most)
-            && goal.wait_p99_seconds.is_none_or(|most| p99 <= most)
+        goal.is_reached(&station, || waiting(*servers, load, blocked))
     })
 }
 

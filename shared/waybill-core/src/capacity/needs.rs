@@ -45,6 +45,10 @@ pub fn poller_receives(pollers: u32) -> f64 {
     1.0 - POLLER_RESTS_SECONDS / (60.0 * f64::from(pollers.max(1)))
 }
 
+/// Most pollers that run side by side: a function runs for fifteen minutes at most, and a tick
+/// comes each minute.
+pub const POLLERS_MAX: u32 = 15;
+
 /// How long before its end a poller receives no more, about, where a route has 10 s for a try.
 pub const POLLER_RESTS_SECONDS: f64 = 12.0;
 
