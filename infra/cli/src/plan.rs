@@ -68,8 +68,8 @@ pub(crate) struct Options {
     /// Events that wait in the queue already: how long until they are gone.
     #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..))]
     backlog: Option<u64>,
-    /// Custom metrics of CloudWatch that are kept for this; none where it is not said.
-    #[arg(long, value_name = "N")]
+    /// Custom metrics of CloudWatch that have a value in a month; 15 where it is not said.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     custom_metrics: Option<u32>,
     #[command(flatten)]
     files: check::Inputs,

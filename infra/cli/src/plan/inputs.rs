@@ -166,7 +166,7 @@ impl Inputs {
             },
             goal_from: given(options.utilisation, None, UTILISATION).from,
             backlog: options.backlog,
-            custom_metrics: given(options.custom_metrics, None, 0),
+            custom_metrics: given(options.custom_metrics, None, CUSTOM_METRICS),
             at_once: number(at_once),
         })
     }
@@ -282,6 +282,10 @@ const FAILURE_RATE: f64 = 0.001;
 
 /// The highest utilisation, where nobody says it.
 const UTILISATION: f64 = 0.8;
+
+/// Custom metrics that one queue with one route has had a value of in a month, about, where nobody
+/// says it.
+const CUSTOM_METRICS: u32 = 15;
 
 /// The template's own, where there is no template.
 const MAX_RECEIVE_COUNT: u32 = 25;

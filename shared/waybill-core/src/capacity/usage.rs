@@ -66,7 +66,7 @@ pub fn per_event(work: &Work) -> Usage {
     };
     let handed_back = receives - leaving;
     let memory_gb = f64::from(work.memory_mb) / 1024.0;
-    let failed_lines = (attempts.tries() - (1.0 - attempts.spent())) * LOG_LINES_GB;
+    let failed_lines = (attempts.tries() - (1.0 - attempts.spent())) * FAILED_TRY_LOG_GB;
     let month = work.rate_per_second * MONTH_SECONDS;
     let shared = Usage {
         queue: work.queue,
@@ -87,7 +87,7 @@ pub fn per_event(work: &Work) -> Usage {
                 lambda_requests: receives / batch,
                 // What is only handed back, as the dead are, takes next to no time.
                 lambda_gb_seconds: attempts.tries() / batch * batch_seconds * memory_gb,
-                logs_gb: receives / batch * LOG_LINES_GB + failed_lines,
+                logs_gb: receives / batch * INVOCATION_LOG_GB + failed_lines,
                 ..shared
             }
         }
@@ -106,7 +106,8 @@ pub fn per_event(work: &Work) -> Usage {
                 lambda_requests: ticks,
                 lambda_gb_seconds: busy * memory_gb / work.rate_per_second,
                 scheduler_invocations: ticks,
-                logs_gb: ticks * LOG_LINES_GB + failed_lines,
+                logs_gb: busy / WRITTEN_SECONDS / work.rate_per_second * INVOCATION_LOG_GB
+                    + failed_lines,
                 ..shared
             }
         }
@@ -149,9 +150,16 @@ const MESSAGES_OF_A_REQUEST: f64 = 10.0;
 // A number that is not `usize` is what is divided by.
 const _: () = assert!(SQS_BATCH_MAX == 10);
 
-/// What an invocation writes to the log, and about what a failed try does: a thousand bytes. An
-/// invocation has three lines of Lambda's and one of ours.
-const LOG_LINES_GB: f64 = 1_000.0 / 1e9;
+/// What an invocation writes to the log, about: three lines of Lambda's, one of ours, and the
+/// documents of its metrics, with one route. A poller writes as much every [`WRITTEN_SECONDS`].
+const INVOCATION_LOG_GB: f64 = 2_200.0 / 1e9;
+
+/// What is written to the log about a failed try, about: the try, what becomes of the message, and
+/// their metrics.
+const FAILED_TRY_LOG_GB: f64 = 1_000.0 / 1e9;
+
+/// How often an invocation that lasts writes its metrics.
+const WRITTEN_SECONDS: f64 = 10.0;
 
 /// A month of thirty days.
 const MONTH_SECONDS: f64 = 30.0 * 86_400.0;
