@@ -4,6 +4,7 @@ mod bare;
 mod check;
 mod dlq;
 mod ledger;
+mod plan;
 mod send;
 
 use waybill_core::dossier::Why;
@@ -17,7 +18,15 @@ use crate::yaml;
 async fn help_and_version_are_told_on_stdout() {
     let help = Cli::new(["--help"]).run().await.expect(0);
     assert!(help.stdout.contains("Usage: waybill"), "{help:?}");
-    for command in ["dlq", "ledger", "send", "check", "completions", "man"] {
+    for command in [
+        "dlq",
+        "ledger",
+        "send",
+        "check",
+        "plan",
+        "completions",
+        "man",
+    ] {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{help:?}");
     }
     let version = Cli::new(["--version"]).run().await.expect(0);
@@ -68,7 +77,7 @@ async fn the_page_of_the_command_tells_every_option() {
         let names = names.iter();
         names.map(move |name| ("###", vec![of, *name]))
     };
-    let alone = ["send", "check"].map(|name| ("##", vec![name]));
+    let alone = ["send", "check", "plan"].map(|name| ("##", vec![name]));
     for (level, command) in commands.into_iter().flat_map(under).chain(alone) {
         let title = command.join(" ");
         assert!(page.contains(&format!("\n{level} {title}\n")), "{title}");

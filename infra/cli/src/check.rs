@@ -24,15 +24,26 @@ mod permission;
 mod resource;
 mod rules;
 mod sarif;
+pub(crate) mod settings;
 mod show;
 mod template;
 mod told;
 mod tree;
 mod value;
 
-/// What is checked.
+/// What is checked, and how it is told.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// How findings are shown; `--json` is the same as `json`.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+/// The files that are read.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Inputs {
     /// The template, of CloudFormation or SAM.
     #[arg(long, value_name = "FILE", default_value = "template.yaml")]
     template: PathBuf,
@@ -43,9 +54,13 @@ pub(crate) struct Options {
     /// A parameter of the template, as it will be deployed; its default where it is not said.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
-    /// How findings are shown; `--json` is the same as `json`.
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Option<Format>,
+}
+
+impl Inputs {
+    /// Whether there is to be no template: `none`.
+    pub(crate) fn no_template(&self) -> bool {
+        self.template.as_os_str() == "none"
+    }
 }
 
 /// How findings are shown.
@@ -62,7 +77,7 @@ enum Format {
 /// Checks.
 pub(crate) fn run(options: Options, output: Output) -> Result<Ended, Failure> {
     let format = format(options.format, output)?;
-    let (checked, files) = read(&options)?;
+    let (checked, files) = read(&options.inputs)?;
     let findings = rules::judge(&checked);
     match format {
         Format::Text => show::text(&findings, &files)?,
@@ -97,7 +112,7 @@ fn format(said: Option<Format>, output: Output) -> Result<Format, Failure> {
 }
 
 /// Reads the files.
-fn read(options: &Options) -> Result<(Checked, Files), Failure> {
+pub(crate) fn read(options: &Inputs) -> Result<(Checked, Files), Failure> {
     let text = file(&options.template)?;
     let shown = options.template.display();
     let text = text.ok_or_else(|| {

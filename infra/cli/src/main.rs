@@ -12,11 +12,12 @@ mod dlq;
 mod failure;
 mod generate;
 mod ledger;
+mod plan;
 mod reach;
 mod screen;
 mod send;
 
-/// Dead letters, the ledger, sending events, and checks before a deployment.
+/// Dead letters, the ledger, sending events, and checks and plans before a deployment.
 #[derive(Debug, Parser)]
 #[command(name = "waybill", version, arg_required_else_help = true)]
 struct Arguments {
@@ -42,6 +43,9 @@ enum Command {
     Send(send::Options),
     /// Checks the routes file and the template before a deployment.
     Check(check::Options),
+    /// Plans for a load: what it needs, how long it waits, what it costs, and whether the template
+    /// holds it.
+    Plan(plan::Options),
     /// Prints a completion script for a shell.
     Completions(generate::Completions),
     /// Prints the manual page.
@@ -87,6 +91,7 @@ async fn run(arguments: Arguments) -> Result<Ended, failure::Failure> {
         Command::Ledger(command) => ledger::run(&arguments.reach, command, output).await,
         Command::Send(options) => send::run(&arguments.reach, options, output).await,
         Command::Check(options) => check::run(options, output),
+        Command::Plan(options) => plan::run(options, output),
         Command::Completions(options) => generate::completions(options),
         Command::Man => generate::manual(),
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
+use clap::builder::styling::Style;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -29,6 +30,42 @@ impl Output {
     }
 }
 
+/// Whether what people are shown has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Colour {
+    /// On a terminal that takes them.
+    On,
+    /// Elsewhere, and where `NO_COLOR` is set.
+    Off,
+}
+
+impl Colour {
+    /// As stdout and `NO_COLOR` have it.
+    pub(crate) fn of_stdout() -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty());
+        match io::stdout().is_terminal() && wanted {
+            true => Self::On,
+            false => Self::Off,
+        }
+    }
+
+    /// A text in a style.
+    pub(crate) fn paint(self, style: Style, text: &str) -> String {
+        match self {
+            Self::On => format!("{style}{text}{style:#}"),
+            Self::Off => text.to_owned(),
+        }
+    }
+}
+
+/// How many columns stdout has, where it is a terminal.
+pub(crate) fn width() -> Option<u16> {
+    let size = io::stdout()
+        .is_terminal()
+        .then(terminal_size::terminal_size);
+    size.flatten().map(|(width, _)| width.0)
+}
+
 /// Writes a line to stderr; a stderr that is gone is no reason to stop.
 pub(crate) fn say(line: impl AsRef<str>) {
     let mut stderr = io::stderr().lock();
@@ -37,8 +74,18 @@ pub(crate) fn say(line: impl AsRef<str>) {
 
 /// Writes a line to stdout. A reader that has gone, as a pager does, has seen enough.
 pub(crate) fn print(line: impl AsRef<str>) -> Result<(), Failure> {
+    written(&harmless(line.as_ref()))
+}
+
+/// Writes a text whose styles, and nothing else in it, a terminal may obey.
+pub(crate) fn print_styled(text: &str) -> Result<(), Failure> {
+    written(&styled_only(text))
+}
+
+/// Writes a line to stdout as it stands.
+fn written(line: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{}", harmless(line.as_ref())) {
+    match writeln!(stdout, "{line}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(format!("cannot write to stdout: {error}")))
         }
@@ -60,6 +107,21 @@ fn harmless(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// A text without what a terminal would obey, but for styles: `ESC [`, digits and `;`, `m`.
+fn styled_only(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut shown = harmless(parts.next().unwrap_or_default()).into_owned();
+    for part in parts {
+        let after = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        match after.starts_with('m') {
+            true => shown.push_str("\u{1b}["),
+            false => shown.push_str(&harmless("\u{1b}[")),
+        }
+        shown.push_str(&harmless(part));
+    }
+    shown
 }
 
 /// Asks on stderr whether to go on, and reads the answer; `yes` has answered already (`--yes`).
@@ -95,10 +157,7 @@ fn asked(question: &str, to: &mut impl Write, from: &mut impl BufRead) -> Result
 /// Rows below a header, without borders. Cells are broken to the width of the terminal, where
 /// stdout is one; elsewhere each row is one line, as `grep` wants it.
 pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let width = io::stdout()
-        .is_terminal()
-        .then(terminal_size::terminal_size);
-    table_of(header, rows, width.flatten().map(|(width, _)| width.0))
+    table_of(header, rows, width())
 }
 
 /// The same for a width.

@@ -11,10 +11,12 @@
 //! receive ([`polling`]) and how long to hold what was received ([`lease`]); what waits outside its
 //! queue ([`schedule`], [`parcel`]); how an operation of your own is run once in effect ([`once`]);
 //! what is known of the dead and how they come back ([`dossier`], [`selection`], [`edit`],
-//! [`redrive`]); and what it all costs ([`price`]).
+//! [`redrive`]); and what a load needs and
+//! costs ([`capacity`], [`price`]).
 
 pub mod batch;
 pub mod canary;
+pub mod capacity;
 pub mod deadline;
 pub mod digest;
 pub mod dossier;

@@ -16,6 +16,23 @@ pub const RETENTION_MAX: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
 pub const LONG_POLL_MAX: Duration = Duration::from_secs(20);
 
+/// Most messages of a queue that may be hidden at once: received, and not deleted or back yet.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-fifo.html>
+pub const IN_FLIGHT_MAX: u32 = 120_000;
+
+/// How many batches of a queue Lambda works on at once when it begins; how many more each minute;
+/// how many at most. A mapping's `MaximumConcurrency` can lower the last.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
+pub const BATCHES_AT_FIRST: u32 = 5;
+/// See [`BATCHES_AT_FIRST`].
+pub const BATCHES_MORE_A_MINUTE: u32 = 300;
+/// See [`BATCHES_AT_FIRST`].
+pub const BATCHES_MAX: u32 = 1_000;
+
+/// The write request units a second that a new on-demand table takes at once; it grows from there.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html>
+pub const NEW_TABLE_WRITES: u32 = 4_000;
+
 /// Most entries of one SQS batch request.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const SQS_BATCH_MAX: usize = 10;

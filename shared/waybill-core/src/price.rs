@@ -117,6 +117,24 @@ pub struct Usage {
     pub logs_gb: f64,
 }
 
+impl Usage {
+    /// So many times as much.
+    pub fn times(&self, times: f64) -> Self {
+        Self {
+            queue: self.queue,
+            architecture: self.architecture,
+            sqs_requests: self.sqs_requests * times,
+            write_units: self.write_units * times,
+            read_units: self.read_units * times,
+            lambda_requests: self.lambda_requests * times,
+            lambda_gb_seconds: self.lambda_gb_seconds * times,
+            scheduler_invocations: self.scheduler_invocations * times,
+            metric_months: self.metric_months * times,
+            logs_gb: self.logs_gb * times,
+        }
+    }
+}
+
 /// What a usage costs, in US dollars, by line of the bill.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Dollars {

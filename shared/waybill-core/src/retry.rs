@@ -166,6 +166,21 @@ impl RetryPolicy {
         longest(&self.backoff, self.cap).max(on.unwrap_or_default())
     }
 
+    /// The longest that all its waits can come to, with floor and jitter; a target may ask for more.
+    pub fn longest_waits(&self) -> Duration {
+        let wait = |n: u32| {
+            let own = self.backoff.wait(n).min(self.cap);
+            let on = self.on.iter().flat_map(|on| on.values());
+            let on = on.map(|on| on.backoff.wait(n).min(on.cap)).max();
+            let base = own.max(on.unwrap_or_default()).max(self.overload_floor);
+            let most = base.as_secs_f64() * (1.0 + self.jitter.clamp(0.0, 1.0));
+            Duration::try_from_secs_f64(most).unwrap_or(Duration::MAX)
+        };
+        (1..=self.steps)
+            .map(wait)
+            .fold(Duration::ZERO, Duration::saturating_add)
+    }
+
     /// The policy's own wait after try number `attempts`, which failed with this code.
     fn wait(&self, code: &str, attempts: u32, jitter: Jitter) -> Duration {
         let on = self.on.as_ref().and_then(|on| on.get(code));

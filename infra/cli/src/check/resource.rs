@@ -1,5 +1,7 @@
 //! A resource of the template that is made, with its properties evaluated.
 
+use waybill_core::price::QueueKind;
+
 use super::template::Template;
 use super::tree::Node;
 use super::value::{Unknown, Value};
@@ -79,6 +81,26 @@ impl Resource {
         self.property("FifoQueue").is_true()
     }
 
+    /// Which kind a queue is of.
+    pub(crate) fn queue_kind(&self) -> Result<QueueKind, Unknown> {
+        Ok(match self.is_fifo()? {
+            true => QueueKind::Fifo,
+            false => QueueKind::Standard,
+        })
+    }
+
+    /// For how long a queue hides a message.
+    pub(crate) fn visibility_seconds(&self) -> Result<u64, Unknown> {
+        let said = self.property("VisibilityTimeout").number()?;
+        Ok(said.unwrap_or(VISIBILITY_DEFAULT))
+    }
+
+    /// How long a function may take.
+    pub(crate) fn timeout_seconds(&self) -> Result<u64, Unknown> {
+        let said = self.property("Timeout").number()?;
+        Ok(said.unwrap_or(TIMEOUT_DEFAULT))
+    }
+
     /// How long a queue keeps a message.
     pub(crate) fn retention_seconds(&self) -> Result<u64, Unknown> {
         let said = self.property("MessageRetentionPeriod").number()?;
@@ -104,3 +126,11 @@ fn over(below: Value, above: Value) -> Value {
 /// How long a queue keeps a message that does not say it, in seconds: four days.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
 const RETENTION_DEFAULT: u64 = 4 * 86_400;
+
+/// For how long a queue that does not say it hides a message, in seconds.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+const VISIBILITY_DEFAULT: u64 = 30;
+
+/// How long a function that does not say it may take, in seconds.
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
+const TIMEOUT_DEFAULT: u64 = 3;

@@ -85,11 +85,11 @@ pub(crate) enum Routes {
 }
 
 /// What rules are judged by.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     /// The template.
     template: &'a Template,
     /// What of it is Waybill's.
-    bundle: Bundle,
+    pub(super) bundle: Bundle,
     /// The routes, as the functions would read them.
     told: Told,
     /// The text of the routes, where there is one.
@@ -100,16 +100,7 @@ struct Known<'a> {
 
 /// Every finding, the worst first, then by place.
 pub(crate) fn judge(checked: &Checked) -> Vec<Finding> {
-    let bundle = Bundle::of(&checked.template);
-    let routes_text = told::text(&checked.routes, &bundle);
-    let told = told::routes(&checked.routes, &bundle);
-    let known = Known {
-        template: &checked.template,
-        bundle,
-        told,
-        routes_text,
-        manifest: checked.manifest.as_deref(),
-    };
+    let known = Known::of(checked);
     let mut findings = Vec::new();
     let mut unknown = BTreeMap::<String, Vec<String>>::new();
     for rule in rules() {
@@ -169,6 +160,22 @@ impl Fault {
     }
 }
 
+impl<'a> Known<'a> {
+    /// What is known of what is checked.
+    pub(super) fn of(checked: &'a Checked) -> Self {
+        let bundle = Bundle::of(&checked.template);
+        let routes_text = told::text(&checked.routes, &bundle);
+        let told = told::routes(&checked.routes, &bundle);
+        Self {
+            template: &checked.template,
+            bundle,
+            told,
+            routes_text,
+            manifest: checked.manifest.as_deref(),
+        }
+    }
+}
+
 impl Known<'_> {
     /// A fault with its rule and its line.
     fn finding(&self, rule: &'static Rule, fault: Fault) -> Finding {
@@ -195,7 +202,7 @@ impl Known<'_> {
     }
 
     /// The routes, where they could be read.
-    fn routes(&self) -> Result<&RoutesFile, Unknown> {
+    pub(super) fn routes(&self) -> Result<&RoutesFile, Unknown> {
         match &self.told {
             Told::Read(file) => Ok(file),
             Told::Refused { .. } => Err(Unknown::new("the routes file could not be read")),
@@ -204,7 +211,7 @@ impl Known<'_> {
     }
 
     /// How a function's dead messages reach the dead-letter queue.
-    fn dead_letter_mode(&self, function: &Resource) -> Result<DeadLetter, Unknown> {
+    pub(super) fn dead_letter_mode(&self, function: &Resource) -> Result<DeadLetter, Unknown> {
         match function.variable("WAYBILL_DEAD_LETTER").text()? {
             Some("send") => Ok(DeadLetter::Send),
             Some(_) => Ok(DeadLetter::Redrive),

@@ -1,6 +1,5 @@
 //! Findings as people and scripts read them.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::builder::styling::{AnsiColor, Style};
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::finding::{Finding, Input, Severity};
 use crate::failure::Failure;
-use crate::screen;
+use crate::screen::{self, Colour};
 
 /// What the files are called.
 #[derive(Debug, Clone)]
@@ -21,23 +20,9 @@ pub(crate) struct Files {
     pub(crate) manifest: PathBuf,
 }
 
-/// Whether severities have colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Colour {
-    /// On a terminal that takes them.
-    On,
-    /// Elsewhere, and where `NO_COLOR` is set.
-    Off,
-}
-
 /// Shows findings to people.
 pub(super) fn text(findings: &[Finding], files: &Files) -> Result<(), Failure> {
-    let wanted = std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty());
-    let colour = match io::stdout().is_terminal() && wanted {
-        true => Colour::On,
-        false => Colour::Off,
-    };
-    screen::print(lines(findings, files, colour))
+    screen::print_styled(&lines(findings, files, Colour::of_stdout()))
 }
 
 /// Findings as people read them: a block for each, the worst first, and a line that counts them.
@@ -143,10 +128,7 @@ fn painted(severity: Severity, colour: Colour) -> String {
         Severity::Warning => AnsiColor::Yellow.on_default().bold(),
         Severity::Note => Style::new().bold(),
     };
-    match colour {
-        Colour::On => format!("{style}{word}{style:#}"),
-        Colour::Off => word.to_owned(),
-    }
+    colour.paint(style, word)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ fn ends(more: &[&str]) -> Result<Ended, String> {
     let options = options(&typed);
     let ends = || {
         format(options.format, Output::Json)?;
-        let (checked, _) = read(&options)?;
+        let (checked, _) = read(&options.inputs)?;
         Ok(ended(&judge(&checked)))
     };
     ends().map_err(|failure: Failure| failure.to_string())
@@ -79,10 +79,11 @@ fn what_could_not_run_says_the_place_and_the_remedy() {
 #[test]
 fn routes_and_manifest_are_those_beside_the_template() {
     let template = repository("template.yaml");
-    let (checked, _) = read(&options(&["--template", &template])).unwrap();
+    let (checked, _) = read(&options(&["--template", &template]).inputs).unwrap();
     assert!(matches!(checked.routes, Routes::Beside(_)));
     assert!(checked.manifest.unwrap().contains("[workspace]"));
-    let (checked, _) = read(&options(&["--template", &template, "--routes", "none"])).unwrap();
+    let (checked, _) =
+        read(&options(&["--template", &template, "--routes", "none"]).inputs).unwrap();
     assert_eq!(checked.routes, Routes::None);
 }
 

@@ -96,3 +96,16 @@ fn what_comes_from_outside_cannot_steer_the_terminal() {
     assert_eq!(harmless("\u{9b}é"), "\\u{9b}é");
     assert!(matches!(harmless("plain"), Cow::Borrowed(_)));
 }
+
+#[test]
+fn of_a_styled_text_a_terminal_obeys_its_styles_and_nothing_else() {
+    let red = "\u{1b}[1m\u{1b}[31merror\u{1b}[0m";
+    assert_eq!(styled_only(red), red);
+    assert_eq!(styled_only("a\u{1b}[2J\u{7}b"), "a\\u{1b}[2J\\u{7}b");
+    assert_eq!(styled_only("a\u{1b}]0;b\u{1b}["), "a\\u{1b}]0;b\\u{1b}[");
+    let style = clap::builder::styling::AnsiColor::Red.on_default();
+    let painted = Colour::On.paint(style, "error");
+    assert!(painted.contains("\u{1b}[") && painted.contains("error"));
+    assert_eq!(styled_only(&painted), painted);
+    assert_eq!(Colour::Off.paint(style, "error"), "error");
+}

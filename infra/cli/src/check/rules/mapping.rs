@@ -5,6 +5,7 @@ use super::super::finding::Severity;
 use super::super::resource::Resource;
 use super::super::value::Unknown;
 use super::{Fault, Known, Rule, Verdict};
+use waybill_core::capacity::needs::visibility_seconds;
 use waybill_core::limit::SQS_BATCH_MAX;
 
 /// The rules.
@@ -94,18 +95,14 @@ fn visibility(known: &Known<'_>, mapping: &Mapping) -> Verdict {
     let Some(function) = function else {
         return Ok(None);
     };
-    let visibility = queue.property("VisibilityTimeout").number()?;
-    let visibility = visibility.unwrap_or(VISIBILITY_DEFAULT);
-    let timeout = function
-        .property("Timeout")
-        .number()?
-        .unwrap_or(TIMEOUT_DEFAULT);
+    let visibility = queue.visibility_seconds()?;
+    let timeout = function.timeout_seconds()?;
     let window = mapping
         .properties
         .get("MaximumBatchingWindowInSeconds")
         .number()?;
     let window = window.unwrap_or(0);
-    let wanted = timeout.saturating_mul(6).saturating_add(window);
+    let wanted = visibility_seconds(timeout, window);
     let (id, of) = (&queue.id, &function.id);
     Ok((visibility < wanted).then(|| {
         Fault::new(
@@ -242,11 +239,3 @@ impl Mapping {
         format!("{}.{property}", self.path)
     }
 }
-
-/// For how long a queue that does not say it hides a message, in seconds.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
-const VISIBILITY_DEFAULT: u64 = 30;
-
-/// How long a function that does not say it may take, in seconds.
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
-const TIMEOUT_DEFAULT: u64 = 3;

@@ -133,10 +133,7 @@ fn reserved(_: &Known<'_>, poller: &Resource) -> Vec<Verdict> {
 fn pile_up(known: &Known<'_>, poller: &Resource) -> Vec<Verdict> {
     let one = |tick: &Tick<'_>| -> Verdict {
         let places = poller.property("ReservedConcurrentExecutions").number()?;
-        let timeout = poller
-            .property("Timeout")
-            .number()?
-            .unwrap_or(TIMEOUT_DEFAULT);
+        let timeout = poller.timeout_seconds()?;
         let every = period_seconds(tick.expression)?;
         let Some((places, every)) = places.zip(every) else {
             return Ok(None);
@@ -208,10 +205,7 @@ fn kept(known: &Known<'_>, poller: &Resource) -> Vec<Verdict> {
 /// Time for a receive and a try.
 fn too_short(known: &Known<'_>, poller: &Resource) -> Vec<Verdict> {
     let judge = || -> Verdict {
-        let timeout = poller
-            .property("Timeout")
-            .number()?
-            .unwrap_or(TIMEOUT_DEFAULT);
+        let timeout = poller.timeout_seconds()?;
         let routes = known.routes()?.routes.iter();
         let tries = routes.flat_map(|route| {
             let own = route.dead_letter.as_ref().map(|own| own.target.timeout());
@@ -258,10 +252,6 @@ fn period_seconds(expression: &Value) -> Result<Option<u64>, Unknown> {
         .zip(seconds)
         .map(|(number, seconds)| number.saturating_mul(seconds)))
 }
-
-/// How long a function that does not say it may take, in seconds.
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
-const TIMEOUT_DEFAULT: u64 = 3;
 
 /// How old a tick may become: the next one is there by then, and Lambda takes no less.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>

@@ -1,10 +1,10 @@
 //! Receives and retention against the tries and waits of the routes.
 
-use std::time::Duration;
-
+use waybill_core::capacity::needs::max_receive_count;
 use waybill_core::ledger::DeadLetter;
 use waybill_core::limit::RECEIVES_SPARED;
-use waybill_core::retry::{RetryPolicy, outage_survived};
+use waybill_core::price::QueueKind;
+use waybill_core::retry::outage_survived;
 use waybill_core::routes::Route;
 
 use super::super::finding::Severity;
@@ -72,7 +72,7 @@ fn receive_count(queue: &Resource) -> Result<Option<u64>, Unknown> {
 
 impl Known<'_> {
     /// The most tries of any route.
-    fn most_tries(&self) -> Result<u64, Unknown> {
+    pub(in super::super) fn most_tries(&self) -> Result<u64, Unknown> {
         let tries = self.routes()?.routes.iter().map(tries);
         Ok(tries.max().unwrap_or(1))
     }
@@ -87,19 +87,16 @@ fn receives(known: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict
     let tries = known.most_tries();
     // What any route needs is wanted even where the routes are not known.
     let least = tries.as_ref().copied().unwrap_or(1);
-    let (wanted, why) = match (queue.is_fifo()?, mode) {
-        (true, _) => (
-            10 * least + 20,
-            format!("10 * {least} tries + 20 for a FIFO queue"),
-        ),
-        (false, DeadLetter::Redrive) => (
-            2 * least + 3,
-            format!("2 * {least} tries + 3 with `redrive`"),
-        ),
-        (false, DeadLetter::Send) => (
-            100,
-            "with `send`, where it is only the net below".to_owned(),
-        ),
+    let kind = queue.queue_kind()?;
+    let wanted = max_receive_count(kind, mode, least);
+    let why = match (kind, mode) {
+        (QueueKind::Fifo, _) => format!("10 * {least} tries + 20 for a FIFO queue"),
+        (QueueKind::Standard, DeadLetter::Redrive) => {
+            format!("2 * {least} tries + 3 with `redrive`")
+        }
+        (QueueKind::Standard, DeadLetter::Send) => {
+            "with `send`, where it is only the net below".to_owned()
+        }
     };
     let id = &queue.id;
     if count < wanted {
@@ -112,8 +109,8 @@ fn receives(known: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict
             format!("set maxReceiveCount of `{id}` to {wanted} or more"),
         )));
     }
-    match (mode, queue.is_fifo()?) {
-        (DeadLetter::Send, false) => Ok(None),
+    match (mode, kind) {
+        (DeadLetter::Send, QueueKind::Standard) => Ok(None),
         (DeadLetter::Send | DeadLetter::Redrive, _) => tries.map(|_| None),
     }
 }
@@ -148,8 +145,11 @@ fn waits(known: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict {
         let own = route
             .dead_letter
             .as_ref()
-            .map(|own| longest_waits(&own.retry));
-        let waits = longest_waits(&route.retry).saturating_add(own.unwrap_or_default());
+            .map(|own| own.retry.longest_waits());
+        let waits = route
+            .retry
+            .longest_waits()
+            .saturating_add(own.unwrap_or_default());
         (waits, route.name.to_string())
     });
     let Some((waits, name)) = longest.max() else {
@@ -170,21 +170,6 @@ fn waits(known: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict {
             ),
         )
     }))
-}
-
-/// The longest that all waits of a policy can come to.
-fn longest_waits(policy: &RetryPolicy) -> Duration {
-    let wait = |n: u32| {
-        let own = policy.backoff.wait(n).min(policy.cap);
-        let on = policy.on.iter().flat_map(|on| on.values());
-        let on = on.map(|on| on.backoff.wait(n).min(on.cap)).max();
-        let base = own.max(on.unwrap_or_default()).max(policy.overload_floor);
-        let most = base.as_secs_f64() * (1.0 + policy.jitter.clamp(0.0, 1.0));
-        Duration::try_from_secs_f64(most).unwrap_or(Duration::MAX)
-    };
-    (1..=policy.steps)
-        .map(wait)
-        .fold(Duration::ZERO, Duration::saturating_add)
 }
 
 /// How long an outage may last.
