@@ -137,7 +137,7 @@ fn not_reserved(_: &Known<'_>, function: &Resource) -> Verdict {
 
 impl Mapping {
     /// `MaximumConcurrency`, where it is written.
-    fn concurrency(&self) -> Result<Option<u64>, Unknown> {
+    pub(super) fn concurrency(&self) -> Result<Option<u64>, Unknown> {
         let scaling = self.properties.get("ScalingConfig");
         scaling.get("MaximumConcurrency").number()
     }
