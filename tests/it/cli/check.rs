@@ -191,7 +191,10 @@ async fn a_deployed_stack_is_judged_by_the_rules_of_its_template_f20_f29() {
     assert_eq!(broken, ["ledger-unprotected"], "{report:#}");
     let outage = &report["outages"][0];
     assert_eq!(outage["receives"], 25);
-    assert!(outage["ledger_seconds"].as_u64().unwrap() > 6 * 3600, "{outage}");
+    assert!(
+        outage["ledger_seconds"].as_u64().unwrap() > 6 * 3600,
+        "{outage}"
+    );
 
     let other = routes_beside(&stage, |text| text.replace("/hook", "/other"));
     let (broken, report) = live(&stage, &other, 1).await;
@@ -201,7 +204,11 @@ async fn a_deployed_stack_is_judged_by_the_rules_of_its_template_f20_f29() {
     stage.bundle.set_timeout(consumer, 11).await.unwrap();
     stage.bundle.pause(consumer).await.unwrap();
     let (broken, report) = live(&stage, &same, 1).await;
-    let found = ["visibility-too-short", "ledger-unprotected", "mapping-disabled"];
+    let found = [
+        "visibility-too-short",
+        "ledger-unprotected",
+        "mapping-disabled",
+    ];
     assert_eq!(broken, found, "{report:#}");
     let place = &report["findings"][0]["path"];
     assert!(place.as_str().unwrap().starts_with("sqs:"), "{place}");
@@ -210,29 +217,45 @@ async fn a_deployed_stack_is_judged_by_the_rules_of_its_template_f20_f29() {
 #[tokio::test]
 async fn a_queue_that_nobody_works_off_and_what_it_lacks_are_told() {
     let bare = Bare::new().await;
-    let ran = bare.cli(["check", "--live", "--routes", "none"]).run().await;
+    let ran = bare
+        .cli(["check", "--live", "--routes", "none"])
+        .run()
+        .await;
     let ran = ran.expect(1);
-    for part in ["warning no-function", "  at  the stack", "error ledger-expiry-off"] {
+    for part in [
+        "warning no-function",
+        "  at  the stack",
+        "error ledger-expiry-off",
+        "error redrive-missing",
+        "  at  sqs:orders.RedrivePolicy",
+    ] {
         assert!(ran.stdout.contains(part), "no `{part}` in {ran:#?}");
     }
     let gone = bare.cli(["check", "--live", "--poller", "nobody", "--json"]);
     let report = gone.run().await.expect(1).json();
     let found = found(&report["findings"], "rule", "live-not-there");
-    assert!(found[0]["message"].as_str().unwrap().contains("nobody"), "{found:?}");
+    assert!(
+        found[0]["message"].as_str().unwrap().contains("nobody"),
+        "{found:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_stack_that_cannot_be_asked_for_ends_with_two() {
     let without = Cli::new(["check", "--live"]).run().await;
     without.expect(2).says(&["--queue-url"]);
-    let nowhere = Cli::new(["check", "--live"])
-        .at("http://127.0.0.1:9")
-        .with("WAYBILL_QUEUE_URL", "http://127.0.0.1:9/000000000000/orders");
+    let nowhere = Cli::new(["check", "--live"]).at("http://127.0.0.1:9").with(
+        "WAYBILL_QUEUE_URL",
+        "http://127.0.0.1:9/000000000000/orders",
+    );
     let ran = nowhere.run().await.expect(2).says(&["--endpoint-url"]);
     assert_eq!(ran.stdout, "");
     let bare = Bare::new().await;
     let gone = format!("{}-gone", bare.source);
-    let gone = bare.cli(["check", "--live", "--queue-url", &gone]).run().await;
+    let gone = bare
+        .cli(["check", "--live", "--queue-url", &gone])
+        .run()
+        .await;
     gone.expect(2).says(&["orders-gone", "is not there"]);
     let both = ["check", "--live", "--template", "t.yaml"];
     Cli::new(both).run().await.expect(2).says(&["--template"]);

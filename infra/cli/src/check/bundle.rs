@@ -76,10 +76,12 @@ impl Bundle {
     }
 
     /// The same of what is deployed. Functions of which it could not be read what they are told
-    /// are taken for Waybill's; a ledger may be named beside what functions are told.
+    /// are taken for Waybill's; the source queue is the one that was named, whatever functions are
+    /// told, and a ledger may be named too.
     pub(crate) fn deployed(
         resources: BTreeMap<String, Resource>,
         unread: Vec<String>,
+        source: Option<&str>,
         ledger: Option<String>,
     ) -> Self {
         let mut bundle = Self {
@@ -95,6 +97,8 @@ impl Bundle {
         }
         bundle.find_mappings();
         bundle.find_sources();
+        let source = source.filter(|id| !bundle.sources.iter().any(|known| known == id));
+        bundle.sources.extend(source.map(str::to_owned));
         bundle
     }
 

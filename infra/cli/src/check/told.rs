@@ -7,10 +7,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use waybill_aws::survey::is_same_queue;
 use waybill_core::routes::{RoutesError, RoutesFile};
 use waybill_engine::env::EnvSource;
 
-use super::bundle::{Bundle, FUNCTIONS};
+use super::bundle::{Bundle, FUNCTIONS, QUEUE};
 use super::resource::Resource;
 use super::rules::Routes;
 use super::value::{Unknown, Value};
@@ -191,11 +192,13 @@ fn of_resource(id: &str, attribute: Option<&str>, resource: Option<&Resource>) -
 /// Whether what a route says of its target names this resource: as a reference to it would come out,
 /// or by the name that is written for it.
 pub(crate) fn names(said: &str, resource: &Resource) -> bool {
+    if let (Some(url), QUEUE) = (&resource.deployed, resource.kind.as_str()) {
+        return is_same_queue(url, said);
+    }
     let references = [None, Some("Arn"), Some("TopicArn")];
-    let mut references = references.iter().map(|attribute| match &resource.deployed {
-        Some(deployed) => deployed.clone(),
-        None => of_resource(&resource.id, *attribute, Some(resource)),
-    });
+    let mut references = references
+        .iter()
+        .map(|attribute| of_resource(&resource.id, *attribute, Some(resource)));
     let last = said.rsplit(['/', ':']).next();
     let written = NAMED_BY.iter().map(|name| resource.property(name));
     let mut written = written.filter_map(|name| name.text().ok().flatten());

@@ -47,7 +47,8 @@ pub(crate) fn checked(answers: Answers, local: Local) -> (Checked, Files) {
     let unread: Vec<String> = unread.map(|one| one.id.clone()).collect();
     let ledger = answers.ledger_said.as_ref();
     let ledger = ledger.map(|name| format!("dynamodb:{name}"));
-    let bundle = Bundle::deployed(resources, unread, ledger);
+    let source = answers.queues.first().map(|queue| queue.id.as_str());
+    let bundle = Bundle::deployed(resources, unread, source, ledger);
     let drift = drift(&answers, &local);
     let mut place = local.path;
     let read = answers.routes.iter().find_map(|routes| {

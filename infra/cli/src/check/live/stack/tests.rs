@@ -245,6 +245,20 @@ fn what_else_takes_messages_off_the_queue_is_found_f29() {
 }
 
 #[test]
+fn a_deployed_route_to_its_own_queue_is_a_loop_and_one_to_another_account_is_none_f28() {
+    let to = |account: &str| {
+        let url = SOURCE.replace("123456789012", account);
+        changed(|answers| {
+            let routes =
+                format!("routes: [{{ name: a, target: {{ sqs: {{ queue_url: '{url}' }} }} }}]");
+            answers.routes[0].text = Ok(routes);
+        })
+    };
+    assert_eq!(to("123456789012"), ["loop", "routes-drift"]);
+    assert_eq!(to("210987654321"), ["routes-drift"]);
+}
+
+#[test]
 fn deployed_routes_that_are_not_the_files_are_a_warning() {
     let mut answers = whole();
     answers.routes[0].text = Ok(ROUTES.replace("crm.example", "new.example"));
@@ -366,6 +380,12 @@ fn a_queue_of_nobody_is_told() {
         answers.routes.clear();
     });
     assert_eq!(nobody, ["no-function"]);
+    let kept = changed(|answers| {
+        answers.mappings.clear();
+        answers.functions.clear();
+        set(answers, 1, "MessageRetentionPeriod", "60");
+    });
+    assert_eq!(kept, ["dead-letter-retention", "no-function"]);
 }
 
 #[test]
