@@ -302,7 +302,10 @@ fn table_of(told: &TableDescription) -> SurveyedTable {
             .collect(),
         on_demand: billing.and_then(|billing| billing.billing_mode())
             == Some(&BillingMode::PayPerRequest),
-        warm_writes: warm.and_then(|warm| warm.write_units_per_second()),
+        // Nothing is said of a table that is being made.
+        warm_writes: warm
+            .and_then(|warm| warm.write_units_per_second())
+            .filter(|writes| *writes > 0),
         regions: regions.into_iter().collect(),
         consistency: told
             .multi_region_consistency()

@@ -88,7 +88,7 @@ impl Refused {
         Self {
             action: "ssm:GetParameter",
             kind,
-            code: "Parameter".to_owned(),
+            code: "Unreadable".to_owned(),
             message,
         }
     }

@@ -113,7 +113,10 @@ async fn a_table_tells_its_key_its_regions_and_how_warm_it_is() {
         "MultiRegionConsistency": "STRONG",
         "DeletionProtectionEnabled": true,
     }});
-    let old = json!({ "Table": { "GlobalTableVersion": "2017.11.29" } });
+    let old = json!({ "Table": {
+        "GlobalTableVersion": "2017.11.29",
+        "WarmThroughput": { "WriteUnitsPerSecond": 0 },
+    }});
     let (survey, _requests) = survey_of(&[table, json!({ "Table": {} }), old]).await;
     let told = survey.table("ledger").await.unwrap();
     let pair = |a: &str, b: &str| vec![(a.to_owned(), b.to_owned())];
@@ -130,6 +133,7 @@ async fn a_table_tells_its_key_its_regions_and_how_warm_it_is() {
     assert_eq!(survey.table("ledger").await, Ok(SurveyedTable::default()));
     let old = survey.table("ledger").await.unwrap();
     assert_eq!((old.regions.len(), old.consistency), (2, None));
+    assert_eq!(old.warm_writes, None);
 }
 
 #[tokio::test]
