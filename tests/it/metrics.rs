@@ -92,7 +92,7 @@ async fn take_the_row_away(stage: &Stage) {
     let taken = ledger.client().update_item().table_name(ledger.name());
     let taken = taken.key("pk", key).update_expression("SET #o = :o");
     let taken = taken.expression_attribute_names("#o", "owner");
-    let other = AttributeValue::S("another".to_owned());
+    let other = AttributeValue::S(format!("{:032x}", 1));
     let taken = taken.expression_attribute_values(":o", other);
     taken.send().await.unwrap();
 }

@@ -1,7 +1,7 @@
-//! `waybill check`: the routes file and the template, before a deployment.
+//! `waybill check`: the routes file and the template, before a deployment; or the stack, after one.
 //!
 //! Files are read here and findings are shown; what is decided is decided by [`rules`], over
-//! values. No request is made.
+//! values. A request is made only with `--live`, and none changes anything.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,10 @@ use clap::{Args, ValueEnum};
 
 use crate::Ended;
 use crate::failure::Failure;
+use crate::reach;
 use crate::screen::Output;
 use finding::{Finding, Severity};
-use rules::{Checked, Routes};
+use rules::{Checked, Routes, Subject};
 use show::Files;
 use template::Template;
 
@@ -20,6 +21,8 @@ mod bundle;
 mod condition;
 mod evaluate;
 mod finding;
+mod live;
+mod outage;
 mod permission;
 mod resource;
 mod rules;
@@ -36,6 +39,12 @@ mod value;
 pub(crate) struct Options {
     #[command(flatten)]
     inputs: Inputs,
+    /// Checks the stack as it is deployed, by its source queue (--queue-url), instead of a template.
+    #[arg(long, conflicts_with_all = ["template", "parameters"])]
+    live: bool,
+    /// With --live: a function that polls the queue, which has no mapping to be found by.
+    #[arg(long = "poller", value_name = "FUNCTION", requires = "live")]
+    pollers: Vec<String>,
     /// How findings are shown; `--json` is the same as `json`.
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
@@ -75,16 +84,28 @@ enum Format {
 }
 
 /// Checks.
-pub(crate) fn run(options: Options, output: Output) -> Result<Ended, Failure> {
+pub(crate) async fn run(
+    reach: &reach::Options,
+    options: Options,
+    output: Output,
+) -> Result<Ended, Failure> {
     let format = format(options.format, output)?;
-    let (checked, files) = read(&options.inputs)?;
-    let findings = rules::judge(&checked);
+    let (checked, files) = match options.live {
+        true => {
+            let beside = PathBuf::from(BESIDE);
+            let (path, routes) = routes(options.inputs.routes.as_deref(), beside)?;
+            let local = live::Local { path, routes };
+            live::read(reach, &options.pollers, local).await?
+        }
+        false => read(&options.inputs)?,
+    };
+    let judged = rules::judge(&checked);
     match format {
-        Format::Text => show::text(&findings, &files)?,
-        Format::Json => show::json(&findings, &files)?,
-        Format::Sarif => sarif::show(&findings, &files)?,
+        Format::Text => show::text(&judged, &files)?,
+        Format::Json => show::json(&judged, &files)?,
+        Format::Sarif => sarif::show(&judged, &files)?,
     }
-    Ok(ended(&findings))
+    Ok(ended(&judged.findings))
 }
 
 /// How a check ends that found this: notes are no hindrance.
@@ -123,26 +144,10 @@ pub(crate) fn read(options: &Inputs) -> Result<(Checked, Files), Failure> {
     let template = Template::read(&text, &options.parameters)
         .map_err(|fault| Failure::new(format!("`{shown}`: {fault}")))?;
     let folder = options.template.parent().unwrap_or(Path::new(""));
-    let beside = folder.join("infra/routes/routes.yaml");
-    let (routes_path, routes) = match &options.routes {
-        Some(path) if path.as_os_str() == "none" => (beside, Routes::None),
-        Some(path) => {
-            let text = file(path)?.ok_or_else(|| {
-                let path = path.display();
-                Failure::new(format!(
-                    "there is no routes file `{path}`: name it with --routes, or say --routes none"
-                ))
-            })?;
-            (path.clone(), Routes::Said(text))
-        }
-        None => match file(&beside)? {
-            Some(text) => (beside, Routes::Beside(text)),
-            None => (beside, Routes::Missing),
-        },
-    };
+    let (routes_path, routes) = routes(options.routes.as_deref(), folder.join(BESIDE))?;
     let manifest_path = folder.join("Cargo.toml");
     let checked = Checked {
-        template,
+        subject: Subject::Template(template),
         routes,
         manifest: file(&manifest_path)?,
     };
@@ -153,6 +158,29 @@ pub(crate) fn read(options: &Inputs) -> Result<(Checked, Files), Failure> {
     };
     Ok((checked, files))
 }
+
+/// The routes: those that were said, or those that lie there.
+fn routes(said: Option<&Path>, beside: PathBuf) -> Result<(PathBuf, Routes), Failure> {
+    match said {
+        Some(path) if path.as_os_str() == "none" => Ok((beside, Routes::None)),
+        Some(path) => {
+            let text = file(path)?.ok_or_else(|| {
+                let path = path.display();
+                Failure::new(format!(
+                    "there is no routes file `{path}`: name it with --routes, or say --routes none"
+                ))
+            })?;
+            Ok((path.to_owned(), Routes::Said(text)))
+        }
+        None => match file(&beside)? {
+            Some(text) => Ok((beside, Routes::Beside(text))),
+            None => Ok((beside, Routes::Missing)),
+        },
+    }
+}
+
+/// Where the routes file lies beside a template.
+const BESIDE: &str = "infra/routes/routes.yaml";
 
 /// The text of a file, where it is there.
 fn file(path: &Path) -> Result<Option<String>, Failure> {

@@ -41,7 +41,7 @@ enum Command {
     Ledger(ledger::Command),
     /// Sends events to the source queue, one for each line.
     Send(send::Options),
-    /// Checks the routes file and the template before a deployment.
+    /// Checks the routes file and the template before a deployment, or the stack after one.
     Check(check::Options),
     /// Plans for a load: what it needs, how long it waits, what it costs, and whether the template
     /// holds it.
@@ -90,7 +90,7 @@ async fn run(arguments: Arguments) -> Result<Ended, failure::Failure> {
         Command::Dlq(command) => Box::pin(dlq::run(&arguments.reach, *command, output)).await,
         Command::Ledger(command) => ledger::run(&arguments.reach, command, output).await,
         Command::Send(options) => send::run(&arguments.reach, options, output).await,
-        Command::Check(options) => check::run(options, output),
+        Command::Check(options) => Box::pin(check::run(&arguments.reach, options, output)).await,
         Command::Plan(options) => plan::run(options, output),
         Command::Completions(options) => generate::completions(options),
         Command::Man => generate::manual(),

@@ -195,6 +195,11 @@ impl Options {
         )
     }
 
+    /// URL of the dead-letter queue, where it is said.
+    pub(crate) fn dead_letter_url(&self) -> Option<&str> {
+        self.dlq_url.as_deref().filter(|url| !url.is_empty())
+    }
+
     /// URL of the source queue, which must be said.
     pub(crate) fn queue_url(&self) -> Result<&str, Failure> {
         let said = self.queue_url.as_deref().filter(|url| !url.is_empty());

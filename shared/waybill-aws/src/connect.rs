@@ -19,6 +19,8 @@ use crate::kept::Keeping;
 use crate::scheduler::EventBridgeScheduler;
 use crate::secrets::Secrets;
 use crate::sqs::SqsQueue;
+#[cfg(feature = "target-lambda")]
+use crate::survey::Survey;
 
 /// Region, credentials and endpoints, read once; adapters are made of it when they are needed.
 #[derive(Debug, Clone)]
@@ -112,6 +114,12 @@ impl Connection {
     /// The schedules by which events wait outside their queue.
     pub fn scheduler(&self, settings: ScheduleSettings) -> EventBridgeScheduler {
         EventBridgeScheduler::new(aws_sdk_scheduler::Client::new(&self.config), settings)
+    }
+
+    /// What is deployed, as people ask for it.
+    #[cfg(feature = "target-lambda")]
+    pub fn survey(&self) -> Survey {
+        Survey::new(&self.config, self.keeping())
     }
 
     /// What clients of targets are made of: one try is one request, and the target bounds its

@@ -16,6 +16,8 @@ pub mod mapping;
 pub mod scheduler;
 pub mod secrets;
 pub mod sqs;
+#[cfg(feature = "target-lambda")]
+pub mod survey;
 pub mod targets;
 
 mod chain;

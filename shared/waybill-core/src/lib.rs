@@ -32,6 +32,7 @@ pub mod ledger;
 pub mod limit;
 pub mod message;
 pub mod once;
+pub mod outage;
 pub mod outcome;
 pub mod parcel;
 pub mod polling;

@@ -41,6 +41,8 @@ pub(crate) struct Bundle {
     pub(crate) sources: Vec<String>,
     /// Why source queues that are not in the template cannot be looked at.
     pub(crate) sources_outside: Vec<Unknown>,
+    /// A ledger that was named beside what the functions are told, by its logical id.
+    pub(crate) ledger: Option<String>,
     /// What could not be decided, and how it was taken: places and sentences.
     pub(crate) doubts: Vec<(String, String)>,
 }
@@ -70,6 +72,33 @@ impl Bundle {
         bundle.find_functions();
         bundle.find_mappings();
         bundle.find_sources();
+        bundle
+    }
+
+    /// The same of what is deployed. Functions of which it could not be read what they are told
+    /// are taken for Waybill's; the source queue is the one that was named, whatever functions are
+    /// told, and a ledger may be named too.
+    pub(crate) fn deployed(
+        resources: BTreeMap<String, Resource>,
+        unread: Vec<String>,
+        source: Option<&str>,
+        ledger: Option<String>,
+    ) -> Self {
+        let mut bundle = Self {
+            resources,
+            ledger,
+            ..Self::default()
+        };
+        bundle.find_functions();
+        for id in unread {
+            if !bundle.functions.contains(&id) {
+                bundle.functions.push(id);
+            }
+        }
+        bundle.find_mappings();
+        bundle.find_sources();
+        let source = source.filter(|id| !bundle.sources.iter().any(|known| known == id));
+        bundle.sources.extend(source.map(str::to_owned));
         bundle
     }
 
@@ -156,6 +185,9 @@ impl Bundle {
                 tables.push(table);
             }
         }
+        let named = self.ledger.as_ref().and_then(|id| self.resource(id));
+        let named = named.filter(|named| !tables.iter().any(|known| known.id == named.id));
+        tables.extend(named);
         tables
     }
 

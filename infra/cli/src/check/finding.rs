@@ -27,7 +27,7 @@ impl Severity {
     }
 }
 
-/// Which file a finding is about.
+/// Where what a finding is about stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Input {
     /// The template.
@@ -36,6 +36,8 @@ pub(crate) enum Input {
     Routes,
     /// The workspace's manifest.
     Manifest,
+    /// None: the stack as it is deployed.
+    Stack,
 }
 
 /// One thing that a check has to say.

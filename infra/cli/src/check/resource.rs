@@ -6,11 +6,14 @@ use super::template::Template;
 use super::tree::Node;
 use super::value::{Unknown, Value};
 
-/// A resource that is made.
+/// A resource that is made, or was.
 #[derive(Debug, Clone)]
 pub(crate) struct Resource {
-    /// Its logical id.
+    /// Its logical id; of a deployed stack its service and its name.
     pub(crate) id: String,
+    /// What it is called where it is deployed: a queue's URL, else its name. None of a template,
+    /// where that is not known yet.
+    pub(crate) deployed: Option<String>,
     /// Its type.
     pub(crate) kind: String,
     /// Its properties, those of `Globals` among them.
@@ -34,6 +37,7 @@ impl Resource {
         }
         Self {
             id: id.to_owned(),
+            deployed: None,
             kind: kind.to_owned(),
             properties,
             policies: ["DeletionPolicy", "UpdateReplacePolicy"].map(|name| of(node.get(name))),
@@ -42,12 +46,15 @@ impl Resource {
 
     /// The place of its properties.
     pub(crate) fn path(&self) -> String {
-        format!("Resources.{}.Properties", self.id)
+        match self.deployed {
+            Some(_) => self.id.clone(),
+            None => format!("Resources.{}.Properties", self.id),
+        }
     }
 
     /// The place of one of its properties.
     pub(crate) fn path_of(&self, property: &str) -> String {
-        format!("Resources.{}.Properties.{property}", self.id)
+        format!("{}.{property}", self.path())
     }
 
     /// One of its properties.

@@ -10,6 +10,8 @@ use waybill_core::routes::RoutesFile;
 
 use super::bundle::Bundle;
 use super::finding::{Finding, Input, Severity};
+use super::live::stack::Stack;
+use super::outage::Outage;
 use super::resource::Resource;
 use super::template::Template;
 use super::told::{self, Told};
@@ -17,13 +19,18 @@ use super::value::Unknown;
 
 mod concurrency;
 mod dead_letters;
+mod fan_out;
+mod keys;
 mod ledger;
+mod live;
+mod loops;
 mod mapping;
 mod polling;
 mod queue;
 mod retries;
 mod sending;
 mod start;
+mod waits;
 
 /// A relation that must hold.
 #[derive(Debug)]
@@ -63,12 +70,30 @@ struct Fault {
 /// What is checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Checked {
-    /// The template with its parameters.
-    pub(crate) template: Template,
+    /// What the settings stand in.
+    pub(crate) subject: Subject,
     /// The routes file.
     pub(crate) routes: Routes,
     /// The workspace's `Cargo.toml`, where there is one beside the template.
     pub(crate) manifest: Option<String>,
+}
+
+/// What the settings stand in.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    /// The template with its parameters.
+    Template(Template),
+    /// What is deployed.
+    Stack(Box<Stack>),
+}
+
+/// What a check has come to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Judged {
+    /// What it has to say, the worst first, then by place.
+    pub(crate) findings: Vec<Finding>,
+    /// How long what the events of each source queue need may be away, where that is known.
+    pub(crate) outages: Vec<Outage>,
 }
 
 /// Which routes go with the template.
@@ -86,8 +111,10 @@ pub(crate) enum Routes {
 
 /// What rules are judged by.
 pub(super) struct Known<'a> {
-    /// The template.
-    template: &'a Template,
+    /// The template, where that is what is checked.
+    pub(super) template: Option<&'a Template>,
+    /// The stack, where that is.
+    stack: Option<&'a Stack>,
     /// What of it is Waybill's.
     pub(super) bundle: Bundle,
     /// The routes, as the functions would read them.
@@ -98,8 +125,8 @@ pub(super) struct Known<'a> {
     manifest: Option<&'a str>,
 }
 
-/// Every finding, the worst first, then by place.
-pub(crate) fn judge(checked: &Checked) -> Vec<Finding> {
+/// Judges by every rule.
+pub(crate) fn judge(checked: &Checked) -> Judged {
     let known = Known::of(checked);
     let mut findings = Vec::new();
     let mut unknown = BTreeMap::<String, Vec<String>>::new();
@@ -128,7 +155,10 @@ pub(crate) fn judge(checked: &Checked) -> Vec<Finding> {
         key(a).cmp(&key(b)).then(a.message.cmp(&b.message))
     });
     findings.dedup_by(|a, b| a.rule.id == b.rule.id && a.path == b.path && a.message == b.message);
-    findings
+    Judged {
+        findings,
+        outages: known.outages(),
+    }
 }
 
 /// Every rule.
@@ -141,14 +171,19 @@ pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
         queue::RULES,
         dead_letters::RULES,
         retries::RULES,
+        keys::RULES,
+        loops::RULES,
+        fan_out::RULES,
+        waits::RULES,
         ledger::RULES,
         polling::RULES,
+        live::RULES,
     ];
     parts.into_iter().flatten().chain([&NOT_CHECKED])
 }
 
 impl Fault {
-    /// In the template, at a place.
+    /// In the template or the stack, at a place.
     fn new(path: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             input: Input::Template,
@@ -163,11 +198,20 @@ impl Fault {
 impl<'a> Known<'a> {
     /// What is known of what is checked.
     pub(super) fn of(checked: &'a Checked) -> Self {
-        let bundle = Bundle::of(&checked.template);
+        let (template, stack) = match &checked.subject {
+            Subject::Template(template) => (Some(template), None),
+            Subject::Stack(stack) => (None, Some(stack.as_ref())),
+        };
+        let bundle = match (template, stack) {
+            (Some(template), _) => Bundle::of(template),
+            (None, Some(stack)) => stack.bundle.clone(),
+            (None, None) => Bundle::default(),
+        };
         let routes_text = told::text(&checked.routes, &bundle);
         let told = told::routes(&checked.routes, &bundle);
         Self {
-            template: &checked.template,
+            template,
+            stack,
             bundle,
             told,
             routes_text,
@@ -179,21 +223,22 @@ impl<'a> Known<'a> {
 impl Known<'_> {
     /// A fault with its rule and its line.
     fn finding(&self, rule: &'static Rule, fault: Fault) -> Finding {
-        let line = fault.line.or_else(|| match fault.input {
-            Input::Template => self.template.line(&fault.path),
-            Input::Routes | Input::Manifest => None,
-        });
-        let deciding = match fault.input {
-            Input::Template => self.template.deciding(&fault.path),
-            Input::Routes | Input::Manifest => Vec::new(),
+        let (input, template) = match (fault.input, self.template) {
+            (Input::Template, None) => (Input::Stack, None),
+            (Input::Template, template) => (Input::Template, template),
+            (input @ (Input::Routes | Input::Manifest | Input::Stack), _) => (input, None),
         };
+        let line = template.and_then(|template| template.line(&fault.path));
+        let line = fault.line.or(line);
+        let deciding = template.map(|template| template.deciding(&fault.path));
+        let deciding = deciding.unwrap_or_default();
         let remedy = match deciding.is_empty() {
             true => fault.remedy,
             false => format!("{}; decided by {}", fault.remedy, deciding.join(" and ")),
         };
         Finding {
             rule,
-            input: fault.input,
+            input,
             path: fault.path,
             line,
             message: fault.message,

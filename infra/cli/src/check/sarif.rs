@@ -6,18 +6,18 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::finding::Finding;
-use super::rules;
-use super::show::Files;
+use super::rules::{self, Judged};
+use super::show::{self, Files};
 use crate::failure::Failure;
 use crate::screen;
 
 /// Shows findings.
-pub(super) fn show(findings: &[Finding], files: &Files) -> Result<(), Failure> {
-    screen::print(log(findings, files).to_string())
+pub(super) fn show(judged: &Judged, files: &Files) -> Result<(), Failure> {
+    screen::print(log(judged, files).to_string())
 }
 
 /// A log of one run, with every rule that there is.
-pub(super) fn log(findings: &[Finding], files: &Files) -> Value {
+pub(super) fn log(judged: &Judged, files: &Files) -> Value {
     let rules = rules::rules().map(|rule| {
         let failures = rule.failures;
         json!({
@@ -29,7 +29,8 @@ pub(super) fn log(findings: &[Finding], files: &Files) -> Value {
         })
     });
     let rules: Vec<Value> = rules.collect();
-    let results: Vec<Value> = findings
+    let results: Vec<Value> = judged
+        .findings
         .iter()
         .map(|finding| result(finding, files))
         .collect();
@@ -45,18 +46,23 @@ pub(super) fn log(findings: &[Finding], files: &Files) -> Value {
                 },
             },
             "results": results,
+            "properties": { "outages": show::outages(judged) },
         }],
     })
 }
 
 /// One finding.
 fn result(finding: &Finding, files: &Files) -> Value {
-    let uri = uri(files.of(finding.input));
-    let mut physical = json!({ "artifactLocation": { "uri": uri } });
-    if let (Some(line), Some(place)) = (finding.line, physical.as_object_mut()) {
-        place.insert("region".to_owned(), json!({ "startLine": line }));
-    }
-    let mut location = json!({ "physicalLocation": physical });
+    let mut location = match files.of(finding.input) {
+        Some(file) => {
+            let mut physical = json!({ "artifactLocation": { "uri": uri(file) } });
+            if let (Some(line), Some(place)) = (finding.line, physical.as_object_mut()) {
+                place.insert("region".to_owned(), json!({ "startLine": line }));
+            }
+            json!({ "physicalLocation": physical })
+        }
+        None => json!({}),
+    };
     if let (false, Some(place)) = (finding.path.is_empty(), location.as_object_mut()) {
         let logical = json!([{ "fullyQualifiedName": finding.path }]);
         place.insert("logicalLocations".to_owned(), logical);

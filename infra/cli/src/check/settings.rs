@@ -102,7 +102,7 @@ impl Settings {
     /// no such queue.
     pub(crate) fn of(checked: &Checked) -> Option<Self> {
         let known = Known::of(checked);
-        let template = &checked.template;
+        let template = known.template?;
         let source = known.bundle.sources().next()?;
         let mapped = known.bundle.mappings.iter().find_map(|mapping| {
             let function = known.bundle.resource(mapping.function.as_ref()?)?;

@@ -6,6 +6,8 @@ use clap::builder::styling::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::finding::{Finding, Input, Severity};
+use super::outage::Outage;
+use super::rules::Judged;
 use crate::failure::Failure;
 use crate::screen::{self, Colour};
 
@@ -21,13 +23,15 @@ pub(crate) struct Files {
 }
 
 /// Shows findings to people.
-pub(super) fn text(findings: &[Finding], files: &Files) -> Result<(), Failure> {
-    screen::print_styled(&lines(findings, files, Colour::of_stdout()))
+pub(super) fn text(judged: &Judged, files: &Files) -> Result<(), Failure> {
+    screen::print_styled(&lines(judged, files, Colour::of_stdout()))
 }
 
-/// Findings as people read them: a block for each, the worst first, and a line that counts them.
-pub(super) fn lines(findings: &[Finding], files: &Files, colour: Colour) -> String {
-    if findings.is_empty() {
+/// Findings as people read them: a block for each, the worst first; the longest outage that each
+/// queue survives; and a line that counts the findings.
+pub(super) fn lines(judged: &Judged, files: &Files, colour: Colour) -> String {
+    let findings = &judged.findings;
+    if findings.is_empty() && judged.outages.is_empty() {
         return "nothing found".to_owned();
     }
     let mut lines = Vec::new();
@@ -44,6 +48,7 @@ pub(super) fn lines(findings: &[Finding], files: &Files, colour: Colour) -> Stri
         lines.push(format!("  do  {}", finding.remedy));
         lines.push(String::new());
     }
+    lines.extend(judged.outages.iter().map(Outage::said));
     let counts = Severity::ALL.map(|severity| {
         let number = count(findings, severity);
         let plural = if number == 1 { "" } else { "s" };
@@ -59,20 +64,24 @@ pub(super) fn lines(findings: &[Finding], files: &Files, colour: Colour) -> Stri
 }
 
 /// Shows findings to scripts.
-pub(super) fn json(findings: &[Finding], files: &Files) -> Result<(), Failure> {
-    screen::print(report(findings, files).to_string())
+pub(super) fn json(judged: &Judged, files: &Files) -> Result<(), Failure> {
+    screen::print(report(judged, files).to_string())
 }
 
 /// Findings as scripts read them.
-pub(super) fn report(findings: &[Finding], files: &Files) -> Value {
+pub(super) fn report(judged: &Judged, files: &Files) -> Value {
+    let findings = &judged.findings;
     let told: Vec<Value> = findings
         .iter()
         .map(|finding| {
+            let file = files
+                .of(finding.input)
+                .map(|file| file.display().to_string());
             json!({
                 "rule": finding.rule.id,
                 "severity": finding.severity().word(),
                 "failures": finding.rule.failures,
-                "file": files.of(finding.input).display().to_string(),
+                "file": file,
                 "line": finding.line,
                 "path": finding.path,
                 "message": finding.message,
@@ -82,19 +91,41 @@ pub(super) fn report(findings: &[Finding], files: &Files) -> Value {
         .collect();
     json!({
         "findings": told,
+        "outages": outages(judged),
         "errors": count(findings, Severity::Error),
         "warnings": count(findings, Severity::Warning),
         "notes": count(findings, Severity::Note),
     })
 }
 
+/// The outages that are survived, as scripts read them.
+pub(super) fn outages(judged: &Judged) -> Vec<Value> {
+    let told = judged.outages.iter().map(|outage| {
+        let routes = outage.routes.iter().map(|route| {
+            json!({
+                "route": route.name,
+                "breaker": route.breaker,
+                "seconds": route.lasts.as_secs(),
+            })
+        });
+        json!({
+            "queue": outage.queue,
+            "receives": outage.receives,
+            "ledger_seconds": outage.ledger.as_secs(),
+            "routes": routes.collect::<Vec<_>>(),
+        })
+    });
+    told.collect()
+}
+
 impl Files {
-    /// What a file is called.
-    pub(super) fn of(&self, input: Input) -> &Path {
+    /// What a file is called; none for what is in no file.
+    pub(super) fn of(&self, input: Input) -> Option<&Path> {
         match input {
-            Input::Template => &self.template,
-            Input::Routes => &self.routes,
-            Input::Manifest => &self.manifest,
+            Input::Template => Some(&self.template),
+            Input::Routes => Some(&self.routes),
+            Input::Manifest => Some(&self.manifest),
+            Input::Stack => None,
         }
     }
 }
@@ -109,7 +140,13 @@ fn count(findings: &[Finding], severity: Severity) -> usize {
 
 /// File, line and path.
 fn place(finding: &Finding, files: &Files) -> String {
-    let file = files.of(finding.input).display();
+    let Some(file) = files.of(finding.input) else {
+        return match finding.path.is_empty() {
+            true => "the stack".to_owned(),
+            false => finding.path.clone(),
+        };
+    };
+    let file = file.display();
     let line = finding
         .line
         .map(|line| format!(":{line}"))

@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 
 use super::rules::{Routes, Rule, judge, rules};
-use super::{Format, Options, ended, format, parameter, read, run};
+use super::{Format, Options, ended, format, parameter, read};
 use crate::Ended;
 use crate::failure::Failure;
+use crate::reach;
 use crate::screen::Output;
 
 /// The options alone.
@@ -15,10 +16,23 @@ struct Alone {
     options: Options,
 }
 
+/// The options of every command alone.
+#[derive(Debug, Parser)]
+struct Reach {
+    #[command(flatten)]
+    options: reach::Options,
+}
+
 /// Options as they are typed.
 fn options(typed: &[&str]) -> Options {
     let typed = std::iter::once("check").chain(typed.iter().copied());
     Alone::try_parse_from(typed).unwrap().options
+}
+
+/// Runs with these options.
+async fn run(typed: &[&str]) -> Result<Ended, Failure> {
+    let reach = Reach::try_parse_from(["check"]).unwrap().options;
+    super::run(&reach, options(typed), Output::Text).await
 }
 
 /// A file of the repository.
@@ -35,7 +49,7 @@ fn ends(more: &[&str]) -> Result<Ended, String> {
     let ends = || {
         format(options.format, Output::Json)?;
         let (checked, _) = read(&options.inputs)?;
-        Ok(ended(&judge(&checked)))
+        Ok(ended(&judge(&checked).findings))
     };
     ends().map_err(|failure: Failure| failure.to_string())
 }
@@ -50,8 +64,8 @@ fn a_clean_template_ends_well_and_one_to_mend_in_part() {
     assert_eq!(ended(&[]), Ended::Well);
 }
 
-#[test]
-fn what_could_not_run_says_the_place_and_the_remedy() {
+#[tokio::test]
+async fn what_could_not_run_says_the_place_and_the_remedy() {
     for (typed, place, remedy) in [
         (
             ["--parameter", "Mode=x"],
@@ -65,14 +79,11 @@ fn what_could_not_run_says_the_place_and_the_remedy() {
         let said = ends(&typed).unwrap_err();
         assert!(said.contains(place) && said.contains(remedy), "{said}");
     }
-    let missing = run(options(&["--template", "nowhere.yaml"]), Output::Text);
+    let missing = run(&["--template", "nowhere.yaml"]).await;
     assert!(missing.unwrap_err().to_string().contains("--template"));
-    let folder = run(options(&["--template", &repository("docs")]), Output::Text);
+    let folder = run(&["--template", &repository("docs")]).await;
     assert!(folder.unwrap_err().to_string().starts_with("cannot read"));
-    let no_template = run(
-        options(&["--template", &repository("Cargo.toml")]),
-        Output::Text,
-    );
+    let no_template = run(&["--template", &repository("Cargo.toml")]).await;
     assert!(no_template.unwrap_err().to_string().contains("Cargo.toml"));
 }
 
@@ -138,4 +149,18 @@ fn every_rule_is_documented_and_every_documented_rule_there() {
         .collect();
     assert!(missing.is_empty(), "not in docs/CHECK.md: {missing:#?}");
     assert_eq!(documented, there);
+}
+
+#[test]
+fn a_stack_is_checked_instead_of_a_template_and_a_poller_is_one_of_a_stack() {
+    for typed in [
+        &["--live", "--template", "t.yaml"][..],
+        &["--live", "--parameter", "Mode=poll"],
+        &["--poller", "shop-poller"],
+    ] {
+        let all = std::iter::once("check").chain(typed.iter().copied());
+        assert!(Alone::try_parse_from(all).is_err(), "{typed:?}");
+    }
+    let live = options(&["--live", "--poller", "a", "--poller", "b"]);
+    assert_eq!(live.pollers, ["a", "b"]);
 }

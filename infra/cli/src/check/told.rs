@@ -7,10 +7,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use waybill_aws::survey::is_same_queue;
 use waybill_core::routes::{RoutesError, RoutesFile};
 use waybill_engine::env::EnvSource;
 
-use super::bundle::Bundle;
+use super::bundle::{Bundle, FUNCTIONS, QUEUE};
 use super::resource::Resource;
 use super::rules::Routes;
 use super::value::{Unknown, Value};
@@ -42,7 +43,7 @@ pub(crate) fn text(routes: &Routes, bundle: &Bundle) -> Result<String, Unknown> 
         Routes::Said(text) => Ok(text.clone()),
         Routes::Beside(text) => Ok(held.next().unwrap_or_else(|| text.clone())),
         Routes::Missing => held.next().ok_or_else(|| {
-            Unknown::new("there is no infra/routes/routes.yaml beside the template; give --routes")
+            Unknown::new("there is no file infra/routes/routes.yaml; give --routes")
         }),
         Routes::None => Err(Unknown::new("there are no routes: `--routes none`")),
     }
@@ -140,7 +141,10 @@ fn stood_in(name: &str, value: &Value, bundle: &Bundle) -> (Option<String>, bool
         Value::Open(text) => (Some(text.clone()), true),
         Value::Resource { id, attribute } => {
             let resource = bundle.resource(id);
-            (Some(of_resource(id, attribute.as_deref(), resource)), true)
+            match resource.and_then(|one| one.deployed.clone()) {
+                Some(deployed) => (Some(deployed), false),
+                None => (Some(of_resource(id, attribute.as_deref(), resource)), true),
+            }
         }
         Value::Absent | Value::List(_) | Value::Map(_) => (None, false),
         // A number or a switch that is not known counts as not set; a name is stood in for.
@@ -168,6 +172,11 @@ fn of_resource(id: &str, attribute: Option<&str>, resource: Option<&Resource>) -
     let service = kind.split("::").nth(1).unwrap_or_default().to_lowercase();
     let arn = |rest: &str| format!("arn:aws:{service}:eu-west-1:000000000000:{rest}");
     match (kind, attribute) {
+        (_, Some("Arn")) if FUNCTIONS.contains(&kind) => {
+            format!("arn:aws:lambda:eu-west-1:000000000000:function:{name}")
+        }
+        ("AWS::Events::EventBus", Some("Arn")) => arn(&format!("event-bus/{name}")),
+        ("AWS::Kinesis::Stream", Some("Arn")) => arn(&format!("stream/{name}")),
         ("AWS::SQS::Queue", None | Some("QueueUrl")) => {
             format!("https://sqs.eu-west-1.amazonaws.com/000000000000/{name}")
         }
@@ -179,6 +188,31 @@ fn of_resource(id: &str, attribute: Option<&str>, resource: Option<&Resource>) -
         (_, _) => name,
     }
 }
+
+/// Whether what a route says of its target names this resource: as a reference to it would come out,
+/// or by the name that is written for it.
+pub(crate) fn names(said: &str, resource: &Resource) -> bool {
+    if let (Some(url), QUEUE) = (&resource.deployed, resource.kind.as_str()) {
+        return is_same_queue(url, said);
+    }
+    let references = [None, Some("Arn"), Some("TopicArn")];
+    let mut references = references
+        .iter()
+        .map(|attribute| of_resource(&resource.id, *attribute, Some(resource)));
+    let last = said.rsplit(['/', ':']).next();
+    let written = NAMED_BY.iter().map(|name| resource.property(name));
+    let mut written = written.filter_map(|name| name.text().ok().flatten());
+    references.any(|reference| reference == said) || written.any(|name| Some(name) == last)
+}
+
+/// Properties that name a resource.
+const NAMED_BY: [&str; 5] = [
+    "QueueName",
+    "TopicName",
+    "FunctionName",
+    "StateMachineName",
+    "Name",
+];
 
 /// Variables that hold a name, of which any will do here.
 const NAMES: [&str; 8] = [

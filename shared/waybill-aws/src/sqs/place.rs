@@ -62,7 +62,7 @@ pub(crate) fn is_same(url: &str, other: &str) -> bool {
 /// The ARN of the queue at one of AWS's own URLs, `https://sqs.region.amazonaws.com/account/name`;
 /// `None` for every other URL, since what it leaves out cannot be known.
 /// <https://docs.aws.amazon.com/general/latest/gr/sqs-service.html>
-pub(super) fn arn_at(url: &str) -> Option<String> {
+pub(crate) fn arn_at(url: &str) -> Option<String> {
     let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
     let (account, name) = path.split_once('/')?;
     let (region, domain) = host.strip_prefix("sqs.")?.split_once('.')?;

@@ -25,6 +25,16 @@ pub(super) const RULES: &[Rule] = &[
         judge: |known| known.each_ledger(replicated),
     },
     Rule {
+        id: "ledger-cold",
+        severity: Severity::Warning,
+        failures: &["F43"],
+        relation: "a ledger that is billed for each request is warm enough for a claim and an end of \
+                   each event that the functions work on at once; a new one takes 4000 writes a \
+                   second",
+        remedy: "set WarmThroughput.WriteUnitsPerSecond of the ledger, or lower the concurrency",
+        judge: cold,
+    },
+    Rule {
         id: "ledger-key",
         severity: Severity::Error,
         failures: &["F44"],
@@ -118,9 +128,6 @@ fn ttl(known: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict {
 
 /// More than one region.
 fn replicated(table: &Resource) -> Verdict {
-    if table.kind != GLOBAL {
-        return Ok(None);
-    }
     let replicas = table.property("Replicas").list()?.len();
     let consistency = table.property("MultiRegionConsistency").text()?;
     let id = &table.id;
@@ -130,9 +137,66 @@ fn replicated(table: &Resource) -> Verdict {
             format!(
                 "`{id}` has {replicas} replicas that agree late: two regions can both win a claim"
             ),
-            format!("give `{id}` one replica, or make it an AWS::DynamoDB::Table"),
+            format!("keep `{id}` in one region: give it one replica"),
         )
     }))
+}
+
+/// Events that the functions work on at once.
+fn at_once(known: &Known<'_>) -> Result<u64, Unknown> {
+    let mut events = 0_u64;
+    for mapping in &known.bundle.mappings {
+        let pollers = mapping.properties.get("ProvisionedPollerConfig");
+        let pollers = pollers.get("MaximumPollers").number()?;
+        // What nothing bounds `concurrency-unbounded` tells.
+        let most = mapping.concurrency()?.or(pollers).unwrap_or(0);
+        events = events.saturating_add(most.saturating_mul(mapping.batch_events()?));
+    }
+    for poller in known.bundle.pollers() {
+        let reserved = poller.property("ReservedConcurrentExecutions").number()?;
+        let each = poller.variable("WAYBILL_CONCURRENCY").number()?;
+        let each = each.unwrap_or(super::fan_out::POLLER_EVENTS);
+        events = events.saturating_add(reserved.unwrap_or(0).saturating_mul(each));
+    }
+    Ok(events)
+}
+
+/// A ledger that is not warm.
+fn cold(known: &Known<'_>) -> Vec<Verdict> {
+    let judge = |table: &Resource| -> Verdict {
+        if table.property("BillingMode").text()? != Some("PAY_PER_REQUEST") {
+            return Ok(None);
+        }
+        let warm = table.property("WarmThroughput");
+        let said = warm.get("WriteUnitsPerSecond").number()?;
+        let takes = said.unwrap_or(COLD_WRITES);
+        let events = at_once(known)?;
+        let needed = events.saturating_mul(WRITES_OF_AN_EVENT);
+        let (id, how) = (
+            &table.id,
+            if said.is_some() {
+                "is"
+            } else {
+                "may be new, and is then"
+            },
+        );
+        Ok((needed > takes).then(|| {
+            Fault::new(
+                table.path_of("WarmThroughput"),
+                format!(
+                    "the functions work on {events} events at once, which is {needed} writes of the \
+                     ledger when they come within a second, and `{id}` {how} warm for {takes}: \
+                     DynamoDB throttles what is more, and events wait"
+                ),
+                format!(
+                    "set WarmThroughput.WriteUnitsPerSecond of `{id}` to {needed}; what the table \
+                     is warm for already costs nothing to say. Or lower the concurrency"
+                ),
+            )
+        }))
+    };
+    let ledgers = known.bundle.ledgers().into_iter();
+    ledgers.filter(|table| is_table(table)).map(judge).collect()
 }
 
 /// The key.
@@ -253,6 +317,13 @@ const TABLE: &str = "AWS::DynamoDB::Table";
 
 /// The type of global tables.
 const GLOBAL: &str = "AWS::DynamoDB::GlobalTable";
+
+/// Writes a second that a new table takes which is billed for each request.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html>
+const COLD_WRITES: u64 = 4000;
+
+/// Writes of the ledger for an event that is delivered at the first try: its claim, and its end.
+const WRITES_OF_AN_EVENT: u64 = 2;
 
 /// How many days a row lives where the functions are not told.
 const TTL_DAYS_DEFAULT: u64 = 35;

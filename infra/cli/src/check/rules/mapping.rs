@@ -61,6 +61,22 @@ pub(super) const RULES: &[Rule] = &[
         judge: |known| known.each_source(|queue| shared(known, queue)),
     },
     Rule {
+        id: "queue-foreign",
+        severity: Severity::Warning,
+        failures: &["F29"],
+        relation: "no function that is not Waybill's has a mapping of a source queue",
+        remedy: "leave the other function's mapping out, or give it a queue of its own",
+        judge: |known| known.each_source(|queue| foreign(known, queue)),
+    },
+    Rule {
+        id: "mapping-disabled",
+        severity: Severity::Warning,
+        failures: &["F08"],
+        relation: "every mapping is enabled",
+        remedy: "enable the mapping: messages grow old meanwhile",
+        judge: |known| known.each_mapping(disabled),
+    },
+    Rule {
         id: "dead-letters-drained",
         severity: Severity::Warning,
         failures: &["F72"],
@@ -214,6 +230,44 @@ fn shared(known: &Known<'_>, queue: &Resource) -> Verdict {
         format!("`{id}` has more than one mapping: each message goes to one of them, by chance"),
         "leave one mapping, or give each a queue of its own",
     )))
+}
+
+/// A mapping of a function that is not ours.
+fn foreign(known: &Known<'_>, queue: &Resource) -> Verdict {
+    let mut of_queue = known.bundle.all_mappings.iter();
+    let foreign = of_queue.find(|one| {
+        let function = one.function.as_ref();
+        let ours = function.is_some_and(|id| known.bundle.functions.contains(id));
+        one.queue.resource() == Some(&queue.id) && !ours
+    });
+    let id = &queue.id;
+    Ok(foreign.map(|mapping| {
+        let function = mapping.function.as_deref();
+        let function =
+            function.map_or_else(|| "another function".to_owned(), |id| format!("`{id}`"));
+        Fault::new(
+            mapping.path.clone(),
+            format!(
+                "{function} takes messages off `{id}` too, and is not Waybill's: what it takes no \
+                 route sees, and no ledger knows"
+            ),
+            format!("leave that mapping out, or send the function copies in a queue beside `{id}`"),
+        )
+    }))
+}
+
+/// A mapping that is switched off.
+fn disabled(_: &Known<'_>, mapping: &Mapping) -> Verdict {
+    let said = mapping.properties.get("Enabled").text()?;
+    let off = said.is_some_and(|said| said.eq_ignore_ascii_case("false"));
+    Ok(off.then(|| {
+        Fault::new(
+            mapping.path_of("Enabled"),
+            "the mapping is disabled: nothing is taken off the queue by it, and what grows too old \
+             is gone",
+            "set Enabled to true",
+        )
+    }))
 }
 
 /// A mapping on a dead-letter queue.

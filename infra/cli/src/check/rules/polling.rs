@@ -65,6 +65,9 @@ impl Known<'_> {
 
     /// The schedules that invoke a poller; where the template has none, they cannot be known.
     fn ticks<'a>(&'a self, poller: &'a Resource) -> Result<Vec<Tick<'a>>, Unknown> {
+        if self.stack.is_some() {
+            return Err(Unknown::new("what invokes a poller is not read of a stack"));
+        }
         let mut ticks = self.written_ticks(poller);
         for (name, event) in poller.property("Events").entries() {
             let expression = match event.get("Type").text() {

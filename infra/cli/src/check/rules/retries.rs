@@ -1,13 +1,16 @@
 //! Receives and retention against the tries and waits of the routes.
 
+use std::time::Duration;
+
 use waybill_core::capacity::needs::max_receive_count;
 use waybill_core::ledger::DeadLetter;
 use waybill_core::limit::RECEIVES_SPARED;
+use waybill_core::outage::{Room, tries_last};
 use waybill_core::price::QueueKind;
-use waybill_core::retry::outage_survived;
 use waybill_core::routes::Route;
 
 use super::super::finding::Severity;
+use super::super::outage::{Outage, RouteOutage, long};
 use super::super::resource::Resource;
 use super::super::value::Unknown;
 use super::{Fault, Known, Rule, Verdict};
@@ -47,9 +50,9 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Note,
         failures: &["F43"],
         relation: "how long the ledger, or a target behind a breaker, may be away before the redrive \
-                   policy takes valid messages",
-        remedy: "raise maxReceiveCount where that is too short",
-        judge: |known| known.each_worker(outage),
+                   policy takes valid messages, and how long a target without one",
+        remedy: "raise maxReceiveCount where that is too short, and give a route a `breaker`",
+        judge: |known| known.each_source(|queue| outage(known, queue)),
     },
 ];
 
@@ -71,6 +74,41 @@ fn receive_count(queue: &Resource) -> Result<Option<u64>, Unknown> {
 }
 
 impl Known<'_> {
+    /// How long what the events of each source queue need may be away, where that is known.
+    pub(super) fn outages(&self) -> Vec<Outage> {
+        let outages = self.bundle.sources().map(|queue| self.outage(queue));
+        outages.filter_map(|outage| outage.ok().flatten()).collect()
+    }
+
+    /// How long what the events of a queue need may be away; none without a redrive policy.
+    fn outage(&self, queue: &Resource) -> Result<Option<Outage>, Unknown> {
+        let Some(receives) = receive_count(queue)? else {
+            return Ok(None);
+        };
+        let bound = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let (max, tries) = (bound(receives), bound(self.most_tries()?));
+        let retention = Duration::from_secs(queue.retention_seconds()?);
+        let room = match queue.is_fifo()? {
+            true => Room::fifo(max, tries, retention),
+            false => Room::standard(max, tries, retention),
+        };
+        let ledger = room.survives();
+        let routes = self.routes()?.routes.iter().map(|route| RouteOutage {
+            name: route.name.to_string(),
+            breaker: route.gate.breaker.is_some(),
+            lasts: match route.gate.breaker {
+                Some(_) => ledger,
+                None => tries_last(&route.retry),
+            },
+        });
+        Ok(Some(Outage {
+            queue: queue.id.clone(),
+            receives,
+            ledger,
+            routes: routes.collect(),
+        }))
+    }
+
     /// The most tries of any route.
     pub(in super::super) fn most_tries(&self) -> Result<u64, Unknown> {
         let tries = self.routes()?.routes.iter().map(tries);
@@ -173,24 +211,29 @@ fn waits(known: &Known<'_>, queue: &Resource, function: &Resource) -> Verdict {
 }
 
 /// How long an outage may last.
-fn outage(known: &Known<'_>, queue: &Resource, _: &Resource) -> Verdict {
-    let Some(count) = receive_count(queue)? else {
+fn outage(known: &Known<'_>, queue: &Resource) -> Verdict {
+    let Some(outage) = known.outage(queue)? else {
         return Ok(None);
     };
-    let steps = known.most_tries()?.saturating_sub(1);
-    let bound = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    // Beyond this many receives each adds an hour, and a year is long enough.
-    let survived = outage_survived(bound(count.min(10_000)), bound(steps));
-    let minutes = survived.as_secs() / 60;
-    let id = &queue.id;
+    let minutes = outage.ledger.as_secs() / 60;
+    let (id, count) = (&queue.id, outage.receives);
+    let first = outage.first().map(|route| {
+        format!(
+            "; route `{}`, which has no breaker, gives its events up when its target was away for \
+             {}",
+            route.name,
+            long(route.lasts)
+        )
+    });
     Ok(Some(Fault::new(
         queue.path_of("RedrivePolicy.maxReceiveCount"),
         format!(
             "with {count} receives the ledger, or a target behind a breaker, may be away for \
-             {} h {} min before SQS moves valid messages of `{id}` to the dead",
+             {} h {} min before SQS moves valid messages of `{id}` to the dead{}",
             minutes / 60,
-            minutes % 60
+            minutes % 60,
+            first.unwrap_or_default()
         ),
-        "raise maxReceiveCount where that is too short",
+        "raise maxReceiveCount where that is too short, and give a route a `breaker`",
     )))
 }

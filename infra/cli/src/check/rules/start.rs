@@ -8,6 +8,7 @@ use waybill_engine::env::{
 
 use super::super::finding::{Input, Severity};
 use super::super::resource::Resource;
+use super::super::template::Template;
 use super::super::told::{Told, Variables};
 use super::super::tree::Node;
 use super::super::value::Value;
@@ -61,12 +62,26 @@ pub(super) const RULES: &[Rule] = &[
 /// None of Waybill's.
 fn no_function(known: &Known<'_>) -> Vec<Verdict> {
     let none = known.bundle.functions.is_empty();
+    let (place, what, remedy) = match known.stack {
+        Some(_) => (
+            "",
+            "the stack",
+            "name the right queue with --queue-url, and a poller with --poller",
+        ),
+        None => (
+            "Resources",
+            "the template",
+            "name the right template with --template, or set the function's variables",
+        ),
+    };
     vec![Ok(none.then(|| {
         Fault::new(
-            "Resources",
-            "no function is told anything by a variable that begins with WAYBILL_, so nothing of \
-             the template was checked",
-            "name the right template with --template, or set the function's variables",
+            place,
+            format!(
+                "no function is told anything by a variable that begins with WAYBILL_, so nothing \
+                 of {what} was checked"
+            ),
+            remedy,
         )
     }))]
 }
@@ -74,11 +89,12 @@ fn no_function(known: &Known<'_>) -> Vec<Verdict> {
 /// The template's own rules.
 fn template_rules(known: &Known<'_>) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
-    let rules = known.template.root.get("Rules").map(Node::entries);
+    let Some(template) = known.template else {
+        return verdicts;
+    };
+    let rules = template.root.get("Rules").map(Node::entries);
     for (name, rule) in rules.unwrap_or_default() {
-        let asked = rule
-            .get("RuleCondition")
-            .map(|when| known.template.is_true(when));
+        let asked = rule.get("RuleCondition").map(|when| template.is_true(when));
         match asked {
             Some(Ok(false)) => continue,
             Some(Err(reason)) => {
@@ -92,7 +108,7 @@ fn template_rules(known: &Known<'_>) -> Vec<Verdict> {
                 continue;
             };
             let said = assertion.get("AssertDescription").and_then(Node::text);
-            verdicts.push(known.template.is_true(assert).map(|kept| {
+            verdicts.push(template.is_true(assert).map(|kept| {
                 (!kept).then(|| {
                     Fault::new(
                         format!("Rules.{name}"),
@@ -148,7 +164,7 @@ fn starts(known: &Known<'_>, function: &Resource) -> Verdict {
     {
         *dead = queue;
     }
-    let name = function.id.clone();
+    let name = function.deployed.as_ref().unwrap_or(&function.id).clone();
     variables
         .said
         .insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), name);
@@ -242,11 +258,14 @@ pub(super) fn not_known(known: &Known<'_>) -> Vec<Verdict> {
         |path: String, message: String| Ok(Some(Fault::new(path, message, NOT_CHECKED.remedy)));
     let doubts = known.bundle.doubts.iter();
     let doubts = doubts.map(|(path, doubt)| note(path.clone(), doubt.clone()));
-    let transforms = known.template.other_transforms().into_iter().map(|name| {
+    let transforms = known.template.map(Template::other_transforms);
+    let transforms = transforms.into_iter().flatten().map(|name| {
         let message = format!("transform `{name}` may change what was read");
         note("Transform".to_owned(), message)
     });
-    let elsewhere = known.bundle.functions().filter_map(|function| {
+    // Of a stack `routes-drift` tells what was read.
+    let functions = known.bundle.functions().filter(|_| known.stack.is_none());
+    let elsewhere = functions.filter_map(|function| {
         let routes = function.variable("WAYBILL_ROUTES");
         let said = match routes {
             Value::Text(text) | Value::Open(text) => text.strip_prefix("ssm:")?,

@@ -1,8 +1,11 @@
+mod lints;
+mod seeded;
+
 use std::path::Path;
 
 use super::super::finding::{Finding, Severity};
 use super::super::template::Template;
-use super::{Checked, Routes, judge, rules};
+use super::{Checked, Judged, Routes, Subject, judge, rules};
 
 /// A file of the repository.
 fn repository(path: &str) -> String {
@@ -11,6 +14,7 @@ fn repository(path: &str) -> String {
 }
 
 /// The project's own template, routes and manifest, and what is changed of them.
+#[derive(Clone)]
 struct Case {
     text: String,
     parameters: Vec<(String, String)>,
@@ -66,6 +70,13 @@ impl Case {
         self
     }
 
+    /// Replaces text that stands in the template once.
+    fn edit_text(mut self, from: &str, to: &str) -> Self {
+        assert_eq!(self.text.matches(from).count(), 1, "{from}");
+        self.text = self.text.replace(from, to);
+        self
+    }
+
     /// Adds a resource.
     fn add(mut self, resource: &str) -> Self {
         let outputs = self.text.find("\nOutputs:").unwrap();
@@ -94,13 +105,18 @@ impl Case {
         ))
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    fn judged(&self) -> Judged {
         let template = Template::read(&self.text, &self.parameters);
+        let template = template.unwrap_or_else(|fault| panic!("{fault}"));
         judge(&Checked {
-            template: template.unwrap_or_else(|fault| panic!("{fault}")),
+            subject: Subject::Template(template),
             routes: self.routes.clone(),
             manifest: Some(self.manifest.clone()),
         })
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        self.judged().findings
     }
 
     /// The rules that are broken, notes aside.
@@ -152,7 +168,7 @@ fn our_own_template_is_clean_in_every_kind_that_its_rules_allow() {
 #[test]
 fn our_own_template_is_clean_with_each_choice_that_stands_alone() {
     for (name, values) in [
-        ("MaximumConcurrency", ["2", "1000"]),
+        ("MaximumConcurrency", ["2", "100"]),
         ("SourceRetentionDays", ["1", "13"]),
         ("Schedules", ["true", "false"]),
         ("SourceValve", ["true", "false"]),
@@ -172,7 +188,12 @@ fn our_own_template_is_clean_with_each_choice_that_stands_alone() {
 
 #[test]
 fn every_rule_is_broken_by_a_test_and_has_a_name_of_its_own() {
-    let tests = include_str!("tests.rs");
+    let tests = [
+        include_str!("tests.rs"),
+        include_str!("tests/lints.rs"),
+        include_str!("../live/stack/tests.rs"),
+    ]
+    .concat();
     let ids: Vec<_> = rules().map(|rule| rule.id).collect();
     for (place, id) in ids.iter().enumerate() {
         assert!(!ids[..place].contains(id), "{id} twice");
@@ -300,7 +321,11 @@ fn mapping(queue: &str) -> String {
 #[test]
 fn a_second_mapping_on_a_source_queue_is_a_warning_f29() {
     let shared = Case::new().add(&mapping("SourceQueue"));
-    assert_eq!(shared.broken(), ["queue-shared"]);
+    assert_eq!(shared.broken(), ["queue-foreign", "queue-shared"]);
+    let twice = PLAIN.replace("Executions: 5", "Executions: 10");
+    let (before, second) = twice.split_once("  Mapping:").unwrap();
+    let twice = format!("{before}  Second:{second}  Mapping:{second}");
+    assert_eq!(Case::of(&twice).broken(), ["queue-shared"]);
 }
 
 #[test]
@@ -483,6 +508,79 @@ fn waits_that_outlast_the_retention_are_an_error_unless_events_wait_in_schedules
 fn the_outage_that_is_survived_is_told_f43() {
     let said = Case::new().notes("outage-survived");
     assert!(said[0].contains("4 h 12 min"), "{said:?}");
+    assert!(said[0].contains("route `audit`"), "{said:?}");
+    assert!(said[0].contains("1 min 10 s"), "{said:?}");
+    let outages = Case::new().judged().outages;
+    let [outage] = outages.as_slice() else {
+        panic!("{outages:?}");
+    };
+    assert_eq!(
+        (outage.queue.as_str(), outage.receives),
+        ("SourceQueue", 25)
+    );
+    let lasts: Vec<_> = outage
+        .routes
+        .iter()
+        .map(|one| one.lasts.as_secs())
+        .collect();
+    assert_eq!(lasts, [310, 70]);
+    let target = "target: { http: { url: 'https://example.com/' } }, breaker: {}";
+    let kept = Case::new().routes(&format!("routes: [{{ name: a, {target} }}]"));
+    let outages = kept.judged().outages;
+    assert_eq!(outages[0].routes[0].lasts, outages[0].ledger);
+    assert!(outages[0].first().is_none());
+}
+
+#[test]
+fn an_outage_is_not_told_where_it_is_not_known_f43() {
+    let retention = "!FindInMap [Retention, !Ref SourceRetentionDays, Seconds]";
+    let unknown = Case::new().edit("SourceQueue", retention, "!ImportValue x");
+    assert!(unknown.judged().outages.is_empty());
+    assert_eq!(unknown.notes("outage-survived"), [""; 0]);
+    assert!(
+        unknown
+            .notes("not-checked")
+            .join("\n")
+            .contains("`outage-survived`")
+    );
+}
+
+#[test]
+fn a_ledger_that_is_cold_for_its_concurrency_is_a_warning_f43() {
+    let set = |value: &str| Case::new().set("MaximumConcurrency", value);
+    // 200 * 10 events, two writes each, are as many as a new table takes.
+    assert_eq!(set("200").broken(), [""; 0]);
+    assert_eq!(set("300").broken(), ["ledger-cold"]);
+    let said = set("300").only();
+    assert!(said.contains("6000") && said.contains("4000"), "{said}");
+    let warm = |units: &str| {
+        let to = format!(
+            "BillingMode: PAY_PER_REQUEST\n      WarmThroughput: {{ WriteUnitsPerSecond: {units} }}"
+        );
+        set("300").edit("LedgerTable", "BillingMode: PAY_PER_REQUEST", &to)
+    };
+    assert_eq!(warm("6000").broken(), [""; 0]);
+    assert_eq!(warm("5999").broken(), ["ledger-cold"]);
+    let provisioned = "BillingMode: PROVISIONED";
+    let provisioned = set("300").edit("LedgerTable", "BillingMode: PAY_PER_REQUEST", provisioned);
+    assert_eq!(provisioned.broken(), [""; 0]);
+    let poller = polling()
+        .set("Pollers", "3")
+        .set("PollerConcurrency", "700");
+    assert_eq!(poller.broken(), ["ledger-cold"]);
+}
+
+#[test]
+fn a_mapping_that_is_switched_off_is_a_warning_f08() {
+    let to = "BatchSize: !Ref BatchSize\n            Enabled: false";
+    let off = Case::new().edit("ConsumerFunction", "BatchSize: !Ref BatchSize", to);
+    assert_eq!(off.broken(), ["mapping-disabled"]);
+}
+
+#[test]
+fn another_function_on_the_source_queue_is_a_warning_though_ours_has_no_mapping_f29() {
+    let foreign = polling().add(&mapping("SourceQueue"));
+    assert_eq!(foreign.broken(), ["queue-foreign"]);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 use serde_json::json;
 
+use super::super::finding::Input;
 use super::super::rules::rules;
-use super::super::show::tests::{files, findings};
+use super::super::show::tests::{files, findings, judged, outage};
 use super::log;
 
 #[test]
 fn code_scanning_reads_each_finding_at_its_place() {
-    let log = log(&findings(), &files());
+    let log = log(&judged(findings()), &files());
     assert_eq!(log["version"], "2.1.0");
     let expected = json!({
         "ruleId": "visibility-too-short",
@@ -29,7 +30,7 @@ fn code_scanning_reads_each_finding_at_its_place() {
 
 #[test]
 fn code_scanning_reads_every_rule() {
-    let log = log(&[], &files());
+    let log = log(&judged(Vec::new()), &files());
     assert_eq!(log["runs"][0]["results"], json!([]));
     let told = log["runs"][0]["tool"]["driver"]["rules"]
         .as_array()
@@ -40,4 +41,23 @@ fn code_scanning_reads_every_rule() {
         assert_eq!(told["shortDescription"]["text"], rule.relation);
         assert_eq!(told["help"]["text"], rule.remedy);
     }
+}
+
+#[test]
+fn code_scanning_reads_what_is_in_no_file_by_its_name() {
+    let mut finding = findings().remove(0);
+    finding.input = Input::Stack;
+    finding.path = "sqs:orders".to_owned();
+    let log = log(&judged(vec![finding]), &files());
+    let expected = json!([{ "logicalLocations": [{ "fullyQualifiedName": "sqs:orders" }] }]);
+    assert_eq!(log["runs"][0]["results"][0]["locations"], expected);
+}
+
+#[test]
+fn code_scanning_reads_the_outages_too() {
+    let mut judged = judged(Vec::new());
+    judged.outages = vec![outage()];
+    let log = log(&judged, &files());
+    let told = &log["runs"][0]["properties"]["outages"];
+    assert_eq!(told[0]["ledger_seconds"], 15_135);
 }

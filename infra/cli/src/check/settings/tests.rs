@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::rules::Routes;
+use super::super::rules::{Routes, Subject};
 use super::*;
 
 /// What the project's own template sets, with parameters and with the routes beside it.
@@ -14,7 +14,7 @@ fn settings(parameters: &[(&str, &str)]) -> Settings {
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     let checked = Checked {
-        template: Template::read(&text("template.yaml"), &parameters).unwrap(),
+        subject: Subject::Template(Template::read(&text("template.yaml"), &parameters).unwrap()),
         routes: Routes::Beside(text("infra/routes/routes.yaml")),
         manifest: None,
     };
@@ -88,7 +88,7 @@ fn a_fifo_queue_and_what_is_chosen_are_read_as_chosen() {
 fn a_template_without_a_queue_of_ours_sets_nothing() {
     let text = "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n";
     let checked = Checked {
-        template: Template::read(text, &[]).unwrap(),
+        subject: Subject::Template(Template::read(text, &[]).unwrap()),
         routes: Routes::None,
         manifest: None,
     };
