@@ -159,16 +159,21 @@ impl Inputs {
                 MEMORY_MB,
             ),
             architecture: architecture(machine),
-            goal: Goal {
-                utilisation: options.utilisation.unwrap_or(UTILISATION),
-                waits: options.waits,
-                wait_p99_seconds: options.wait_p99_ms.map(|ms| ms / 1e3),
-            },
+            goal: goal(options),
             goal_from: given(options.utilisation, None, UTILISATION).from,
             backlog: options.backlog,
             custom_metrics: given(options.custom_metrics, None, CUSTOM_METRICS),
             at_once: number(at_once),
         })
+    }
+}
+
+/// How good it must be.
+fn goal(options: &Options) -> Goal {
+    Goal {
+        utilisation: options.utilisation.unwrap_or(UTILISATION),
+        waits: options.waits,
+        wait_p99_seconds: options.wait_p99_ms.map(|ms| ms / 1e3),
     }
 }
 

@@ -133,15 +133,28 @@ fn inputs(report: &Report) -> String {
         ),
         number("custom metrics", inputs.custom_metrics),
     ]);
-    if let Some(seconds) = inputs.goal.wait_p99_seconds {
-        let value = format!("{} or less", long(seconds));
-        rows.push(row("good is a wait p99 of", value, From::Said));
-    }
-    if let Some(waits) = inputs.goal.waits {
-        let value = format!("{} or fewer", percent(waits));
-        rows.push(row("good is that there wait", value, From::Said));
-    }
+    rows.extend(goals(report));
     screen::table(&["what", "is", "from"], rows)
+}
+
+/// What else is good, where it was said.
+fn goals(report: &Report) -> impl Iterator<Item = Vec<String>> {
+    let goal = &report.inputs.goal;
+    let wait = goal.wait_p99_seconds.map(|seconds| {
+        (
+            "good is a wait p99 of",
+            format!("{} or less", long(seconds)),
+        )
+    });
+    let waits = goal.waits.map(|waits| {
+        (
+            "good is that there wait",
+            format!("{} or fewer", percent(waits)),
+        )
+    });
+    let said =
+        |(name, value): (&str, String)| vec![name.to_owned(), value, From::Said.word().to_owned()];
+    wait.into_iter().chain(waits).map(said)
 }
 
 /// A row of a whole number.
