@@ -44,7 +44,8 @@ fn erlang_c_is_that_of_exact_fractions() {
     }
 }
 
-/// Values that are printed elsewhere.
+/// Values that are printed elsewhere, and questions that are asked elsewhere, whose answers are
+/// those of exact fractions.
 #[test]
 fn erlang_c_is_that_of_textbooks() {
     // 120 customers an hour, three minutes each, ten servers: "about 0.10" on the Erlang C curve of
@@ -55,8 +56,8 @@ fn erlang_c_is_that_of_textbooks() {
     for (servers, wanted) in [(11, 0.6821), (12, 0.4494), (13, 0.2853), (14, 0.1741)] {
         near(erlang_c(servers, 10.0), wanted, 0.000_05);
     }
-    // 360 calls in half an hour, four minutes each, 55 agents: Ec = 0.239, the mean wait 8 s, and
-    // 85 % answered within 15 s ("The Erlang-C Formula", mitan.co.uk).
+    // The question of 360 calls in half an hour, four minutes each, and 55 agents ("The Erlang-C
+    // Formula", mitan.co.uk).
     let station = Station {
         servers: 55,
         rate_per_second: 0.2,
@@ -66,7 +67,7 @@ fn erlang_c_is_that_of_textbooks() {
     near(station.waits(), 0.239, 0.0005);
     near(station.mean_wait_seconds().unwrap(), 8.18, 0.01);
     near(station.wait_seconds(0.845_883_092).unwrap(), 15.0, 1e-4);
-    // 30 calls an hour of five minutes: six people, if nine in ten calls are not to wait
+    // The question of 30 calls an hour, five minutes each, of which nine in ten are not to wait
     // (Wolfram Language documentation, `ErlangC`).
     let goal = Goal {
         utilisation: 1.0,
