@@ -17,6 +17,7 @@ pub mod scheduler;
 pub mod secrets;
 pub mod sqs;
 pub mod targets;
+pub mod traces;
 
 mod chain;
 mod kept;
