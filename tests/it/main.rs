@@ -24,5 +24,6 @@ mod startup;
 mod support;
 mod template;
 mod tidy;
+mod traces;
 mod valve;
 mod yaml;

@@ -363,6 +363,28 @@ fn routes_in_a_parameter_are_read_by_that_name_and_no_other_parameter_may_be() {
 }
 
 #[test]
+fn only_with_x_ray_may_a_function_send_segments_and_is_it_traced_by_lambda_f78() {
+    let template = || Template::new().with("Mode", "both");
+    for name in ["Consumer", "Poller"] {
+        let (function, role) = (format!("{name}Function"), format!("{name}Role"));
+        for traces in ["off", "xray", "otlp", "stdout"] {
+            let template = match traces {
+                "off" => template(),
+                other => template().with("Traces", other),
+            };
+            assert_eq!(template.variables(&function)["WAYBILL_TRACES"], traces);
+            let by_x_ray = traces == "xray";
+            let mode = if by_x_ray { "Active" } else { "PassThrough" };
+            assert_eq!(template.property(&function, "Tracing"), mode);
+            let mut granted = template.role(&role);
+            let segments = set(&["xray:PutTraceSegments", "xray:PutTelemetryRecords"]);
+            assert_eq!(granted.remove("*"), by_x_ray.then_some(segments));
+            assert_eq!(granted, Template::new().with("Mode", "both").role(&role));
+        }
+    }
+}
+
+#[test]
 fn only_with_a_valve_may_a_function_change_a_mapping_and_only_its_own() {
     let policies = |template: Template| template.of_type("AWS::IAM::Policy");
     let off = |mode| Template::new().with("Mode", mode);
@@ -490,6 +512,8 @@ fn the_function_is_told_where_everything_is() {
         "WAYBILL_SCHEDULE_GROUP": { "Ref": "ScheduleGroup" },
         "WAYBILL_SCHEDULE_ROLE_ARN": { "Fn::GetAtt": "ScheduleRole.Arn" },
         "WAYBILL_SCHEDULE_DLQ_ARN": { "Fn::GetAtt": "UnsentQueue.Arn" },
+        "WAYBILL_TRACES": "off",
+        "WAYBILL_TRACES_RATIO": "1",
         "WAYBILL_ALLOW_PRIVATE_TARGETS": "false",
         "WAYBILL_METRICS": "emf",
         "RUST_LOG": "info",
@@ -602,10 +626,11 @@ fn the_readme_of_each_function_names_every_action_of_its_role() {
     let template = Template::new().with("Mode", "both");
     let template = template.with("DeadLetterMode", "send");
     let template = template.with("RoutesParameterName", "/shop/routes");
+    let template = template.with("Traces", "xray");
     for (name, folder) in FUNCTIONS {
         let readme = yaml::text(&format!("{folder}/README.md"));
         let role = template.role(&name.replace("Function", "Role"));
-        let expected = if name == "RedriveFunction" { 5 } else { 7 };
+        let expected = if name == "RedriveFunction" { 5 } else { 8 };
         assert_eq!(role.len(), expected, "{name}");
         for action in role.into_values().flatten() {
             assert!(

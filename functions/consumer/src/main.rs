@@ -36,7 +36,9 @@ async fn main() -> ExitCode {
         async move {
             let deadline = Timestamp::from_millis(event.context.deadline);
             let consumer = live.current();
-            let work = Box::pin(consumer.handle(event.payload.get(), deadline));
+            let trace = event.context.xray_trace_id.as_deref();
+            let work = consumer.handle_traced(event.payload.get(), deadline, trace);
+            let work = Box::pin(work);
             let response = live.beside(deadline, work).await;
             response.map_err(|error| Refused(error.to_string()))
         }

@@ -37,7 +37,8 @@ async fn main() -> ExitCode {
         async move {
             let deadline = Timestamp::from_millis(event.context.deadline);
             let poller = live.current();
-            let work = Box::pin(poller.handle(event.payload.get(), deadline));
+            let trace = event.context.xray_trace_id.as_deref();
+            let work = Box::pin(poller.handle_traced(event.payload.get(), deadline, trace));
             let report = live.beside(deadline, work).await;
             report.map_err(|error| Refused(error.to_string()))
         }

@@ -228,6 +228,7 @@ impl Connection {
     pub fn consumer<H: Handler>(self, handler: H, settings: FunctionSettings) -> AwsConsumer<H> {
         let ledger = self.ledger(settings.ledger_table);
         let engine = Engine::new(handler, ledger, System, settings.engine);
+        let engine = engine.with_traces(self.traces(settings.traces));
         let (queue_url, dead_letter_url) = (settings.queue_url, settings.dead_letter_url);
         let scheduler = settings.schedules.map(|told| self.scheduler(told));
         Consumer::new(engine, System, move |arn| {
@@ -310,6 +311,7 @@ impl Connection {
         let mut told = settings.engine;
         told.concurrency = poll.concurrency.unwrap_or(told.concurrency);
         let engine = Engine::new(handler, ledger, System, told);
+        let engine = engine.with_traces(self.traces(settings.traces));
         let config = PollerConfig {
             queue_url: poll.queue_url,
             visibility: poll.visibility,

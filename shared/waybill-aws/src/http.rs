@@ -187,7 +187,7 @@ impl HttpTarget {
 }
 
 /// Reads a short answer to its end, so that its connection can serve again.
-async fn read_short(mut response: reqwest::Response) {
+pub(crate) async fn read_short(mut response: reqwest::Response) {
     let mut left = ANSWER_MAX;
     while let Ok(Some(chunk)) = response.chunk().await {
         match left.checked_sub(chunk.len()) {

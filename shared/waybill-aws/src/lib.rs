@@ -19,6 +19,7 @@ pub mod sqs;
 #[cfg(feature = "target-lambda")]
 pub mod survey;
 pub mod targets;
+pub mod traces;
 
 mod chain;
 mod kept;

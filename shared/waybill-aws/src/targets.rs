@@ -54,3 +54,13 @@ pub enum TargetError {
     #[error("this bundle is built without its target; build it with `--features {0}`")]
     NotBuilt(&'static str),
 }
+
+#[cfg(test)]
+#[cfg(all(
+    feature = "target-sns",
+    feature = "target-eventbridge",
+    feature = "target-lambda",
+    feature = "target-stepfunctions",
+    feature = "target-kinesis"
+))]
+mod tests;

@@ -11,8 +11,8 @@
 //! receive ([`polling`]) and how long to hold what was received ([`lease`]); what waits outside its
 //! queue ([`schedule`], [`parcel`]); how an operation of your own is run once in effect ([`once`]);
 //! what is known of the dead and how they come back ([`dossier`], [`selection`], [`edit`],
-//! [`redrive`]); and what a load needs and
-//! costs ([`capacity`], [`price`]).
+//! [`redrive`]); how what happened is told to those who follow traces ([`mod@trace`]); and what a load
+//! needs and costs ([`capacity`], [`price`]).
 
 pub mod batch;
 pub mod canary;
@@ -46,3 +46,4 @@ pub mod secret;
 pub mod selection;
 pub mod sqs_event;
 pub mod time;
+pub mod trace;

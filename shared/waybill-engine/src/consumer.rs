@@ -9,6 +9,7 @@ use waybill_core::deadline::Budget;
 use waybill_core::ledger::DeadLetter;
 use waybill_core::sqs_event::{Batch, PayloadError};
 use waybill_core::time::Timestamp;
+use waybill_core::trace::Upstream;
 
 use crate::engine::{Engine, Source};
 use crate::handler::Handler;
@@ -74,6 +75,22 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
         payload: &str,
         deadline: Timestamp,
     ) -> Result<BatchResponse, Refused> {
+        self.handle_traced(payload, deadline, None).await
+    }
+
+    /// The same in an invocation of this trace, as X-Ray's header has it: every record's span is
+    /// linked to it.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub async fn handle_traced(
+        &self,
+        payload: &str,
+        deadline: Timestamp,
+        trace_header: Option<&str>,
+    ) -> Result<BatchResponse, Refused> {
+        let invocation = trace_header.and_then(Upstream::of_trace_header);
         let budget = Budget {
             started: self.ambient.now(),
             deadline,
@@ -93,8 +110,8 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
             let source = self.source(&first.queue_arn);
             let queue_arn = first.queue_arn.clone();
             let (places, messages): (Vec<_>, Vec<_>) = batch.messages.into_iter().unzip();
-            let answers = self.engine.run(messages, &source, budget).await;
-            for (place, answer) in places.into_iter().zip(answers) {
+            let answers = self.engine.run_in(messages, &source, budget, invocation);
+            for (place, answer) in places.into_iter().zip(answers.await) {
                 if let Some(handed) = handed.get_mut(place) {
                     *handed = answer;
                 }
@@ -103,6 +120,7 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
                 let flow = self.engine.handler.flow();
                 valve.look(&queue_arn, flow, deadline).await;
             }
+            self.engine.traces.flush(deadline).await;
         }
         Ok(BatchResponse::new(&batch.ids, &handed))
     }

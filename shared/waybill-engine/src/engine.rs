@@ -29,6 +29,7 @@ use waybill_core::reading::{self, Content};
 use waybill_core::retry::store_trouble_wait;
 use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
+use waybill_core::trace::Upstream;
 
 use crate::flow::{Ends, Intake, Item};
 use crate::hand_back::hand_back;
@@ -38,6 +39,7 @@ use crate::ports::{Ambient, Ledger, Queue, Scheduler};
 use crate::remembered::Remembered;
 use crate::settle::{Desk, drive};
 use crate::telemetry::{self, Happened, Meter, Metrics, Tally};
+use crate::traces::Traces;
 use crate::work::{Finished, Over, Shift, Told, UNSTARTED_WAIT, Work};
 
 /// What an engine is told once.
@@ -104,6 +106,7 @@ pub struct Engine<H, L, A> {
     pub(crate) ledger: L,
     pub(crate) ambient: A,
     pub(crate) config: Config,
+    pub(crate) traces: Traces,
     /// Rows known to be dead, so that a dead message's quick receives cost no read; apart from the
     /// next, which are many more.
     dead: Remembered,
@@ -126,9 +129,17 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             ledger,
             ambient,
             config,
+            traces: Traces::default(),
             dead: Remembered::new(REMEMBERED),
             completed: Remembered::new(REMEMBERED),
         }
+    }
+
+    /// The same with a span for each record and each try.
+    #[must_use]
+    pub fn with_traces(mut self, traces: Traces) -> Self {
+        self.traces = traces;
+        self
     }
 
     /// Runs a batch to its end. Answers by position.
@@ -141,10 +152,21 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         source: &Source<Q>,
         budget: Budget,
     ) -> Vec<Handed> {
+        self.run_in(messages, source, budget, None).await
+    }
+
+    /// The same in an invocation of this trace.
+    pub(crate) async fn run_in<Q: Queue>(
+        &self,
+        messages: Vec<Message>,
+        source: &Source<Q>,
+        budget: Budget,
+        invocation: Option<Upstream>,
+    ) -> Vec<Handed> {
         let messages: Vec<_> = messages.into_iter().map(Arc::new).collect();
         let queue = messages.first().map(Arc::clone);
         let queue = queue.as_ref().map_or("", |first| first.queue_arn.as_str());
-        let running = Box::pin(self.run_batch(messages, source, budget));
+        let running = Box::pin(self.run_batch(messages, source, budget, invocation));
         self.metered(queue, budget.started, running).await
     }
 
@@ -154,6 +176,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         messages: Vec<Arc<Message>>,
         source: &Source<Q>,
         budget: Budget,
+        invocation: Option<Upstream>,
     ) -> Vec<Handed> {
         telemetry::tell(Happened::Received {
             messages: &messages,
@@ -162,11 +185,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let hold = Hold::Fixed(budget.deadline.after(LEASE_OVER_DEADLINE));
         let (intake, items) = mpsc::unbounded_channel();
         for (place, message) in messages.iter().enumerate() {
+            let span = self.traces.record(message, invocation);
             let (message, hold) = (Arc::clone(message), hold.clone());
             let _ = intake.send(Item {
                 place,
                 message,
                 hold,
+                span,
             });
         }
         drop(intake);
@@ -266,10 +291,17 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             desk: &desk,
         };
         let until = budget.settle_until();
-        let working = pin!(self.work_through(shift, intake, ends));
+        let mut ends = |item: &Item, end: Finished| {
+            if let Some(span) = &item.span {
+                span.end(&end);
+            }
+            ends(item, end);
+        };
+        let working = pin!(self.work_through(shift, intake, &mut ends));
         let writing = pin!(drive(&self.ledger, &self.ambient, &desk, jobs, until));
         let end = sleep(until.since(self.ambient.now()));
-        let _ = select(select(working, writing), pin!(end)).await;
+        let exporting = pin!(self.traces.export_what_is_enough());
+        let _ = select(select(working, writing), select(exporting, pin!(end))).await;
     }
 
     /// Whether a message leaves the queue.
@@ -307,6 +339,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             },
             None => Told::plainly(&item.message),
         };
+        if let Some(span) = &item.span {
+            let event = match &reading.content {
+                Content::Event(event) => Some(&**event),
+                Content::TestEvent | Content::Unreadable { .. } => None,
+            };
+            span.settle_place(&told.message, event);
+        }
         let (event, plan) = match reading.content {
             Content::TestEvent => return Prepared::Finished(Finished::over(Over::Ignored)),
             Content::Unreadable { reason, what } => {

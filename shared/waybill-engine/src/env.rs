@@ -6,6 +6,8 @@
 //! dead letters back [`DeadLetterSettings`]. What each
 //! variable means stands in the README of each function.
 
+mod traces;
+
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -20,6 +22,8 @@ use waybill_core::routes::{Identity, OnConflict, RoutesFile};
 
 use crate::engine::Config;
 use crate::telemetry::{Metrics, Sink};
+
+pub use traces::{Exporter, TraceSettings};
 
 /// Where variables and files are read.
 pub trait EnvSource {
@@ -58,6 +62,8 @@ pub struct FunctionSettings {
     pub dead_letter_url: Option<String>,
     /// How events wait outside the source queue, where they do.
     pub schedules: Option<ScheduleSettings>,
+    /// How traces are exported, where they are.
+    pub traces: Option<TraceSettings>,
 }
 
 /// What it takes to make schedules that send to the source queue.
@@ -75,9 +81,9 @@ pub struct ScheduleSettings {
 impl FunctionSettings {
     /// Reads what a function with a handler of its own is told: `WAYBILL_CONSUMER`,
     /// `WAYBILL_LEDGER_TABLE`, `WAYBILL_LEDGER_TTL_DAYS`, `WAYBILL_QUEUE_RETENTION_SECONDS`,
-    /// `WAYBILL_DEAD_LETTER`, `WAYBILL_DLQ_URL`, `WAYBILL_QUEUE_URL`, `WAYBILL_SCHEDULE_*` and
-    /// `WAYBILL_METRICS`. At
-    /// most `concurrency` events are worked on at once. No key is configured, and a conflict of keys is dead.
+    /// `WAYBILL_DEAD_LETTER`, `WAYBILL_DLQ_URL`, `WAYBILL_QUEUE_URL`, `WAYBILL_SCHEDULE_*`,
+    /// `WAYBILL_METRICS` and `WAYBILL_TRACES*`. At most `concurrency` events are worked on at once.
+    /// No key is configured, and a conflict of keys is dead.
     ///
     /// # Errors
     ///
@@ -102,10 +108,10 @@ impl FunctionSettings {
         let names = all(ledger_table, namespace(env, consumer));
         let dead = dead_letters(env, dead_letter, queue_url.as_deref());
         let times = all(time_to_live(env), retention(env));
-        let dead = all(dead, schedules(env, queue_url.as_deref()));
-        let told = all(all(names, dead), metrics(env));
-        let (((names, dead), metrics), (time_to_live, retention)) = all(told, times)?;
-        let (dead, schedules) = dead;
+        let outside = all(schedules(env, queue_url.as_deref()), traces::read(env));
+        let told = all(all(names, dead), all(metrics(env), outside));
+        let (((names, dead), told), (time_to_live, retention)) = all(told, times)?;
+        let (metrics, (schedules, traces)) = told;
         let ((ledger_table, consumer), (dead_letter, dead_letter_url)) = (names, dead);
         let engine = Config {
             consumer,
@@ -124,6 +130,7 @@ impl FunctionSettings {
             queue_url,
             dead_letter_url,
             schedules,
+            traces,
         })
     }
 }

@@ -32,6 +32,7 @@ use crate::handler::Handler;
 use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Queue};
 use crate::telemetry::{self, Happened};
+use crate::traces::RecordSpan;
 use crate::work::{Finished, HandOver, Over, Shift, UNSTARTED_WAIT, Work};
 
 /// A message on its way through.
@@ -43,6 +44,8 @@ pub(crate) struct Item {
     pub(crate) message: Arc<Message>,
     /// How long it is ours.
     pub(crate) hold: Hold,
+    /// Its span, where traces are on.
+    pub(crate) span: Option<Arc<RecordSpan>>,
 }
 
 /// Where messages come in, and whether none must at the moment.

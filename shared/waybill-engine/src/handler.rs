@@ -18,7 +18,7 @@ use waybill_core::polling::Appetite;
 use waybill_core::retry::RetryPolicy;
 use waybill_core::time::Timestamp;
 
-use crate::ports::GivenUp;
+use crate::ports::{Carried, GivenUp};
 
 /// What is done with an event, in one or several parts that succeed or fail alone. The ledger
 /// keeps each part's state by its name, so that what is done is not done again.
@@ -220,4 +220,6 @@ pub struct Delivery<'a> {
     /// Where the part gave the event up: it is to be handed to the part's own dead-letter target,
     /// by an idempotency key of its own. Never where [`Policy::dead_letter`] is none.
     pub given_up: Option<GivenUp<'a>>,
+    /// Where traces are on: where this try stands in its event's.
+    pub trace: Option<&'a Carried>,
 }

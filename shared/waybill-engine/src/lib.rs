@@ -6,7 +6,7 @@
 //! [`consumer`] turns invocations into batches, [`poller`] receives by itself; [`engine`] runs
 //! messages through a [`handler`]; [`router`] is the handler that delivers along the routes of a
 //! file, and [`gates`] spare their targets; [`env`](mod@env) reads what a function is told, and
-//! [`live`] exchanges routes while it runs. [`redrive`] looks at dead letters and brings them back.
+//! [`live`] exchanges routes while it runs. [`traces`] follow an event. [`redrive`] looks at dead letters and brings them back.
 //! [`once`] runs any async operation of your
 //! own once in effect, without a queue.
 
@@ -29,5 +29,6 @@ mod remembered;
 pub mod router;
 mod settle;
 pub mod telemetry;
+pub mod traces;
 pub mod valve;
 mod work;

@@ -25,6 +25,7 @@ use waybill_core::message::{Message, is_fifo};
 use waybill_core::outcome::{DeferCause, Disposition};
 use waybill_core::polling::{Answer, Appetite, Moment, Next, Pace, Rules, Stop};
 use waybill_core::time::Timestamp;
+use waybill_core::trace::Upstream;
 
 use crate::acker::{Acker, LINGER, LINGER_FIFO, Leaving, ON_THEIR_WAY_MAX, Staying, Tray};
 use crate::engine::{Engine, Source, cut_off};
@@ -33,6 +34,7 @@ use crate::handler::Handler;
 use crate::keeper::Keeper;
 use crate::ports::{Ambient, Ledger, Queue, QueueError, QueueErrorKind};
 use crate::telemetry::{self, Happened, Tally};
+use crate::traces::Traces;
 use crate::work::Finished;
 
 /// The function that polls, kept between invocations; it may serve several at once.
@@ -166,6 +168,21 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Poller<H, L, A, Q> {
     /// When the payload is not understood, or the queue cannot be read: it refuses, or did not
     /// answer once. What had been received was worked on first.
     pub async fn handle(&self, payload: &str, deadline: Timestamp) -> Result<Report, PollRefused> {
+        self.handle_traced(payload, deadline, None).await
+    }
+
+    /// The same in an invocation of this trace, as X-Ray's header has it: every record's span is
+    /// linked to it.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub async fn handle_traced(
+        &self,
+        payload: &str,
+        deadline: Timestamp,
+        trace_header: Option<&str>,
+    ) -> Result<Report, PollRefused> {
         let budget = Budget {
             started: self.ambient.now(),
             deadline,
@@ -187,15 +204,17 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Poller<H, L, A, Q> {
             true => LINGER_FIFO,
             false => LINGER,
         };
+        let invocation = trace_header.and_then(Upstream::of_trace_header);
         let polled = self
             .engine
-            .poll(&source, rules, self.config.visibility, linger);
+            .poll(&source, rules, self.config.visibility, linger, invocation);
         let told = Box::pin(async {
             let polled = polled.await;
             telemetry::tell(Happened::PollEnded(&polled.0));
             polled
         });
         let (report, unreadable) = self.engine.metered(url, budget.started, told).await;
+        self.engine.traces.flush(deadline).await;
         match unreadable {
             Some(error) => Err(PollRefused::Queue {
                 url: url.clone(),
@@ -254,6 +273,9 @@ struct Poll<'p, Q, A> {
     appetite: &'p (dyn Fn() -> Appetite + Sync),
     /// How many ended messages are not gone yet.
     on_their_way: Arc<AtomicUsize>,
+    traces: &'p Traces,
+    /// The trace of the invocation.
+    invocation: Option<Upstream>,
 }
 
 /// How one poll stands.
@@ -293,6 +315,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         rules: Rules,
         visibility: Duration,
         linger: Duration,
+        invocation: Option<Upstream>,
     ) -> (Report, Option<QueueError>) {
         let budget = rules.budget;
         let terms = Terms {
@@ -311,6 +334,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             quiet: Arc::default(),
             appetite: &|| self.handler.appetite(),
             on_their_way: Arc::clone(&on_their_way),
+            traces: &self.traces,
+            invocation,
         };
         let until = budget.settle_until();
         let acker = Acker::new(source, &keeper, &self.ambient, until, on_their_way);
@@ -523,10 +548,12 @@ impl<Q: Queue, A: Ambient> Poll<'_, Q, A> {
             };
             state.held.insert(place, receipt);
             state.received += 1;
+            let span = self.traces.record(&message, self.invocation);
             let _ = intake.send(Item {
                 place,
                 message,
                 hold,
+                span,
             });
         }
         Answer::Messages { asked, got }

@@ -17,6 +17,7 @@ use waybill_core::ledger::{Fence, Record, Row};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, DeadReason};
 use waybill_core::time::Timestamp;
+use waybill_core::trace::Span;
 
 /// The ledger: rows by key, linearizable per key.
 pub trait Ledger: Send + Sync {
@@ -337,6 +338,46 @@ pub struct TargetRequest<'a> {
     pub limit: Duration,
     /// Where the target is a route's own dead-letter target: what the route gave up.
     pub given_up: Option<GivenUp<'a>>,
+    /// Where traces are on: what is passed on of this try's, in place of what the message carries.
+    pub trace: Option<&'a Carried>,
+}
+
+impl<'a> TargetRequest<'a> {
+    /// W3C trace context for the target: this try's, or else what the event carries, whatever its
+    /// form.
+    pub fn traceparent(&self) -> Option<&'a str> {
+        let of_try = self.trace.map(|trace| trace.traceparent.as_str());
+        of_try.or(self.event.traceparent.as_deref())
+    }
+
+    /// X-Ray's header for the target: this try's, or else what the message carries.
+    pub fn trace_header(&self) -> Option<&'a str> {
+        let of_try = self.trace.map(|trace| trace.trace_header.as_str());
+        of_try.or(self.message.trace_header.as_deref())
+    }
+}
+
+/// Where a try stands in its trace, as targets are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// As W3C's `traceparent`.
+    pub traceparent: String,
+    /// As X-Ray's header, `AWSTraceHeader` of a message.
+    pub trace_header: String,
+    /// Whether HTTP targets are told in `x-amzn-trace-id` too.
+    pub in_amazon_header: bool,
+}
+
+/// Where spans go.
+pub trait SpanSink: Send + Sync {
+    /// Exports spans, once: what fails is lost. The error is a sentence that says what to do. It
+    /// may be dropped before it ends.
+    fn export<'a>(&'a self, spans: &'a [Span]) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Whether what reads them knows `x-amzn-trace-id`; by default it does not.
+    fn is_amazon(&self) -> bool {
+        false
+    }
 }
 
 /// Why a route gave an event up: what its own dead-letter target is told.

@@ -227,6 +227,7 @@ impl Handler for Router {
             idempotency_key: delivery.idempotency_key,
             limit: delivery.limit,
             given_up: delivery.given_up,
+            trace: delivery.trace,
         };
         target.send(request).await
     }

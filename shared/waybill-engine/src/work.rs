@@ -32,6 +32,7 @@ use crate::keeper::Hold;
 use crate::ports::{Ambient, Appointment, GivenUp, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
 use crate::telemetry::{self, Happened};
+use crate::traces::TrySpan;
 
 /// An event that is to be worked on.
 #[derive(Debug, Clone)]
@@ -645,6 +646,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             };
             state.begin();
             let _running = shift.desk.running();
+            let span = work.item.span.as_ref();
+            let span = span.map(|span| span.a_try(route, attempt, given_up.is_some()));
             let key = match given_up {
                 None => idempotency_key(&self.config.consumer, &work.key, route),
                 Some(_) => dead_letter_key(&self.config.consumer, &work.key, route),
@@ -661,6 +664,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                     reason: *reason,
                     code,
                 }),
+                trace: span.as_ref().map(TrySpan::carried),
             };
             // The call itself may panic, before there is a future.
             let trying = async { self.handler.deliver(delivery).await };
@@ -670,6 +674,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 Ok(Err(_)) => Attempt::unknown("panicked", "the handler panicked"),
                 Err(_) => Attempt::unknown("timeout", "the handler did not end in its time"),
             };
+            if let Some(span) = span {
+                span.end(&attempt);
+            }
             let took = self.ambient.now().since(now);
             let told = pass.ended(&attempt, took);
             (route, Ended::Tried(attempt, policy, told, Some(took)))

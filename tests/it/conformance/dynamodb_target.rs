@@ -128,6 +128,7 @@ pub(super) async fn attempt(router: &Router, event: &Event) -> Attempt {
         attempt: 1,
         limit: Duration::from_secs(60),
         given_up: None,
+        trace: None,
     };
     router.deliver(delivery).await
 }
@@ -356,6 +357,7 @@ async fn what_the_table_refuses_is_told_apart() {
             attempt: 1,
             limit: Duration::from_secs(60),
             given_up: None,
+            trace: None,
         };
         let refused = router.deliver(delivery).await;
         assert_eq!(refused.code, code, "{lines}: {}", refused.message);

@@ -218,11 +218,12 @@ impl Template {
             let resource = &statement["Resource"];
             let named = resource["Fn::GetAtt"].as_str();
             let named = named.or(resource["Fn::Sub"].as_str());
-            let resource = named.expect("one named resource").to_owned();
-            allowed
-                .entry(resource)
-                .or_default()
-                .extend(one_or_many(&statement["Action"]));
+            let actions: BTreeSet<_> = one_or_many(&statement["Action"]).into_iter().collect();
+            // X-Ray has no resources to name.
+            let any = resource.as_str().filter(|any| *any == "*");
+            let any = any.filter(|_| actions.iter().all(|action| action.starts_with("xray:")));
+            let resource = named.or(any).expect("one named resource").to_owned();
+            allowed.entry(resource).or_default().extend(actions);
         }
         allowed
     }

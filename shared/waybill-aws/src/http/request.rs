@@ -49,10 +49,14 @@ pub(super) fn headers(request: &TargetRequest<'_>, mode: HttpBody, route: &Heade
             map.insert(name, encode(value));
         }
     }
-    let parent = event.traceparent.as_deref().filter(|t| is_traceparent(t));
+    let parent = request.traceparent().filter(|t| is_traceparent(t));
     map.insert("idempotency-key", encode(request.idempotency_key));
     if let Some(parent) = parent {
         map.insert("traceparent", encode(parent));
+    }
+    if let Some(trace) = request.trace.filter(|trace| trace.in_amazon_header) {
+        let value = HeaderValue::try_from(&trace.trace_header).ok();
+        map.extend(value.map(|value| (HeaderName::from_static("x-amzn-trace-id"), value)));
     }
     if let Some(given_up) = request.given_up {
         let value = HeaderValue::try_from(given_up.to_json()).ok();

@@ -12,7 +12,7 @@ use waybill_core::event::{Data, Event};
 use waybill_core::http::StatusClass;
 use waybill_core::outcome::{DeadReason, Outcome};
 use waybill_core::routes::{HeaderText, Secret, SigningKey, SigningSecret, TargetUrl};
-use waybill_engine::ports::GivenUp;
+use waybill_engine::ports::{Carried, GivenUp};
 use waybill_testkit::fixtures;
 
 use crate::kept::Keeping;
@@ -213,6 +213,7 @@ async fn send_event(target: &HttpTarget, event: &Event, limit: Duration) -> Atte
             idempotency_key,
             limit,
             given_up: None,
+            trace: None,
         })
         .await
 }
@@ -286,6 +287,48 @@ async fn retry_after_is_heard_f58() {
             outcome,
             "{status} {header}"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_trys_place_in_its_trace_goes_before_the_events_f78() {
+    let of_event = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let of_try = "00-0af7651916cd43dd8448eb211c80319c-00000000000000b2-01";
+    let header = "Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=00000000000000b2;Sampled=1";
+    for in_amazon_header in [false, true] {
+        let server = Server::of_status(200, "").await;
+        let mut spec = spec(&server.url());
+        spec.body = HttpBody::Structured;
+        let trace = Carried {
+            traceparent: of_try.to_owned(),
+            trace_header: header.to_owned(),
+            in_amazon_header,
+        };
+        let event = Event {
+            traceparent: Some(of_event.to_owned()),
+            ..event()
+        };
+        let request = TargetRequest {
+            event: &event,
+            data: &event.data,
+            message: &fixtures::message("m-1", ""),
+            idempotency_key: "c0ffee",
+            limit: Duration::from_secs(5),
+            given_up: None,
+            trace: Some(&trace),
+        };
+        target(&spec).send(request).await;
+        let requests = server.requests();
+        let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
+        let lines: Vec<_> = head.lines().collect();
+        assert!(
+            lines.contains(&format!("traceparent: {of_try}").as_str()),
+            "{head}"
+        );
+        let amazon = format!("x-amzn-trace-id: {header}");
+        assert_eq!(lines.contains(&amazon.as_str()), in_amazon_header, "{head}");
+        // The event's own is of its beginning.
+        assert!(body.contains(of_event), "{body}");
     }
 }
 
@@ -471,6 +514,7 @@ async fn what_a_route_made_has_its_own_media_type_and_not_the_producers() {
         idempotency_key: "k",
         limit: Duration::from_secs(5),
         given_up: None,
+        trace: None,
     };
     target.send(request).await;
     let request = server.requests().pop().unwrap();
@@ -495,6 +539,7 @@ async fn a_dead_letter_says_which_route_gave_it_up_and_why() {
             reason: DeadReason::Rejected,
             code: "http_422",
         }),
+        trace: None,
     };
     target.send(request).await;
     let request = server.requests().pop().unwrap();

@@ -101,7 +101,7 @@ impl EventBridgeTarget {
             .detail(detail)
             .resources(key)
             .set_time(time)
-            .set_trace_header(request.message.trace_header.clone());
+            .set_trace_header(request.trace_header().map(str::to_owned));
         Ok(entry.build())
     }
 

@@ -51,7 +51,7 @@ impl KinesisTarget {
             key.map_err(|missing| Attempt::rejected("partition_key_missing", missing.to_string()))?;
         let data = match spec.body {
             EventBody::Structured => event
-                .structured_with_key(data, request.idempotency_key)
+                .structured_alone(data, request.idempotency_key, request.traceparent())
                 .into_bytes(),
             EventBody::Plain => data.as_bytes().to_vec(),
         };

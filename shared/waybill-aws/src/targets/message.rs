@@ -49,7 +49,7 @@ pub(super) fn attributes<'a>(
         EventBody::Structured => CLOUD_EVENT,
         EventBody::Plain => said.unwrap_or(request.data.usual_type()),
     };
-    let traceparent = event.traceparent.as_deref();
+    let traceparent = request.traceparent();
     let attributes = [
         ("idempotency-key", request.idempotency_key),
         ("content-type", media_type),

@@ -183,6 +183,7 @@ pub(crate) async fn try_within(
         idempotency_key: "c0ffee",
         limit,
         given_up: None,
+        trace: None,
     };
     target.send(request).await
 }

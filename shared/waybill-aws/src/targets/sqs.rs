@@ -102,7 +102,7 @@ impl SqsTarget {
                 .collect(),
             group_id: message::group_id(request, spec.group_id.as_ref(), is_fifo)?,
             deduplication_id: is_fifo.then(|| request.idempotency_key.to_owned()),
-            trace_header: request.message.trace_header.clone(),
+            trace_header: request.trace_header().map(str::to_owned),
         })
     }
 }

@@ -52,9 +52,10 @@ impl StepFunctionsTarget {
             Err(refused) => return refused,
         };
         let name = request.idempotency_key;
+        let trace_header = request.trace.map(|trace| trace.trace_header.as_str());
         answer::within(self.spec.timeout, request.limit, async {
             match self.see_type().await {
-                Ok(()) => self.start(name, &input).await,
+                Ok(()) => self.start(name, &input, trace_header).await,
                 Err(ended) => ended,
             }
         })
@@ -91,9 +92,10 @@ impl StepFunctionsTarget {
     }
 
     /// Starts the execution, and reads the answer.
-    async fn start(&self, name: &str, input: &str) -> Attempt {
+    async fn start(&self, name: &str, input: &str, trace_header: Option<&str>) -> Attempt {
         let start = self.client.start_execution();
         let start = start.state_machine_arn(&self.spec.state_machine_arn);
+        let start = start.set_trace_header(trace_header.map(str::to_owned));
         let Err(error) = start.name(name).input(input).send().await else {
             return Attempt::delivered("started");
         };

@@ -16,17 +16,27 @@ impl Event {
     /// not call JSON is put in as text, and bytes, or text that is called JSON and is none, as
     /// base64: whoever reads it finds the same bytes. Attributes that are empty are left out.
     pub fn structured(&self, data: &Data) -> String {
-        self.in_json(data, None)
+        self.in_json(data, self.traceparent.as_deref(), None)
     }
 
-    /// The same with the extension `idempotencykey`, for a target that takes nothing beside it in
-    /// which a key could stand.
-    pub fn structured_with_key(&self, data: &Data, idempotency_key: &str) -> String {
-        self.in_json(data, Some(idempotency_key))
+    /// The same with the extensions `idempotencykey` and `traceparent`, for a target that takes
+    /// nothing beside it in which a key and a trace could stand.
+    pub fn structured_alone(
+        &self,
+        data: &Data,
+        idempotency_key: &str,
+        traceparent: Option<&str>,
+    ) -> String {
+        self.in_json(data, traceparent, Some(idempotency_key))
     }
 
     /// The event in CloudEvents' JSON format.
-    fn in_json(&self, data: &Data, idempotency_key: Option<&str>) -> String {
+    fn in_json(
+        &self,
+        data: &Data,
+        traceparent: Option<&str>,
+        idempotency_key: Option<&str>,
+    ) -> String {
         let said = self.content_type_of(data).map(str::trim);
         let said = said.filter(|said| !said.is_empty());
         let is_json = said.is_none_or(is_json);
@@ -44,7 +54,7 @@ impl Event {
         let named = named.map(|(name, value)| (name.trim_start_matches("ce-"), Some(value)));
         let others = [
             ("datacontenttype", media_type),
-            ("traceparent", self.traceparent.as_deref()),
+            ("traceparent", traceparent),
             ("idempotencykey", idempotency_key),
         ];
         let mut text = String::from("{");

@@ -10,3 +10,5 @@ mod polls;
 mod properties;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod traces;

@@ -259,6 +259,13 @@ pub(crate) enum Happened<'a> {
         /// The cause, for people.
         what: &'a str,
     },
+    /// Spans were not exported: the trace has a gap, and nothing else follows from it.
+    SpansLost {
+        /// How many.
+        spans: u64,
+        /// The cause, for people.
+        what: &'a str,
+    },
     /// An event came to its end undelivered: once for each death, however often its message is
     /// received afterwards.
     Died,
@@ -494,6 +501,11 @@ impl Happened<'_> {
                 failure.code = code,
                 failure.message = what,
                 "receive failed"
+            ),
+            Self::SpansLost { spans, what } => warn!(
+                spans,
+                failure.message = what,
+                "spans lost; their traces have a gap"
             ),
             Self::MessageEnded {
                 message, end, took, ..

@@ -107,6 +107,7 @@ impl Happened<'_> {
             | Self::NotDeleted { .. }
             | Self::DeleteFoundNothing(_)
             | Self::ReceiveFailed { .. }
+            | Self::SpansLost { .. }
             | Self::PollEnded(_)
             | Self::RunStopped(_) => {}
         }

@@ -26,4 +26,5 @@ mod routes;
 mod scene;
 mod scheduled;
 mod store_trouble;
+mod traces;
 mod valve;

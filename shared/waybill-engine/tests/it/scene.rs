@@ -218,7 +218,7 @@ impl Scene {
     }
 
     /// Opens the queue as a process does.
-    fn source(&self) -> Source<Faulty<FakeQueue>> {
+    pub(crate) fn source(&self) -> Source<Faulty<FakeQueue>> {
         let source = Source::new(self.queue.clone(), Some(self.dead_letters.clone()));
         match &self.scheduler {
             Some(scheduler) => source.with_scheduler(Arc::new(scheduler.clone())),

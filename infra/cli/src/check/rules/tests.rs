@@ -172,6 +172,7 @@ fn our_own_template_is_clean_with_each_choice_that_stands_alone() {
         ("SourceRetentionDays", ["1", "13"]),
         ("Schedules", ["true", "false"]),
         ("SourceValve", ["true", "false"]),
+        ("Traces", ["xray", "off"]),
         ("Pollers", ["2", "15"]),
         ("PollerSchedule", ["ENABLED", "DISABLED"]),
         (
