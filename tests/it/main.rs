@@ -7,6 +7,7 @@
     reason = "a helper of a test fails like a test"
 )]
 
+mod alarms;
 mod cli;
 mod conformance;
 mod consumer;

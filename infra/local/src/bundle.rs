@@ -31,6 +31,9 @@ use crate::workspace::Workspace;
 /// How long the stack may take to come or to go.
 const STACK_LIMIT: Duration = Duration::from_secs(300);
 
+/// What the template is called in the bucket.
+const TEMPLATE_KEY: &str = "template.yaml";
+
 /// A deployed bundle.
 #[derive(Debug)]
 pub struct Bundle {
@@ -61,14 +64,17 @@ impl Bundle {
         })?;
         let folder = path.parent().unwrap_or(workspace.root());
         let bucket = format!("{}-artifacts", options.stack.to_lowercase());
-        let (template, archives) = place_artifacts(&text, folder, functions, &bucket)?;
+        let (template, mut archives) = place_artifacts(&text, folder, functions, &bucket)?;
+        // By way of the bucket, as SAM does: in a request it may have 51,200 bytes.
+        archives.insert(TEMPLATE_KEY.to_owned(), template.into_bytes());
+        let place = format!("{}/{bucket}/{TEMPLATE_KEY}", endpoint.trim_end_matches('/'));
         api.put(&format!("/{bucket}"), Vec::new()).await?;
         let mut keys = Vec::new();
         for (key, bytes) in archives {
             api.put(&format!("/{bucket}/{key}"), bytes).await?;
             keys.push(key);
         }
-        create_stack(&api, &options.stack, &template, &options.parameters).await?;
+        create_stack(&api, &options.stack, &place, &options.parameters).await?;
         let outputs = outputs(&describe(&api, &options.stack).await?);
         let output = |name: &str| {
             let missing = || LocalError::failed(format!("the template has no output `{name}`"));
@@ -337,16 +343,16 @@ fn files_of(folder: &Path) -> Result<Vec<(String, PathBuf)>, LocalError> {
     Ok(files)
 }
 
-/// Creates a stack and waits until it is there.
+/// Creates a stack of the template at a URL and waits until it is there.
 async fn create_stack(
     api: &Api,
     stack: &str,
-    template: &str,
+    template_url: &str,
     values: &BTreeMap<String, String>,
 ) -> Result<(), LocalError> {
     let mut parameters = vec![
         ("StackName".to_owned(), stack.to_owned()),
-        ("TemplateBody".to_owned(), template.to_owned()),
+        ("TemplateURL".to_owned(), template_url.to_owned()),
     ];
     let capabilities = [
         "CAPABILITY_IAM",

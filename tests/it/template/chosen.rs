@@ -1,22 +1,25 @@
 //! `template.yaml` as CloudFormation would see it, for chosen parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
 use crate::yaml;
 
 /// The template with some parameters chosen, the rest at their defaults.
-pub(super) struct Template {
+pub(crate) struct Template {
     /// The whole of it, as it stands.
-    pub(super) text: Value,
+    pub(crate) text: Value,
     /// Every parameter, with what was chosen.
-    pub(super) parameters: BTreeMap<String, String>,
+    pub(crate) parameters: BTreeMap<String, String>,
 }
 
 impl Template {
-    pub(super) fn new() -> Self {
-        let text = yaml::read("template.yaml");
+    pub(crate) fn new() -> Self {
+        // Read once: a test asks for many.
+        static TEXT: LazyLock<Value> = LazyLock::new(|| yaml::read("template.yaml"));
+        let text = TEXT.clone();
         let declared = text["Parameters"].as_object().unwrap().iter();
         let parameters = declared
             .map(|(name, declared)| (name.clone(), plain(&declared["Default"])))
@@ -24,14 +27,14 @@ impl Template {
         Self { text, parameters }
     }
 
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         let known = self.parameters.insert(name.to_owned(), value.to_owned());
         assert!(known.is_some(), "no parameter {name}");
         self
     }
 
     /// One template for each allowed value of a parameter, with the value.
-    pub(super) fn each(name: &str) -> impl Iterator<Item = (String, Self)> {
+    pub(crate) fn each(name: &str) -> impl Iterator<Item = (String, Self)> {
         let allowed = Self::new().text["Parameters"][name]["AllowedValues"].clone();
         let allowed = allowed.as_array().cloned().unwrap();
         allowed.into_iter().map(move |value| {
@@ -41,7 +44,7 @@ impl Template {
     }
 
     /// Every mode with every kind of queue, the latter with what it needs.
-    pub(super) fn every_kind() -> impl Iterator<Item = (String, Self)> {
+    pub(crate) fn every_kind() -> impl Iterator<Item = (String, Self)> {
         let modes = || Self::each("Mode").map(|(mode, _)| mode);
         let standard = modes().map(|mode| {
             let template = Self::new().with("Mode", &mode);
@@ -55,14 +58,14 @@ impl Template {
     }
 
     /// With FIFO queues, and what the rules want with them.
-    pub(super) fn fifo(self) -> Self {
+    pub(crate) fn fifo(self) -> Self {
         self.with("QueueType", "fifo")
             .with("DeadLetterMode", "send")
             .with("MaxReceiveCount", "100")
     }
 
     /// Whether what is written in a section (`Resources`, `Outputs`) is made.
-    fn is_made(&self, section: &str, name: &str) -> bool {
+    pub(crate) fn is_made(&self, section: &str, name: &str) -> bool {
         let written = &self.text[section][name];
         assert!(written.is_object(), "nothing is called {name}");
         let condition = &written["Condition"];
@@ -70,7 +73,7 @@ impl Template {
     }
 
     /// The names of what is made of a section.
-    pub(super) fn made(&self, section: &str) -> BTreeSet<String> {
+    pub(crate) fn made(&self, section: &str) -> BTreeSet<String> {
         let names = self.text[section].as_object().unwrap().keys();
         names
             .filter(|name| self.is_made(section, name))
@@ -79,7 +82,7 @@ impl Template {
     }
 
     /// Everything that is made of a section, resolved.
-    pub(super) fn resolved(&self, section: &str) -> Vec<Value> {
+    pub(crate) fn resolved(&self, section: &str) -> Vec<Value> {
         let made = self.made(section).into_iter();
         made.map(|name| self.resolve(&self.text[section][name]))
             .collect()
@@ -87,7 +90,7 @@ impl Template {
 
     /// A resource's property, with parameters, mappings and conditions resolved; null
     /// where it is left out. Names of resources stay.
-    pub(super) fn property(&self, resource: &str, property: &str) -> Value {
+    pub(crate) fn property(&self, resource: &str, property: &str) -> Value {
         assert!(
             self.is_made("Resources", resource),
             "{resource} is left out"
@@ -101,11 +104,11 @@ impl Template {
     }
 
     /// A function's environment.
-    pub(super) fn variables(&self, function: &str) -> Value {
+    pub(crate) fn variables(&self, function: &str) -> Value {
         self.property(function, "Environment")["Variables"].clone()
     }
 
-    fn resolve(&self, value: &Value) -> Value {
+    pub(crate) fn resolve(&self, value: &Value) -> Value {
         match value {
             Value::Object(map) => match map.iter().next() {
                 Some((name, of)) if name == "Ref" => {
@@ -171,7 +174,7 @@ impl Template {
     }
 
     /// The assertions that refuse these parameters, by what they say.
-    pub(super) fn refusals(&self) -> Vec<String> {
+    pub(crate) fn refusals(&self) -> Vec<String> {
         let rules = self.text["Rules"].as_object().unwrap().values();
         let asked = rules.filter(|rule| self.is_true(&rule["RuleCondition"]));
         let assertions = asked.flat_map(|rule| rule["Assertions"].as_array().unwrap());
@@ -182,14 +185,14 @@ impl Template {
     }
 
     /// The names of the resources of a type that are made.
-    pub(super) fn of_type(&self, kind: &str) -> Vec<String> {
+    pub(crate) fn of_type(&self, kind: &str) -> Vec<String> {
         let made = self.made("Resources").into_iter();
         made.filter(|name| self.text["Resources"][name]["Type"] == kind)
             .collect()
     }
 
     /// Every event source mapping of every function.
-    pub(super) fn mappings(&self) -> Vec<Value> {
+    pub(crate) fn mappings(&self) -> Vec<Value> {
         let functions = self.of_type("AWS::Serverless::Function").into_iter();
         let events = functions.flat_map(|function| {
             let events = self.property(&function, "Events");
@@ -205,7 +208,7 @@ impl Template {
     }
 
     /// What a role allows, by resource.
-    pub(super) fn role(&self, role: &str) -> BTreeMap<String, BTreeSet<String>> {
+    pub(crate) fn role(&self, role: &str) -> BTreeMap<String, BTreeSet<String>> {
         let policies = self.property(role, "Policies");
         let policies = policies.as_array().unwrap().iter();
         let statements = policies.flat_map(|policy| {
@@ -241,7 +244,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// A number, also where it is written as text.
-pub(super) fn number(value: &Value) -> u64 {
+pub(crate) fn number(value: &Value) -> u64 {
     let text = plain(value);
     text.parse()
         .unwrap_or_else(|_| panic!("`{text}` is no number"))
@@ -256,7 +259,7 @@ fn one_or_many(value: &Value) -> Vec<String> {
 }
 
 /// The names that a resolved value refers to: resources, and pseudo parameters (`AWS::…`).
-pub(super) fn references(value: &Value) -> BTreeSet<String> {
+pub(crate) fn references(value: &Value) -> BTreeSet<String> {
     let first = |text: &str| text.split('.').next().unwrap_or_default().to_owned();
     match value {
         Value::Object(map) => match map.iter().next() {

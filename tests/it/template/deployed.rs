@@ -94,6 +94,8 @@ async fn every_mode_deploys_with_both_kinds_of_queues() {
             let bundle = deploy(&aws, options).await.unwrap();
 
             let template = Template::new().with("Mode", mode.word());
+            let template = template.with("Alarms", "false");
+            let template = template.with("Dashboards", "false").with("Canary", "false");
             let template = match kind {
                 QueueType::Standard => template,
                 QueueType::Fifo => template.fifo(),
@@ -168,6 +170,34 @@ async fn a_tick_invokes_the_poller_with_an_empty_event() {
         assert!(Instant::now() < end, "no tick came: {lines:?}");
         sleep(Duration::from_millis(500)).await;
     }
+}
+
+#[tokio::test]
+async fn dashboards_and_a_canary_deploy_and_the_canary_comes() {
+    let aws = ministack().await;
+    let options = DeployOptions::new("watched").mode(Mode::Both);
+    let options = options.parameter("Dashboards", "true");
+    let options = options.parameter("Canary", "true");
+    let bundle = deploy(&aws, options).await.unwrap();
+    let made = bundle.resources().await.unwrap();
+    for name in [
+        "EventFlowDashboard",
+        "ServiceHealthDashboard",
+        "PerformanceDashboard",
+        "CanarySchedule",
+    ] {
+        assert!(made.contains(name), "{name} of {made:?}");
+    }
+    let end = Instant::now() + TICK_LIMIT;
+    loop {
+        let lines = bundle.logs(bundle.consumer_function()).await.unwrap();
+        if lines.iter().any(|line| line.contains("waybill.canary")) {
+            break;
+        }
+        assert!(Instant::now() < end, "no canary came: {lines:?}");
+        sleep(Duration::from_millis(500)).await;
+    }
+    bundle.remove().await.unwrap();
 }
 
 #[tokio::test]
