@@ -11,6 +11,7 @@ pub mod connect;
 pub mod dynamodb;
 pub mod http;
 pub mod live;
+pub mod logs;
 #[cfg(feature = "target-lambda")]
 pub mod mapping;
 pub mod scheduler;
@@ -22,3 +23,4 @@ pub mod targets;
 
 mod chain;
 mod kept;
+mod signed;
