@@ -30,7 +30,8 @@ pub(super) fn read(line: &str) -> Vec<Document> {
     let at = Timestamp::from_millis(line.aws.timestamp);
     let ours = line.aws.directives.iter();
     let ours = ours.filter(|directive| directive.namespace == NAMESPACE);
-    let sets = ours.flat_map(|directive| directive.dimensions.iter().map(move |set| (directive, set)));
+    let sets =
+        ours.flat_map(|directive| directive.dimensions.iter().map(move |set| (directive, set)));
     let documents = sets.filter_map(|(directive, set)| document(at, directive, set, &line.members));
     documents.collect()
 }
@@ -73,7 +74,9 @@ fn document(
 fn number(value: &Value) -> Option<Number> {
     match value {
         Value::Number(number) => Some(number.clone()),
-        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
     }
 }
 

@@ -27,7 +27,11 @@ pub(in crate::top) fn line(at_ms: u64, dimensions: &[(&str, &str)], metrics: &Va
 fn a_line_is_read_with_its_dimensions_and_values() {
     let text = line(
         1_700_000_000_123,
-        &[("Queue", "orders"), ("Route", "crm"), ("Outcome", "delivered")],
+        &[
+            ("Queue", "orders"),
+            ("Route", "crm"),
+            ("Outcome", "delivered"),
+        ],
         &json!({ "Attempts": 3, "DeliveryTime": [1.5, 20] }),
     );
     let [document] = read(&text).try_into().unwrap();
@@ -37,7 +41,12 @@ fn a_line_is_read_with_its_dimensions_and_values() {
     assert_eq!(document.word.as_deref(), Some("delivered"));
     let values = |name: &str| {
         let found = document.metrics.iter().find(|(n, _)| n == name);
-        found.unwrap().1.iter().map(ToString::to_string).collect::<Vec<_>>()
+        found
+            .unwrap()
+            .1
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     };
     assert_eq!(values("Attempts"), ["3"]);
     assert_eq!(values("DeliveryTime"), ["1.5", "20"]);
@@ -53,7 +62,10 @@ fn a_line_that_counts_for_several_sets_is_read_for_each() {
         ] },
         "Queue": "orders", "Cause": "not_due", "Deferred": 2,
     });
-    let words: Vec<_> = read(&text.to_string()).into_iter().map(|document| document.word).collect();
+    let words: Vec<_> = read(&text.to_string())
+        .into_iter()
+        .map(|document| document.word)
+        .collect();
     assert_eq!(words, [None, Some("not_due".to_owned())]);
 }
 
@@ -64,11 +76,16 @@ fn what_is_no_line_of_ours_is_left_out() {
     let table = [
         String::new(),
         "START RequestId: 8f3f Version: $LATEST".to_owned(),
-        r#"{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","fields":{"message":"_aws"}}"#.to_owned(),
+        r#"{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","fields":{"message":"_aws"}}"#
+            .to_owned(),
         ours.replace("Waybill", "Other"),
         ours.replace(r#""Queue":"q""#, r#""Queue":7"#),
         ours.replace("[[\"Queue\"]]", "[[\"Queue\",\"Route\"]]"),
-        line(1, &[("Queue", "q"), ("Tenant", "t")], &json!({ "Received": 1 })),
+        line(
+            1,
+            &[("Queue", "q"), ("Tenant", "t")],
+            &json!({ "Received": 1 }),
+        ),
         line(1, &[("Route", "crm")], &json!({ "DeliveryTime": [1] })),
         ours[..ours.len() - 1].to_owned(),
     ];

@@ -15,7 +15,11 @@ fn a_percentile_is_the_value_of_its_rank_within_half_a_hundredth() {
     for scale in [1.0, 0.1, 17.0, 1000.0, 86_400.0] {
         let spread = of((1..=1000).map(|n| f64::from(n) * scale)).unwrap();
         assert_eq!((spread.count, spread.max), (1000, ms(1000.0 * scale)));
-        for (told, rank) in [(spread.p50, 500.0), (spread.p90, 900.0), (spread.p99, 990.0)] {
+        for (told, rank) in [
+            (spread.p50, 500.0),
+            (spread.p90, 900.0),
+            (spread.p99, 990.0),
+        ] {
             let off = told.as_secs_f64() / ms(rank * scale).as_secs_f64() - 1.0;
             assert!(off.abs() <= 0.005, "{told:?} for {rank} x {scale}");
         }
