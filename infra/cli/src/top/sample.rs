@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use waybill_core::time::Timestamp;
 
-use super::emf::{self, tests::line};
+use super::emf::{
+    self,
+    tests::{Logged, line},
+};
 use super::state::{Depth, Gate, Letter, News, Place, Snapshot, Source, State};
 
 /// When it is looked at.
@@ -22,7 +25,7 @@ fn logged() -> Vec<emf::Document> {
     let queue = ("Queue", "orders-source");
     let (crm, audit) = (("Route", "crm"), ("Route", "audit"));
     let latency: Vec<_> = (1..=100).map(|n| json!(n * 10)).collect();
-    let lines: [(u64, &[(&str, &str)], Value); 12] = [
+    let lines: [Logged<'_>; 12] = [
         (
             50,
             &[queue],

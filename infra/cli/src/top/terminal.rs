@@ -6,6 +6,7 @@ use std::time::Duration;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use waybill_aws::ambient::System;
@@ -52,7 +53,7 @@ pub(super) async fn watch(
     names: Names,
     every: Duration,
 ) -> Result<(), Failure> {
-    let mut reports = asking(asked, every);
+    let (mut sources, mut reports) = asking(asked, every);
     let mut screen = Screen::open()?;
     let mut pressed = keys();
     let mut stopped = Box::pin(stopped());
@@ -87,6 +88,9 @@ pub(super) async fn watch(
                 }
                 None => return Ok(()),
             },
+            Some(Err(error)) = sources.join_next() => {
+                return Err(Failure::new(format!("a source is not asked any more: {error}")));
+            }
             _ = clock.tick() => {}
             () = &mut stopped => return Ok(()),
         }
@@ -120,23 +124,26 @@ fn wish(event: &Event) -> Wish {
     if *kind == KeyEventKind::Release {
         return Wish::Nothing;
     }
+    if *code == KeyCode::Esc {
+        return Wish::Quit;
+    }
     let with_control = modifiers.contains(KeyModifiers::CONTROL);
-    match code {
-        KeyCode::Char('c') if with_control => Wish::Quit,
-        KeyCode::Char('q' | 'Q') | KeyCode::Esc => Wish::Quit,
-        KeyCode::Char('p' | 'P' | ' ') => Wish::Pause,
-        KeyCode::Char('?' | 'h') => Wish::Help,
-        _ => Wish::Nothing,
+    match code.as_char() {
+        Some('c') if with_control => Wish::Quit,
+        Some('q' | 'Q') => Wish::Quit,
+        Some('p' | 'P' | ' ') => Wish::Pause,
+        Some('?' | 'h') => Wish::Help,
+        Some(_) | None => Wish::Nothing,
     }
 }
 
 /// Asks each source by itself, again and again: one that fails less and less often.
-fn asking(asked: Vec<Asked>, every: Duration) -> Receiver<Report> {
+fn asking(asked: Vec<Asked>, every: Duration) -> (JoinSet<()>, Receiver<Report>) {
     let (tell, reports) = channel(REPORTS);
-    for source in asked {
-        tokio::spawn(ask(source, every, tell.clone()));
-    }
-    reports
+    let each = asked
+        .into_iter()
+        .map(|source| ask(source, every, tell.clone()));
+    (each.collect(), reports)
 }
 
 /// Asks one source until nobody listens.

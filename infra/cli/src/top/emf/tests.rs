@@ -2,6 +2,9 @@ use serde_json::json;
 
 use super::*;
 
+/// What was logged so many seconds ago: dimensions and metrics.
+pub(in crate::top) type Logged<'a> = (u64, &'a [(&'a str, &'a str)], Value);
+
 /// A line as a function logs it: dimensions and metrics.
 pub(in crate::top) fn line(at_ms: u64, dimensions: &[(&str, &str)], metrics: &Value) -> String {
     let names: Vec<_> = dimensions.iter().map(|(name, _)| *name).collect();

@@ -51,10 +51,8 @@ impl Letters {
     /// Asks each shard of the index for its last, and the table for the last of these.
     async fn look(&self) -> Result<News, String> {
         let consumer = self.consumer.as_str();
-        let shards = (0..INDEX_SHARDS).map(|shard| {
-            let newest = self.desk.newest(consumer, Status::Dead, shard, OF_SHARD);
-            async move { newest.await }
-        });
+        let shards = (0..INDEX_SHARDS)
+            .map(|shard| self.desk.newest(consumer, Status::Dead, shard, OF_SHARD));
         let mut keys: Vec<(u64, LedgerKey)> = Vec::new();
         for found in join_all(shards).await {
             keys.extend(found.map_err(|error| of("dynamodb:Query", &error))?);

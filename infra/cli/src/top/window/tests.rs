@@ -1,12 +1,15 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
-use crate::top::emf::{self, tests::line};
+use crate::top::emf::{
+    self,
+    tests::{Logged, line},
+};
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
 /// A window of a minute over lines of this long ago, in seconds.
-fn of(lines: &[(u64, &[(&str, &str)], Value)]) -> Window {
+fn of(lines: &[Logged<'_>]) -> Window {
     let mut window = Window::new("orders", Duration::from_secs(60));
     for (ago, dimensions, metrics) in lines {
         let at = NOW.before(Duration::from_secs(*ago)).as_millis();
