@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use waybill_core::gate::breaker::{Breaker, Open};
 use waybill_core::gate::{GateKey, GateRow, GateState};
@@ -13,10 +13,12 @@ use waybill_core::ledger::{RouteState, Status};
 use waybill_core::outcome::DeadReason;
 use waybill_core::time::Timestamp;
 use waybill_local::api::Api;
+use waybill_local::{Received, Reply};
 use waybill_testkit::fixtures;
 
 use super::bare::{Bare, now, row, typed};
-use crate::support::stage::event;
+use crate::support::cli::Cli;
+use crate::support::stage::{Setting, event};
 
 /// A log group, as a function's is.
 struct Group(Api);
@@ -317,5 +319,75 @@ async fn a_reader_that_has_seen_enough_ends_it() {
         ended.expect("it ends").unwrap().code(),
         Some(1),
         "no log was read"
+    );
+}
+
+/// The sum of a metric of the whole queue in lines that a function logged.
+fn sum(lines: &[String], metric: &str) -> u64 {
+    let documents = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let of_queue = documents.filter(|document| {
+        document["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == json!([["Queue"]])
+    });
+    of_queue
+        .filter_map(|document| document[metric].as_u64())
+        .sum()
+}
+
+#[tokio::test]
+async fn what_functions_logged_is_found_and_counted_to_the_last_message() {
+    let refused =
+        |received: &Received, _| match String::from_utf8_lossy(&received.body).contains("e-7") {
+            true => Reply::status(422),
+            false => Reply::status(200),
+        };
+    let stage = Setting::new("top").await.stage(refused).await;
+    let bodies: Vec<_> = (0..20).map(|n| event(&format!("e-{n}"))).collect();
+    stage.send(&bodies).await;
+    stage.until_dead(1).await;
+    let function = stage.bundle.consumer_function();
+    let end = Instant::now() + Duration::from_secs(120);
+    // A stand-in has an invocation's lines a moment after its end.
+    let told = loop {
+        let top = ["top", "--once", "--json", "--window", "600"];
+        let told = Cli::new(top).of(&stage).run().await.expect(0).json();
+        if told["window"]["counts"]["delivered"] == 19 && told["window"]["counts"]["failed"] == 1 {
+            break told;
+        }
+        assert!(Instant::now() < end, "{told:#}");
+        sleep(Duration::from_millis(500)).await;
+    };
+    let lines = stage.bundle.logs(function).await.unwrap();
+    let counts = &told["window"]["counts"];
+    for metric in [
+        "Received",
+        "Delivered",
+        "Failed",
+        "Dead",
+        "Duplicates",
+        "Retried",
+        "Attempts",
+    ] {
+        assert_eq!(
+            counts[metric.to_lowercase()],
+            sum(&lines, metric),
+            "{metric}"
+        );
+    }
+    assert_eq!(told["log_groups"].as_array().unwrap().len(), 1);
+    let [route] = told["routes"].as_array().unwrap().as_slice() else {
+        panic!("{told:#}");
+    };
+    assert_eq!(
+        (&route["delivered"], &route["rejected"]),
+        (&json!(19), &json!(1))
+    );
+    assert_eq!(route["delivery_ms"]["count"], counts["attempts"]);
+    assert_eq!(told["window"]["end_to_end_ms"]["count"], 19);
+    assert_eq!(told["dead_letters"][0]["reason"], "rejected");
+    assert_eq!(
+        (&told["source"]["visible"], &told["dlq"]["visible"]),
+        (&json!(0), &json!(1))
     );
 }

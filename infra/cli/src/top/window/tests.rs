@@ -126,6 +126,14 @@ fn what_is_too_old_or_of_another_queue_is_not_counted() {
 }
 
 #[test]
+fn every_metric_that_is_counted_is_one_that_functions_write() {
+    let page = include_str!("../../../../../docs/METRICS.md");
+    for metric in COUNTS.iter().chain(&TIMES).chain([&BREAKER_STATE]) {
+        assert!(page.contains(&format!("\n| `{metric}` | ")), "{metric}");
+    }
+}
+
+#[test]
 fn a_metric_that_is_not_known_takes_no_room() {
     let window = of(&[(1, &[], json!({ "SomethingNew": 1 }))]);
     assert!(
