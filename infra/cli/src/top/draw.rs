@@ -113,8 +113,8 @@ impl Plan {
             }
         };
         let more_routes = take(more(some_routes, wish.routes), 1);
-        let more_letters = take(more(some_letters, wish.letters), 1);
         let gaps = take(GAPS, GAPS) / GAPS;
+        let more_letters = take(more(some_letters, wish.letters), 1);
         Self {
             curves,
             counts,
@@ -173,7 +173,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, mode: Mode) {
 fn title(snapshot: &Snapshot, width: u16) -> Line<'static> {
     let place = &snapshot.place;
     let mut left = format!("waybill top  {}", words::harmless(&place.queue));
-    if let Some(consumer) = &place.consumer {
+    // The template names the queue after its stack, which is the consumer.
+    let consumer = place.consumer.as_ref();
+    if let Some(consumer) = consumer.filter(|consumer| !place.queue.starts_with(*consumer)) {
         left = format!("{left}  consumer {}", words::harmless(consumer));
     }
     left = format!("{left}  {}", words::harmless(&place.region));
@@ -301,9 +303,13 @@ fn counts(snapshot: &Snapshot) -> Vec<Line<'static>> {
         ("Crashes", "crashed"),
     ];
     let mut spans = vec![label("besides")];
-    for (metric, word) in beside {
-        spans.push(strong(format!("  {}", screen::count(figures.of(metric)))));
-        spans.push(Span::raw(format!(" {word}")));
+    for (place, (metric, word)) in beside.into_iter().enumerate() {
+        let count = figures.of(metric);
+        // The others are rare.
+        if place < 2 || count > 0 {
+            spans.push(strong(format!("  {}", screen::count(count))));
+            spans.push(Span::raw(format!(" {word}")));
+        }
     }
     vec![
         Line::from(spans),

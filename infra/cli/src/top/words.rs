@@ -23,6 +23,22 @@ pub(super) fn cut(text: &str, room: usize) -> String {
     cut
 }
 
+/// A text cut to so many characters, `…` standing for what is missing in its middle: keys differ
+/// at their ends.
+pub(super) fn middle(text: &str, room: usize) -> String {
+    let length = text.chars().count();
+    if length <= room {
+        return text.to_owned();
+    }
+    let kept = room.saturating_sub(1);
+    let begin: String = text.chars().take(kept / 2).collect();
+    let end: String = text.chars().skip(length - (kept - kept / 2)).collect();
+    match room {
+        0 => String::new(),
+        _ => format!("{begin}…{end}"),
+    }
+}
+
 /// So many in a second.
 pub(super) fn rate(per_second: f64) -> String {
     match per_second {

@@ -100,33 +100,47 @@ pub(super) fn letters(frame: &mut Frame<'_>, snapshot: &Snapshot, area: Rect) {
         return;
     }
     let header = ["DIED", "REASON", "KEY", "ROUTES"].map(|name| Line::from(label(name)));
-    let shown = |letter: &Letter| {
-        let routes = letter
-            .routes
-            .iter()
-            .map(|(route, code)| format!("{route} {code}"));
-        let routes: Vec<_> = routes.collect();
-        let texts = [
-            format!("{} ago", ago(snapshot.at, letter.at)),
-            letter.reason.clone(),
-            letter.key.clone(),
-            routes.join(", "),
-        ];
-        Row::new(texts.map(|text| Span::raw(words::harmless(&text))))
-    };
-    let rows = letters.iter().map(shown).collect();
+    let routes: Vec<_> = letters.iter().map(failed).collect();
+    let longest = routes.iter().map(|routes| routes.chars().count()).max();
+    // What stands beside a key: when, why, and three columns between.
+    let room = area.width.saturating_sub(DIED + REASON + 3);
+    let of_routes = u16::try_from(longest.unwrap_or_default()).unwrap_or(u16::MAX);
+    let of_routes = of_routes.clamp(6, (room / 2).max(6));
     let keys = letters.iter().map(|letter| words::harmless(&letter.key));
     let longest = keys.map(|key| key.chars().count()).max();
-    let key = longest.map_or(20, |longest| u16::try_from(longest).unwrap_or(u16::MAX));
-    let widths = [
-        Constraint::Length(10),
-        Constraint::Length(14),
-        Constraint::Length(key.clamp(20, (area.width / 2).max(20))),
-        Constraint::Fill(1),
-    ];
+    let of_key = u16::try_from(longest.unwrap_or_default()).unwrap_or(u16::MAX);
+    let of_key = of_key.min(room.saturating_sub(of_routes));
+    let of_routes = room.saturating_sub(of_key);
+    let shown = |(letter, routes): (&Letter, String)| {
+        let key = words::harmless(&letter.key);
+        let texts = [
+            format!("{} ago", ago(snapshot.at, letter.at)),
+            words::harmless(&letter.reason),
+            words::middle(&key, usize::from(of_key)),
+            routes,
+        ];
+        Row::new(texts.map(Span::raw))
+    };
+    let rows = letters.iter().zip(routes).map(shown).collect();
+    let widths = [DIED, REASON, of_key, of_routes].map(Constraint::Length);
     let table = Table::new(cut(rows, area), widths).header(Row::new(header));
     frame.render_widget(table, area);
 }
+
+/// The routes that did not take an event, each with the code of its last try.
+fn failed(letter: &Letter) -> String {
+    let routes = letter
+        .routes
+        .iter()
+        .map(|(route, code)| format!("{route} {code}"));
+    words::harmless(&routes.collect::<Vec<_>>().join(", "))
+}
+
+/// Columns that say when an event died.
+const DIED: u16 = 10;
+
+/// Columns that say why.
+const REASON: u16 = 14;
 
 /// As many rows as there is room for, below the header.
 fn cut(mut rows: Vec<Row<'static>>, area: Rect) -> Vec<Row<'static>> {

@@ -27,7 +27,7 @@ waiting                            ▁▄█▅  delivered/s           █
 peak 1,500                         ████  peak 1,240            █            ▂
 
 last 60 s  1,500 received (25.0/s)  1,430 delivered (23.8/s)  3 failed (0.05/s)
-besides  40 retried  12 duplicates  0 ignored  0 scheduled  0 fenced  0 crashed
+besides  40 retried  12 duplicates
 deferred  25  (breaker_open 20, not_due 5)
 dead letters received  4  (rejected 4)
 

@@ -45,6 +45,21 @@ fn a_text_is_cut_where_there_is_no_room() {
 }
 
 #[test]
+fn a_key_keeps_its_end() {
+    let table = [
+        (7, "e:abc-7"),
+        (6, "e:…c-7"),
+        (3, "e…7"),
+        (2, "…7"),
+        (1, "…"),
+        (0, ""),
+    ];
+    for (room, told) in table {
+        assert_eq!(middle("e:abc-7", room), told);
+    }
+}
+
+#[test]
 fn a_curve_has_a_column_for_each_value_or_for_the_highest_of_some() {
     assert_eq!(fitted(&[1, 2, 3], 5), [1, 2, 3]);
     assert_eq!(fitted(&[1, 2, 3], 3), [1, 2, 3]);
