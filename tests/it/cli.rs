@@ -6,6 +6,7 @@ mod dlq;
 mod ledger;
 mod plan;
 mod send;
+mod top;
 
 use waybill_core::dossier::Why;
 use waybill_core::outcome::DeadReason;
@@ -22,6 +23,7 @@ async fn help_and_version_are_told_on_stdout() {
         "dlq",
         "ledger",
         "send",
+        "top",
         "check",
         "plan",
         "completions",
@@ -77,7 +79,7 @@ async fn the_page_of_the_command_tells_every_option() {
         let names = names.iter();
         names.map(move |name| ("###", vec![of, *name]))
     };
-    let alone = ["send", "check", "plan"].map(|name| ("##", vec![name]));
+    let alone = ["send", "top", "check", "plan"].map(|name| ("##", vec![name]));
     for (level, command) in commands.into_iter().flat_map(under).chain(alone) {
         let title = command.join(" ");
         assert!(page.contains(&format!("\n{level} {title}\n")), "{title}");

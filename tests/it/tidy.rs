@@ -232,7 +232,7 @@ fn every_variable_that_is_read_is_documented_and_set() {
 }
 
 /// Requests as the adapters' sources have them, each with the action that allows it.
-pub(crate) const REQUESTS: [(&str, &str); 28] = [
+pub(crate) const REQUESTS: [(&str, &str); 31] = [
     ("\"INSERT INTO ", "dynamodb:PartiQLInsert"),
     ("\"UPDATE ", "dynamodb:PartiQLUpdate"),
     ("\"SELECT ", "dynamodb:PartiQLSelect"),
@@ -283,6 +283,12 @@ pub(crate) const REQUESTS: [(&str, &str); 28] = [
         ".update_event_source_mapping()",
         "lambda:UpdateEventSourceMapping",
     ),
+    ("\"Logs_20140328.FilterLogEvents\"", "logs:FilterLogEvents"),
+    (
+        "/event-source-mappings/?EventSourceArn=",
+        "lambda:ListEventSourceMappings",
+    ),
+    ("/configuration\"", "lambda:GetFunctionConfiguration"),
 ];
 
 #[test]
@@ -292,6 +298,7 @@ fn the_role_may_make_every_request_that_the_adapters_make() {
     // What people ask by the command they ask with permissions of their own.
     let people = [
         "shared/waybill-aws/src/dynamodb/desk.rs",
+        "shared/waybill-aws/src/logs.rs",
         "shared/waybill-aws/src/survey.rs",
     ];
     let page = yaml::text("docs/COMMAND.md");

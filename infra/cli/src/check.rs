@@ -31,7 +31,7 @@ pub(crate) mod settings;
 mod show;
 mod template;
 mod told;
-mod tree;
+pub(crate) mod tree;
 mod value;
 
 /// What is checked, and how it is told.

@@ -16,8 +16,10 @@ mod plan;
 mod reach;
 mod screen;
 mod send;
+mod top;
 
-/// Dead letters, the ledger, sending events, and checks and plans before a deployment.
+/// Dead letters, the ledger, sending events, what goes on now, and checks and plans before a
+/// deployment.
 #[derive(Debug, Parser)]
 #[command(name = "waybill", version, arg_required_else_help = true)]
 struct Arguments {
@@ -41,6 +43,8 @@ enum Command {
     Ledger(ledger::Command),
     /// Sends events to the source queue, one for each line.
     Send(send::Options),
+    /// Shows what goes on now: queues, rates, times, routes, breakers and the newest dead letters.
+    Top(top::Options),
     /// Checks the routes file and the template before a deployment, or the stack after one.
     Check(check::Options),
     /// Plans for a load: what it needs, how long it waits, what it costs, and whether the template
@@ -90,6 +94,7 @@ async fn run(arguments: Arguments) -> Result<Ended, failure::Failure> {
         Command::Dlq(command) => Box::pin(dlq::run(&arguments.reach, *command, output)).await,
         Command::Ledger(command) => ledger::run(&arguments.reach, command, output).await,
         Command::Send(options) => send::run(&arguments.reach, options, output).await,
+        Command::Top(options) => Box::pin(top::run(&arguments.reach, options, output)).await,
         Command::Check(options) => Box::pin(check::run(&arguments.reach, options, output)).await,
         Command::Plan(options) => plan::run(options, output),
         Command::Completions(options) => generate::completions(options),

@@ -14,6 +14,7 @@ use waybill_core::message::is_fifo;
 use waybill_core::routes::Identity;
 use waybill_engine::env::DeadLetterSettings;
 
+use crate::check::tree::Node;
 use crate::failure::Failure;
 
 /// How AWS is reached, and which bundle is meant.
@@ -78,22 +79,48 @@ pub(crate) struct Routes {
 impl Routes {
     /// What the routes file says of keys.
     pub(crate) fn identity(&self) -> Result<Identity, Failure> {
-        let path = given(
+        given(
             self.routes.as_deref(),
             "by which keys are events known? give --routes and the routes file, or --routes none \
              where it has neither `key` nor `consumer`",
         )?;
-        if path == "none" {
+        self.identity_if_said()
+    }
+
+    /// The same, where a file need not be said.
+    pub(crate) fn identity_if_said(&self) -> Result<Identity, Failure> {
+        let Some((path, text)) = self.file()? else {
             return Ok(Identity::default());
-        }
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        };
+        Identity::parse(&text, |name| std::env::var(name).ok())
+            .map_err(|error| Failure::new(format!("`{path}`: {error}")))
+    }
+
+    /// Names of the routes in the file; none where no file is said.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Failure> {
+        let Some((path, text)) = self.file()? else {
+            return Ok(Vec::new());
+        };
+        let tree = Node::parse(&text);
+        let tree = tree.map_err(|no| Failure::new(format!("`{path}`: {}", no.message)))?;
+        let routes = tree.get("routes").map(Node::list).unwrap_or_default();
+        let names = routes.iter().filter_map(|route| route.get("name")?.text());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// The file that is said, with what stands in it.
+    fn file(&self) -> Result<Option<(&str, String)>, Failure> {
+        let said = self.routes.as_deref();
+        let Some(path) = said.filter(|path| !path.is_empty() && *path != "none") else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::new(format!(
                 "the routes file `{path}` cannot be read ({error}): give --routes and the file that \
                  was deployed, or --routes none where it has neither `key` nor `consumer`"
             ))
         })?;
-        Identity::parse(&text, |name| std::env::var(name).ok())
-            .map_err(|error| Failure::new(format!("`{path}`: {error}")))
+        Ok(Some((path, text)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use clap::builder::styling::Style;
@@ -74,27 +75,31 @@ pub(crate) fn say(line: impl AsRef<str>) {
 
 /// Writes a line to stdout. A reader that has gone, as a pager does, has seen enough.
 pub(crate) fn print(line: impl AsRef<str>) -> Result<(), Failure> {
+    print_on(line).map(|_| ())
+}
+
+/// The same, where more is to come: a reader that has gone breaks it off.
+pub(crate) fn print_on(line: impl AsRef<str>) -> Result<ControlFlow<()>, Failure> {
     written(&harmless(line.as_ref()))
 }
 
 /// Writes a text whose styles, and nothing else in it, a terminal may obey.
 pub(crate) fn print_styled(text: &str) -> Result<(), Failure> {
-    written(&styled_only(text))
+    written(&styled_only(text)).map(|_| ())
 }
 
 /// Writes a line to stdout as it stands.
-fn written(line: &str) -> Result<(), Failure> {
+fn written(line: &str) -> Result<ControlFlow<()>, Failure> {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{line}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("cannot write to stdout: {error}")))
-        }
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(Failure::new(format!("cannot write to stdout: {error}"))),
     }
 }
 
 /// A text without what a terminal would obey: bodies, keys and answers come from outside.
-fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     let obeyed = |c: char| c.is_control() && !['\n', '\t'].contains(&c);
     if !text.contains(obeyed) {
         return Cow::Borrowed(text);

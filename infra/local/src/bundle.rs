@@ -216,7 +216,7 @@ impl Bundle {
     }
 
     /// The log group of a function.
-    async fn log_group(&self, function: &str) -> Result<String, LocalError> {
+    pub(crate) async fn log_group(&self, function: &str) -> Result<String, LocalError> {
         let configuration = self.configuration(function).await?;
         let named = configuration
             .pointer("/LoggingConfig/LogGroup")

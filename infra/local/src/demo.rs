@@ -273,6 +273,7 @@ impl Stage<'_> {
         else {
             return Err(LocalError::failed("there is no stack"));
         };
+        self.say_how_to_watch(bundle).await?;
         let site = Site {
             way,
             bundle,
@@ -353,7 +354,25 @@ impl Stage<'_> {
             return;
         };
         say("for `cargo waybill dlq ls` and its like, in another terminal:");
-        say(format!(
+        say(self.exports(bundle));
+    }
+
+    /// Says how to look at what goes on meanwhile. The queue triggers no poller, so that the
+    /// command must be told where one logs.
+    async fn say_how_to_watch(&self, bundle: &Bundle) -> Result<(), LocalError> {
+        let mut command = "cargo waybill top".to_owned();
+        let poller = bundle.poller_function();
+        if !poller.is_empty() {
+            command = format!("{command} --log-group {}", bundle.log_group(poller).await?);
+        }
+        say(format!("to watch it by `{command}`, in another terminal:"));
+        say(self.exports(bundle));
+        Ok(())
+    }
+
+    /// What the command `waybill` is to find in its environment.
+    fn exports(&self, bundle: &Bundle) -> String {
+        format!(
             "export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1 \
              AWS_ENDPOINT_URL={} WAYBILL_CONSUMER={} WAYBILL_LEDGER_TABLE={} WAYBILL_QUEUE_URL={} \
              WAYBILL_DLQ_URL={} WAYBILL_ROUTES=none",
@@ -362,7 +381,7 @@ impl Stage<'_> {
             bundle.ledger().name(),
             bundle.source().url(),
             bundle.dead_letters().url(),
-        ));
+        )
     }
 
     /// An error that says where to read more.

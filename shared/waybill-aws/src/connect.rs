@@ -16,8 +16,10 @@ use crate::ambient::System;
 use crate::dynamodb::{DynamoDesk, DynamoGates, DynamoLedger, DynamoRuns};
 use crate::http::HttpClient;
 use crate::kept::Keeping;
+use crate::logs::FunctionLogs;
 use crate::scheduler::EventBridgeScheduler;
 use crate::secrets::Secrets;
+use crate::signed::Asker;
 use crate::sqs::SqsQueue;
 #[cfg(feature = "target-lambda")]
 use crate::survey::Survey;
@@ -98,6 +100,17 @@ impl Connection {
     /// The ledger in the DynamoDB table `table`, as people look through it.
     pub fn desk(&self, table: impl Into<String>) -> DynamoDesk {
         DynamoDesk::new(aws_sdk_dynamodb::Client::new(&self.config), table)
+    }
+
+    /// What functions have logged, as people read it.
+    pub fn function_logs(&self) -> FunctionLogs {
+        FunctionLogs::new(Asker::new(self.config.clone(), self.http.clone()))
+    }
+
+    /// The region that requests go to, and where AWS is played, if it is.
+    pub fn whereabouts(&self) -> (Option<&str>, Option<&str>) {
+        let region = self.config.region().map(AsRef::as_ref);
+        (region, self.config.endpoint_url())
     }
 
     /// The queue at a URL.

@@ -1,39 +1,38 @@
 //! What is kept in Systems Manager's Parameter Store and in Secrets Manager: one signed request for
 //! one text.
 //!
-//! Each service is asked one question, so that a client crate of it, with all its operations, is
-//! not worth its size: the request is signed by the crate that the other clients sign by, and
-//! goes through the HTTP client that targets have.
+//! Each service is asked one question, and by hand ([`crate::signed`]).
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html>
 //! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
 
 mod answer;
-mod endpoint;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_sqs::config::{Credentials, ProvideCredentials};
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4::SigningParams;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Request, Url};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use waybill_core::routes::{Secret, SecretPlace};
 use waybill_engine::ports::Ambient;
 
 use crate::ambient::System;
-use crate::connect::{CONNECT_TIMEOUT, REQUEST_TIMEOUT};
+use crate::connect::REQUEST_TIMEOUT;
 use crate::http::HttpClient;
-
-use endpoint::Service;
+use crate::signed::{Asker, Call, NoReply, Patience, Service};
 
 /// Reads what is kept, with the region, the credentials and the endpoints of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Keeping {
-    config: SdkConfig,
-    http: HttpClient,
+    asker: Asker,
+}
+
+/// A service that keeps texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeper {
+    /// Systems Manager's Parameter Store.
+    ParameterStore,
+    /// Secrets Manager.
+    SecretsManager,
 }
 
 /// What was found.
@@ -77,7 +76,8 @@ const ANSWER_MAX: usize = 256 * 1024;
 impl Keeping {
     /// Asks with this configuration.
     pub(crate) fn new(config: SdkConfig, http: HttpClient) -> Self {
-        Self { config, http }
+        let asker = Asker::new(config, http);
+        Self { asker }
     }
 
     /// Reads the text of a place. At most three requests of three seconds are made.
@@ -99,116 +99,73 @@ impl Keeping {
 
     /// Asks once.
     async fn ask(&self, place: &SecretPlace) -> Result<Found, NotFound> {
-        let service = Service::of(place);
-        let standing = |what: String| NotFound {
-            kind: Kind::Standing,
-            message: format!(
-                "{} `{}` cannot be asked for: {what}",
-                service.thing(),
-                place.name()
-            ),
+        let keeper = Keeper::of(place);
+        let (service, operation) = keeper.asked();
+        let parameters = parameters(place);
+        let call = Call::Operation(operation, &parameters);
+        let patience = Patience {
+            time: REQUEST_TIMEOUT,
+            bytes: ANSWER_MAX,
         };
-        let passing = |what: &str| NotFound {
-            kind: Kind::Passing,
-            message: format!("{} `{}`: {what}", service.thing(), place.name()),
-        };
-        let url = endpoint::url(service, &self.config).map_err(standing)?;
-        let client = self.http.unguarded(&url, CONNECT_TIMEOUT);
-        let client = client.map_err(|what| standing(what.to_owned()))?;
-        let asking = async {
-            let credentials = self.credentials().await.map_err(|what| passing(&what))?;
-            let region = self.config.region().map_or("", |region| region.as_ref());
-            let request = request(service, place, url, region, credentials).map_err(standing)?;
-            let answer = client.execute(request).await;
-            let answer = answer.map_err(|error| passing(unanswered(&error)))?;
-            let status = answer.status().as_u16();
-            let Some(body) = read_whole(answer).await else {
-                return Err(passing("the answer could not be read"));
-            };
-            answer::found(service, place, status, &body)
-        };
-        let answer = tokio::time::timeout(REQUEST_TIMEOUT, asking).await;
-        answer.unwrap_or_else(|_| Err(passing("the service did not answer in time")))
-    }
-
-    /// The function's credentials.
-    async fn credentials(&self) -> Result<Credentials, String> {
-        let Some(provider) = self.config.credentials_provider() else {
-            return Err("no credentials are configured".to_owned());
-        };
-        let credentials = provider.provide_credentials().await;
-        credentials.map_err(|error| format!("the credentials cannot be had: {error}"))
+        let (thing, name) = (keeper.thing(), place.name());
+        match self.asker.ask(service, call, patience).await {
+            Ok(reply) => answer::found(keeper, place, reply.status, &reply.body),
+            Err(NoReply::Impossible(what)) => Err(NotFound {
+                kind: Kind::Standing,
+                message: format!("{thing} `{name}` cannot be asked for: {what}"),
+            }),
+            Err(NoReply::Unanswered(what)) => Err(NotFound {
+                kind: Kind::Passing,
+                message: format!("{thing} `{name}`: {what}"),
+            }),
+        }
     }
 }
 
-/// The signed request for a place.
-fn request(
-    service: Service,
-    place: &SecretPlace,
-    url: Url,
-    region: &str,
-    credentials: Credentials,
-) -> Result<Request, String> {
-    let body = match place {
+impl Keeper {
+    /// The service of a place.
+    fn of(place: &SecretPlace) -> Self {
+        match place {
+            SecretPlace::Ssm { .. } => Self::ParameterStore,
+            SecretPlace::SecretsManager { .. } => Self::SecretsManager,
+        }
+    }
+
+    /// What it keeps, in words for people.
+    fn thing(self) -> &'static str {
+        match self {
+            Self::ParameterStore => "parameter",
+            Self::SecretsManager => "secret",
+        }
+    }
+
+    /// Who is asked, and for what.
+    fn asked(self) -> (Service, &'static str) {
+        match self {
+            Self::ParameterStore => (Service::Ssm, "AmazonSSM.GetParameter"),
+            Self::SecretsManager => (Service::SecretsManager, "secretsmanager.GetSecretValue"),
+        }
+    }
+
+    /// The permission that a request needs.
+    fn permission(self) -> &'static str {
+        match self {
+            Self::ParameterStore => "ssm:GetParameter",
+            Self::SecretsManager => "secretsmanager:GetSecretValue",
+        }
+    }
+}
+
+/// The parameters of the request for a place.
+fn parameters(place: &SecretPlace) -> Value {
+    match place {
         SecretPlace::Ssm { name } => json!({ "Name": name, "WithDecryption": true }),
         SecretPlace::SecretsManager { name, stage: None } => json!({ "SecretId": name }),
         SecretPlace::SecretsManager {
             name,
             stage: Some(stage),
         } => json!({ "SecretId": name, "VersionStage": stage }),
-    };
-    let body = body.to_string();
-    let said = [
-        (CONTENT_TYPE.as_str(), "application/x-amz-json-1.1"),
-        ("x-amz-target", service.operation()),
-    ];
-    let signable = SignableBody::Bytes(body.as_bytes());
-    let signable = SignableRequest::new("POST", url.as_str(), said.into_iter(), signable);
-    let signable = signable.map_err(|error| error.to_string())?;
-    let identity = credentials.into();
-    let parameters = SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name(service.signing_name())
-        .time(SystemTime::now())
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|error| error.to_string())?;
-    let (signature, _) = sign(signable, &parameters.into())
-        .map_err(|error| error.to_string())?
-        .into_parts();
-    let mut headers = HeaderMap::new();
-    for (name, value) in said.into_iter().chain(signature.headers()) {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
-        let mut value = HeaderValue::from_str(value).map_err(|error| error.to_string())?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
     }
-    let mut request = Request::new(Method::POST, url);
-    *request.headers_mut() = headers;
-    *request.body_mut() = Some(body.into());
-    Ok(request)
-}
-
-/// What it means that no answer came, without what the client says of it.
-fn unanswered(error: &reqwest::Error) -> &'static str {
-    if error.is_connect() {
-        "no connection with the service; see that the function can reach it"
-    } else {
-        "the service gave no answer"
-    }
-}
-
-/// The body of an answer; `None` where it broke off or is longer than any.
-async fn read_whole(mut answer: reqwest::Response) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.ok()? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_MAX {
-            return None;
-        }
-    }
-    Some(body)
 }
 
 #[cfg(test)]

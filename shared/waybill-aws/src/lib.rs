@@ -11,6 +11,7 @@ pub mod connect;
 pub mod dynamodb;
 pub mod http;
 pub mod live;
+pub mod logs;
 #[cfg(feature = "target-lambda")]
 pub mod mapping;
 pub mod scheduler;
@@ -23,3 +24,4 @@ pub mod traces;
 
 mod chain;
 mod kept;
+mod signed;

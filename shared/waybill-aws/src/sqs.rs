@@ -64,6 +64,8 @@ pub struct Described {
     pub visible: u64,
     /// About how many messages are held by somebody.
     pub in_flight: u64,
+    /// About how many messages wait for their delay to end.
+    pub delayed: u64,
     /// Whether it has a redrive policy of its own.
     pub has_redrive_policy: bool,
 }
@@ -172,6 +174,8 @@ impl SqsQueue {
             retention: number(QueueAttributeName::MessageRetentionPeriod).map(Duration::from_secs),
             visible: number(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or_default(),
             in_flight: number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+                .unwrap_or_default(),
+            delayed: number(QueueAttributeName::ApproximateNumberOfMessagesDelayed)
                 .unwrap_or_default(),
             has_redrive_policy: policy.is_some_and(|policy| !policy.is_empty()),
         })

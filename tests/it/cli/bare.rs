@@ -11,11 +11,12 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use waybill_aws::ambient::System;
 use waybill_aws::connect::Connection;
+use waybill_core::gate::GateRow;
 use waybill_core::id::{Consumer, LedgerKey};
 use waybill_core::ledger::{Record, Row, Status};
 use waybill_core::reading;
 use waybill_core::time::Timestamp;
-use waybill_engine::ports::{Ambient, Ledger, Write, Written};
+use waybill_engine::ports::{Ambient, GatePut, GateStore, Ledger, Write, Written};
 use waybill_local::LocalAws;
 use waybill_testkit::fixtures;
 
@@ -83,6 +84,12 @@ impl Bare {
             .send()
             .await
             .expect("an item can be put");
+    }
+
+    /// Puts the row of a gate there.
+    pub(super) async fn put_gate(&self, row: &GateRow) {
+        let put = self.connection.gates(TABLE).put(row).await;
+        assert_eq!(put, Ok(GatePut::Done));
     }
 
     /// The row at a key.

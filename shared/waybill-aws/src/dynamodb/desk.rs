@@ -70,6 +70,40 @@ impl DynamoDesk {
         Ok((keys, reply.last_evaluated_key))
     }
 
+    /// Keys of one shard of a consumer's rows of one status, at most `limit`: those that expire last,
+    /// which were written last where all live equally long, each with the second of its expiry.
+    ///
+    /// # Errors
+    ///
+    /// Where the store refuses or does not answer.
+    pub async fn newest(
+        &self,
+        consumer: &str,
+        status: Status,
+        shard: u8,
+        limit: i32,
+    ) -> Result<Vec<(u64, LedgerKey)>, StoreError> {
+        let request = self.client.query().table_name(&self.table);
+        let reply = request
+            .index_name(INDEX)
+            .key_condition_expression("ix = :ix")
+            .expression_attribute_values(
+                ":ix",
+                AttributeValue::S(index_key(consumer, status, shard)),
+            )
+            .scan_index_forward(false)
+            .limit(limit)
+            .send()
+            .await
+            .map_err(|refusal| error::of_request(&refusal, Asked::Query, &self.table))?;
+        let dated = |item: &Item| {
+            let expires = item.get("expires_at")?.as_n().ok()?.parse().ok()?;
+            Some((expires, key_of(item)?))
+        };
+        let items = reply.items.unwrap_or_default();
+        Ok(items.iter().filter_map(dated).collect())
+    }
+
     /// Rows of a consumer among the next `limit` of the whole table, in no order.
     ///
     /// # Errors

@@ -4,8 +4,7 @@ use serde::Deserialize;
 
 use waybill_core::routes::{Secret, SecretPlace};
 
-use super::endpoint::Service;
-use super::{Found, Kind, NotFound};
+use super::{Found, Keeper, Kind, NotFound};
 
 /// The parts of an answer that matter, of either service, and of a refusal.
 #[derive(Deserialize)]
@@ -34,12 +33,12 @@ struct Parameter {
 /// Reads an answer. Nothing of a refusal is repeated but its code: its message may name what
 /// stands in the secret's place.
 pub(super) fn found(
-    service: Service,
+    keeper: Keeper,
     place: &SecretPlace,
     status: u16,
     body: &[u8],
 ) -> Result<Found, NotFound> {
-    let thing = format!("{} `{}`", service.thing(), place.name());
+    let thing = format!("{} `{}`", keeper.thing(), place.name());
     let told = |kind, what: String| NotFound {
         kind,
         message: format!("{thing} {what}"),
@@ -51,7 +50,7 @@ pub(super) fn found(
     if status != 200 {
         let code = answer.refusal.as_deref().unwrap_or("no code");
         let code = code.rsplit(['.', '#']).next().unwrap_or(code);
-        let (kind, what) = refused(service, status, code);
+        let (kind, what) = refused(keeper, status, code);
         return Err(told(kind, what));
     }
     if let Some(Parameter { value, version }) = answer.parameter {
@@ -76,8 +75,8 @@ pub(super) fn found(
 }
 
 /// What a refusal means.
-fn refused(service: Service, status: u16, code: &str) -> (Kind, String) {
-    let permission = service.permission();
+fn refused(keeper: Keeper, status: u16, code: &str) -> (Kind, String) {
+    let permission = keeper.permission();
     match code {
         "ParameterNotFound" | "ParameterVersionNotFound" | "ResourceNotFoundException" => (
             Kind::Standing,

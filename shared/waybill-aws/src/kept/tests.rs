@@ -1,9 +1,11 @@
 use aws_config::BehaviorVersion;
-use aws_sdk_sqs::config::Region;
+use aws_sdk_sqs::config::{Credentials, Region};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use reqwest::Url;
 use sha2::{Digest as _, Sha256};
 
+use crate::signed::{request, url_of};
 use crate::targets::served::{Answer, connected, refuses, serving};
 
 use super::*;
@@ -20,7 +22,7 @@ fn secret(name: &str, stage: Option<&str>) -> SecretPlace {
     }
 }
 
-fn answer(body: &serde_json::Value) -> Answer {
+fn answer(body: &Value) -> Answer {
     Answer::With(200, body.to_string())
 }
 
@@ -137,7 +139,7 @@ fn endpoint_of(
         .use_fips(fips)
         .use_dual_stack(dual)
         .build();
-    endpoint::url(service, &config).map(|url| url.as_str().trim_end_matches('/').to_owned())
+    url_of(service, &config).map(|url| url.as_str().trim_end_matches('/').to_owned())
 }
 
 #[test]
@@ -244,7 +246,7 @@ fn an_endpoint_that_is_configured_goes_before_the_regions() {
         .endpoint_url("http://127.0.0.1:4566")
         .service_config(OfSecretsManager)
         .build();
-    let of = |service| endpoint::url(service, &config).unwrap().to_string();
+    let of = |service| url_of(service, &config).unwrap().to_string();
     assert_eq!(of(Service::SecretsManager), "https://vpce.example/");
     assert_eq!(of(Service::Ssm), "http://127.0.0.1:4566/");
 }
@@ -268,7 +270,9 @@ fn a_request_is_signed_as_aws_says() {
     let url = Url::parse("https://ssm.eu-west-1.amazonaws.com").unwrap();
     let credentials = Credentials::new("AKID", "secret", Some("session".into()), None, "tests");
     let place = parameter("/shop/routes");
-    let request = request(Service::Ssm, &place, url, "eu-west-1", credentials).unwrap();
+    let body = parameters(&place);
+    let call = Call::Operation(Keeper::of(&place).asked().1, &body);
+    let request = request(Service::Ssm, call, url, "eu-west-1", credentials).unwrap();
     let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
     let body = request.body().unwrap().as_bytes().unwrap();
     let at = header("x-amz-date");

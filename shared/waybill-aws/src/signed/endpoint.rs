@@ -1,58 +1,30 @@
-//! Where the two services are: an endpoint that is configured, or the region's own.
+//! Where these services are: an endpoint that is configured, or the region's own.
 
 use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 use reqwest::Url;
 
-use waybill_core::routes::SecretPlace;
-
-/// A service that keeps texts.
+/// A service that is asked by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
+pub(crate) enum Service {
     /// Systems Manager's Parameter Store.
     Ssm,
     /// Secrets Manager.
     SecretsManager,
+    /// CloudWatch Logs.
+    Logs,
+    /// Lambda.
+    Lambda,
 }
 
 impl Service {
-    /// The service of a place.
-    pub(super) fn of(place: &SecretPlace) -> Self {
-        match place {
-            SecretPlace::Ssm { .. } => Self::Ssm,
-            SecretPlace::SecretsManager { .. } => Self::SecretsManager,
-        }
-    }
-
-    /// What it keeps, in words for people.
-    pub(super) fn thing(self) -> &'static str {
-        match self {
-            Self::Ssm => "parameter",
-            Self::SecretsManager => "secret",
-        }
-    }
-
-    /// What it is called in requests.
-    pub(super) fn operation(self) -> &'static str {
-        match self {
-            Self::Ssm => "AmazonSSM.GetParameter",
-            Self::SecretsManager => "secretsmanager.GetSecretValue",
-        }
-    }
-
-    /// The permission that a request needs.
-    pub(super) fn permission(self) -> &'static str {
-        match self {
-            Self::Ssm => "ssm:GetParameter",
-            Self::SecretsManager => "secretsmanager:GetSecretValue",
-        }
-    }
-
     /// What signatures, and names of hosts, call it.
     pub(super) fn signing_name(self) -> &'static str {
         match self {
             Self::Ssm => "ssm",
             Self::SecretsManager => "secretsmanager",
+            Self::Logs => "logs",
+            Self::Lambda => "lambda",
         }
     }
 
@@ -61,12 +33,14 @@ impl Service {
         match self {
             Self::Ssm => "SSM",
             Self::SecretsManager => "Secrets Manager",
+            Self::Logs => "CloudWatch Logs",
+            Self::Lambda => "Lambda",
         }
     }
 }
 
 /// Where to send a request. The error says what to do.
-pub(super) fn url(service: Service, config: &SdkConfig) -> Result<Url, String> {
+pub(crate) fn url(service: Service, config: &SdkConfig) -> Result<Url, String> {
     let key = ServiceConfigKey::builder()
         .service_id(service.id())
         .env("AWS_ENDPOINT_URL")
@@ -107,8 +81,8 @@ fn of_region(service: Service, config: &SdkConfig) -> Result<String, String> {
         (true, false) => "amazonaws.com.cn",
         (true, true) => "api.amazonwebservices.com.cn",
     };
-    // Parameter Store in GovCloud has no other endpoint than its validated one.
-    let is_same = service == Service::Ssm && is_gov && !is_dual;
+    // Parameter Store and Logs in GovCloud have no other endpoint than their validated one.
+    let is_same = matches!(service, Service::Ssm | Service::Logs) && is_gov && !is_dual;
     let fips = if is_fips && !is_same { "-fips" } else { "" };
     let name = service.signing_name();
     Ok(format!("https://{name}{fips}.{region}.{suffix}"))
