@@ -298,7 +298,7 @@ pub static PROCESSING_TIME: Metric = Metric {
     name: "ProcessingTime",
     unit: Unit::Milliseconds,
     dimensions: QUEUE,
-    meaning: "from a message's receive to the end of the work on it, however it ended; percentiles",
+    meaning: "from a message's receive to the end of the work on it, however it ended, canaries apart; percentiles",
 };
 
 /// One try at a route's target.

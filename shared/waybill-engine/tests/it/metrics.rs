@@ -193,6 +193,7 @@ async fn a_canary_goes_the_whole_way_and_along_no_route() {
         assert_eq!((sum("CanaryDelivered"), sum("LedgerRequests")), (1.0, 2.0));
         assert_eq!((sum("Delivered"), sum("Ignored")), (0.0, 0.0));
         assert!(written.values("CanaryLatency")[0] >= 2000.0);
+        assert_eq!(written.values("ProcessingTime"), [0.0; 0]);
         scene.queue.inner().send(&[canary]).await;
         scene.turn().await;
         assert_eq!((sum("CanaryDelivered"), sum("Duplicates")), (1.0, 1.0));

@@ -165,9 +165,14 @@ fn starts(known: &Known<'_>, function: &Resource) -> Verdict {
         *dead = queue;
     }
     let name = function.deployed.as_ref().unwrap_or(&function.id).clone();
+    // What Lambda sets beside what the template says.
     variables
         .said
         .insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), name);
+    variables.said.insert(
+        "AWS_XRAY_DAEMON_ADDRESS".to_owned(),
+        "169.254.100.1:2000".to_owned(),
+    );
     let routed = !function.variable("WAYBILL_ROUTES").is_absent();
     let settings = match (&known.told, &known.routes_text) {
         (Told::Read(_), Ok(text)) if routed => {

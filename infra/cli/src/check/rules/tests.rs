@@ -307,7 +307,11 @@ fn more_concurrency_than_is_reserved_is_an_error_f18() {
 
 #[test]
 fn a_function_for_which_nothing_is_reserved_is_a_warning_f18() {
-    let none = Case::new().edit("ConsumerFunction", RESERVED, "Tracing: Active");
+    let none = Case::new().edit(
+        "ConsumerFunction",
+        RESERVED,
+        "EphemeralStorage: { Size: 512 }",
+    );
     assert_eq!(none.broken(), ["concurrency-not-reserved"]);
 }
 
@@ -586,7 +590,7 @@ fn another_function_on_the_source_queue_is_a_warning_though_ours_has_no_mapping_
 
 #[test]
 fn a_ledger_that_forgets_too_soon_is_an_error_f37() {
-    let from = "\"4\": { Seconds: 345600, Said: \"345600\", LedgerTtlDays: \"25\" }";
+    let from = "Said: \"345600\", LedgerTtlDays: \"25\"";
     let to = from.replace("\"25\"", "\"24\"");
     let short = Case::new().edit("Retention", from, &to);
     assert_eq!(short.broken(), ["ledger-ttl-short"]);
@@ -664,7 +668,7 @@ fn polling() -> Case {
 #[test]
 fn a_poller_for_which_nothing_is_reserved_is_an_error_f18() {
     let from = "ReservedConcurrentExecutions: !FindInMap [Polling, !Ref Pollers, Reserved]";
-    let none = polling().edit("PollerFunction", from, "Tracing: Active");
+    let none = polling().edit("PollerFunction", from, "EphemeralStorage: { Size: 512 }");
     assert_eq!(none.broken(), ["poller-not-reserved"]);
 }
 

@@ -116,7 +116,11 @@ fn of_functions() -> Vec<Mistake> {
         (
             "nothing is reserved",
             &["concurrency-not-reserved"],
-            edit("ConsumerFunction", RESERVED, "Tracing: Active"),
+            edit(
+                "ConsumerFunction",
+                RESERVED,
+                "EphemeralStorage: { Size: 512 }",
+            ),
         ),
         (
             "the mapping filters",
@@ -153,7 +157,7 @@ fn of_functions() -> Vec<Mistake> {
             edit(
                 "PollerFunction",
                 "ReservedConcurrentExecutions: !FindInMap [Polling, !Ref Pollers, Reserved]",
-                "Tracing: Active",
+                "EphemeralStorage: { Size: 512 }",
             )
             .set("Mode", "poll"),
         ),
