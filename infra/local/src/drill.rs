@@ -57,7 +57,9 @@ impl Incident {
         match self {
             Self::Target => "the target of route `orders` answers 503",
             Self::Table => "DynamoDB refuses every request",
-            Self::Function => "the function's processes are killed, every 2 s",
+            Self::Function => {
+                "the function's processes are killed every 2 s, with deliveries in hand"
+            }
         }
     }
 }
@@ -83,6 +85,8 @@ pub struct Scene {
     before: Reading,
     during: Reading,
     after: Reading,
+    /// How many messages waited when it was mended.
+    waiting: u64,
     /// The alarms of the template that watch what moved.
     alarms: Vec<Alarm>,
     /// How long the queue took to drain once it was mended; nothing where it did not.
@@ -99,11 +103,18 @@ pub async fn drill(
 ) -> Result<Report, LocalError> {
     say("starting MiniStack");
     let aws = unless_interrupted(LocalAws::start(workspace)).await?;
-    let is_down = Arc::new(AtomicBool::new(false));
-    let down = Arc::clone(&is_down);
+    let (is_down, is_slow) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (down, slow) = (Arc::clone(&is_down), Arc::clone(&is_slow));
     let receiver = Receiver::start(move |received, _| {
         let refuses = received.path == "/orders" && down.load(Ordering::Relaxed);
-        Reply::status(if refuses { 503 } else { 200 })
+        let reply = Reply::status(if refuses { 503 } else { 200 });
+        match slow.load(Ordering::Relaxed) {
+            true => reply.after(SLOW),
+            false => reply,
+        }
     });
     let receiver = receiver.await?;
     let name = run_id("drill");
@@ -123,6 +134,7 @@ pub async fn drill(
             aws: &aws,
             bundle: &bundle,
             is_down: &is_down,
+            is_slow: &is_slow,
             feed: Feed::new(&name, RATE),
             lines: Lines::default(),
             alarms: watch::alarms(&template),
@@ -168,6 +180,7 @@ struct Stage<'s> {
     aws: &'s LocalAws,
     bundle: &'s Bundle,
     is_down: &'s AtomicBool,
+    is_slow: &'s AtomicBool,
     feed: Feed,
     lines: Lines,
     alarms: Vec<Alarm>,
@@ -184,7 +197,7 @@ impl Stage<'_> {
         self.feed_for(CALM).await?;
         let before = self.read().await?;
         say(format!(
-            "{}: {} for {} s",
+            "{}: {}, for {} s",
             incident.word(),
             incident.sentence(),
             HURT.as_secs()
@@ -199,10 +212,15 @@ impl Stage<'_> {
                 self.aws.proxy().inject(refuse);
                 self.feed_for(HURT).await?;
             }
-            Incident::Function => self.feed_and_kill().await?,
+            Incident::Function => {
+                self.is_slow.store(true, Ordering::Relaxed);
+                self.feed_and_kill().await?;
+            }
         }
         let during = self.read().await?;
+        let waiting = self.bundle.source().depth().await?.total();
         self.is_down.store(false, Ordering::Relaxed);
+        self.is_slow.store(false, Ordering::Relaxed);
         self.aws.proxy().heal();
         say(format!(
             "{}: mended; waiting until the queue is drained",
@@ -212,14 +230,15 @@ impl Stage<'_> {
         let drained = self.drained(PATIENCE).await?;
         let recovered = drained.then(|| mended.elapsed());
         let after = self.read().await?;
-        let moved = moved(&before, &[&during, &after]);
-        let watching = |alarm: &&Alarm| alarm.metrics.iter().any(|of| moved.contains(of.as_str()));
+        let moved = moved(&before, &[&during, &after], waiting);
+        let watching = |alarm: &&Alarm| alarm.watches(&moved);
         Ok(Scene {
             incident,
             alarms: self.alarms.iter().filter(watching).cloned().collect(),
             before,
             during,
             after,
+            waiting,
             recovered,
         })
     }
@@ -268,12 +287,14 @@ impl Stage<'_> {
     }
 }
 
-/// The metrics that say nothing before, and something later.
-fn moved(before: &Reading, later: &[&Reading]) -> BTreeSet<&'static str> {
+/// The metrics that say nothing before, and something later; and the queue's own, where messages
+/// wait.
+fn moved(before: &Reading, later: &[&Reading], waiting: u64) -> BTreeSet<&'static str> {
     let names = reading::SHOWN.iter().map(|shown| shown.metric);
     let is_quiet = |name: &&str| before.sum(name) == 0.0;
     let speaks = |name: &&str| later.iter().any(|reading| reading.sum(name) > 0.0);
-    names.filter(is_quiet).filter(speaks).collect()
+    let ours = names.filter(is_quiet).filter(speaks);
+    ours.chain((waiting > 0).then_some(WAITING)).collect()
 }
 
 impl Scene {
@@ -318,10 +339,11 @@ impl Scene {
             }
         };
         let recovered = match self.recovered {
-            Some(recovered) => format!("drained {} s after it was mended", recovered.as_secs()),
-            None => format!("not drained {} s after it was mended", PATIENCE.as_secs()),
+            Some(recovered) => format!("drained {} s later", recovered.as_secs()),
+            None => format!("not drained {} s later", PATIENCE.as_secs()),
         };
-        format!("{table}\n{watched}\n{recovered}\n")
+        let waiting = self.waiting;
+        format!("{table}\n{watched}\nmended with {waiting} messages in the queue; {recovered}\n")
     }
 
     /// The warnings and errors that were written at any time, each once.
@@ -341,6 +363,7 @@ impl Scene {
             "during": self.during.json(),
             "after": self.after.json(),
             "alarms": alarms,
+            "waiting": self.waiting,
             "recovered_seconds": self.recovered.map(|recovered| recovered.as_secs_f64()),
         })
     }
@@ -402,6 +425,9 @@ impl Report {
     }
 }
 
+/// What SQS calls the messages that wait.
+const WAITING: &str = "ApproximateNumberOfMessagesVisible";
+
 /// Events in a second.
 const RATE: u32 = 5;
 
@@ -412,6 +438,10 @@ const FUNCTION_TIMEOUT_SECONDS: u32 = 5;
 const WARM_UP: Duration = Duration::from_secs(3);
 const CALM: Duration = Duration::from_secs(8);
 const HURT: Duration = Duration::from_secs(20);
+
+/// How long the targets take while the function is killed: so that it has deliveries in hand. What
+/// a killed one held is hidden for longer than all of it takes, so that no event meets three kills.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// How often the function is killed.
 const KILL_EVERY: Duration = Duration::from_secs(2);

@@ -65,23 +65,25 @@ fn a_line_is_read_once_wherever_it_stands() {
 }
 
 #[test]
-fn an_alarm_is_told_by_its_metrics_and_its_runbook() {
-    let template = "Resources:
-  Quiet:
-    Type: AWS::SQS::Queue
-  Open:
-    Type: AWS::CloudWatch::Alarm
-    Properties:
-      AlarmDescription: A breaker is open. Runbook docs/runbooks/target-down.md
-      Namespace: Waybill
-      MetricName: BreakersOpen
-";
-    let alarm = Alarm {
-        name: "Open".to_owned(),
+fn the_alarms_of_the_template_are_told_by_their_metrics_and_their_runbooks() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let template = std::fs::read_to_string(root.join("template.yaml")).unwrap();
+    let alarms = watch::alarms(&template);
+    let open = Alarm {
+        name: "breaker-open".to_owned(),
         metrics: vec!["BreakersOpen".to_owned()],
-        runbook: "docs/runbooks/target-down.md".to_owned(),
+        of_dead_letters: false,
+        runbook: "docs/runbooks/breaker-open.md".to_owned(),
     };
-    assert_eq!(watch::alarms(template), [alarm]);
+    assert!(alarms.contains(&open), "{alarms:#?}");
+    let watching = alarms
+        .iter()
+        .filter(|alarm| alarm.watches(&[WAITING].into()));
+    let watching: Vec<_> = watching.map(|alarm| alarm.name.as_str()).collect();
+    assert_eq!(watching, ["backlog-warning", "backlog-critical"]);
+    for alarm in alarms {
+        assert!(root.join(&alarm.runbook).is_file(), "{}", alarm.runbook);
+    }
 }
 
 #[test]
@@ -92,7 +94,11 @@ fn what_moved_said_nothing_before() {
         document(None, "BreakersOpen", json!(1)),
     ];
     let during = Reading::of(&during);
-    assert_eq!(moved(&before, &[&during]), ["BreakersOpen"].into());
+    assert_eq!(moved(&before, &[&during], 0), ["BreakersOpen"].into());
+    assert_eq!(
+        moved(&before, &[&during], 7),
+        ["BreakersOpen", WAITING].into()
+    );
     assert!(SHOWN.iter().any(|shown| shown.metric == "BreakersOpen"));
 }
 
