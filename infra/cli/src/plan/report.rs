@@ -28,7 +28,7 @@ pub(super) struct Report {
     pub(super) receives: f64,
     /// How long an event waits for retries on average, over all events.
     pub(super) retry_wait_seconds: f64,
-    /// What the least of [`Self::at_once`] is that is good; none where there is none.
+    /// The least number at once that is good; none where there is none.
     pub(super) needed: Option<u32>,
     /// What several numbers at once come to, in rising order.
     pub(super) choices: Vec<Choice>,
