@@ -2,7 +2,7 @@
 //! this module writes, so that a thing has one name everywhere. Never a body, a header, a token or
 //! a key.
 //!
-//! A thing that happens is an [`Happened`], which alone knows its words, its fields and its metrics;
+//! A thing that happens is a `Happened`, which alone knows its words, its fields and its metrics;
 //! the metrics stand in [`metric`], and `docs/METRICS.md` is held to them by a test.
 
 mod emf;
