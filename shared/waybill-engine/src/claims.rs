@@ -13,7 +13,7 @@ use waybill_core::outcome::{DeadReason, DeferCause};
 use waybill_core::time::Timestamp;
 
 use crate::ports::{Ambient, Ledger, StoreError, StoreErrorKind, Write, Written};
-use crate::telemetry::{self, Happened, write_units};
+use crate::telemetry::{self, Happened};
 
 /// One event that wants a claim.
 #[derive(Debug, Clone, Copy)]
@@ -230,11 +230,7 @@ async fn write<L: Ledger, A: Ambient>(
         return;
     }
     let answers = ledger.write(&writes).await;
-    telemetry::tell(Happened::LedgerAsked {
-        write_units: write_units(&writes),
-        read_units: 0,
-        failed: answers.iter().any(Result::is_err),
-    });
+    telemetry::ledger_written(&writes, &answers);
     let mut answers = answers.into_iter();
     let now = ambient.now();
     for ((request, step), written) in requests.iter().zip(steps).zip(written) {

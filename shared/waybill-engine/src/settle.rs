@@ -15,7 +15,7 @@ use waybill_core::limit::STATEMENTS_MAX;
 use waybill_core::time::Timestamp;
 
 use crate::ports::{Ambient, Ledger, StoreError, StoreErrorKind, Write, Written};
-use crate::telemetry::{self, Happened, write_units};
+use crate::telemetry;
 
 /// What came of a write.
 #[derive(Debug)]
@@ -120,11 +120,7 @@ pub(crate) async fn drive<L: Ledger, A: Ambient>(
             })
             .collect();
         let answers = ledger.write(&writes).await;
-        telemetry::tell(Happened::LedgerAsked {
-            write_units: write_units(&writes),
-            read_units: 0,
-            failed: answers.iter().any(Result::is_err),
-        });
+        telemetry::ledger_written(&writes, &answers);
         let mut answers = answers.into_iter();
         let now = ambient.now();
         for job in group {

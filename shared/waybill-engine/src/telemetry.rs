@@ -22,10 +22,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use waybill_core::outcome::Disposition;
 
-use crate::ports::{QueueError, StoreError};
+use crate::ports::{self, QueueError, StoreError, Written};
 use crate::work::{Finished, Over};
 
-pub(crate) use event::{Happened, Shadow, write_units};
+pub(crate) use event::{Happened, Shadow};
 pub(crate) use meter::Meter;
 
 /// Writes events as JSON lines to standard output, which Lambda keeps. `RUST_LOG` says which, as
@@ -158,6 +158,15 @@ pub(crate) fn not_deleted(errors: &[QueueError]) {
             what,
         });
     }
+}
+
+/// Rows were to be written in one request of the ledger's, each answered alone.
+pub(crate) fn ledger_written(writes: &[ports::Write], answers: &[Result<Written, StoreError>]) {
+    tell(Happened::LedgerAsked {
+        write_units: event::write_units(writes),
+        read_units: 0,
+        failed: answers.iter().any(Result::is_err),
+    });
 }
 
 /// A request was made of a queue, and answered part by part.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 
@@ -52,15 +53,8 @@ impl DynamoDesk {
         limit: i32,
         next: Option<Next>,
     ) -> Result<(Vec<LedgerKey>, Option<Next>), StoreError> {
-        let request = self.client.query().table_name(&self.table);
-        let reply = request
-            .index_name(INDEX)
-            .key_condition_expression("ix = :ix")
-            .expression_attribute_values(
-                ":ix",
-                AttributeValue::S(index_key(consumer, status, shard)),
-            )
-            .limit(limit)
+        let reply = self
+            .query(consumer, status, shard, limit)
             .set_exclusive_start_key(next)
             .send()
             .await
@@ -83,16 +77,9 @@ impl DynamoDesk {
         shard: u8,
         limit: i32,
     ) -> Result<Vec<(u64, LedgerKey)>, StoreError> {
-        let request = self.client.query().table_name(&self.table);
-        let reply = request
-            .index_name(INDEX)
-            .key_condition_expression("ix = :ix")
-            .expression_attribute_values(
-                ":ix",
-                AttributeValue::S(index_key(consumer, status, shard)),
-            )
+        let reply = self
+            .query(consumer, status, shard, limit)
             .scan_index_forward(false)
-            .limit(limit)
             .send()
             .await
             .map_err(|refusal| error::of_request(&refusal, Asked::Query, &self.table))?;
@@ -102,6 +89,17 @@ impl DynamoDesk {
         };
         let items = reply.items.unwrap_or_default();
         Ok(items.iter().filter_map(dated).collect())
+    }
+
+    /// A request for at most so many keys of one shard of the index.
+    fn query(&self, consumer: &str, status: Status, shard: u8, limit: i32) -> QueryFluentBuilder {
+        let shard = AttributeValue::S(index_key(consumer, status, shard));
+        let request = self.client.query().table_name(&self.table);
+        request
+            .index_name(INDEX)
+            .key_condition_expression("ix = :ix")
+            .expression_attribute_values(":ix", shard)
+            .limit(limit)
     }
 
     /// Rows of a consumer among the next `limit` of the whole table, in no order.

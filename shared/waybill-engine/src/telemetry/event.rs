@@ -724,7 +724,7 @@ pub(super) fn is_fenced(end: &Finished) -> bool {
 
 /// The write units that writes take, estimated: one for each row below 1 KB, one where it is put
 /// into the table's index, and one where it is taken from it.
-pub(crate) fn write_units(writes: &[Write]) -> usize {
+pub(super) fn write_units(writes: &[Write]) -> usize {
     let units = writes.iter().map(|write| {
         let (next, taken) = match write {
             Write::Insert(next) | Write::Settle { next, .. } => (next, 0),

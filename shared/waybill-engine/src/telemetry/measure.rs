@@ -70,10 +70,10 @@ impl Happened<'_> {
             Self::InvocationEnded { .. } => usage.sqs_requests += 2.0,
             Self::LeaseEndedWithoutAWord { .. } => counts.add(&metric::CRASHES, By::Queue, 1.0),
             Self::LeasesExtended(messages) => {
-                counts.add(&metric::LEASES_EXTENDED, By::Queue, whole(messages));
+                counts.add(&metric::LEASES_EXTENDED, By::Queue, number(messages));
             }
             Self::LeasesLost { messages, .. } => {
-                counts.add(&metric::LEASES_LOST, By::Queue, whole(messages));
+                counts.add(&metric::LEASES_LOST, By::Queue, number(messages));
             }
             Self::Died => counts.add(&metric::FAILED, By::Queue, 1.0),
             Self::MessageEnded { .. } => self.count_end(counts, usage),
@@ -178,12 +178,7 @@ fn state(breaker: &Breaker) -> f64 {
     }
 }
 
-/// A number of things in this process.
-fn number(many: usize) -> f64 {
-    f64::from(u32::try_from(many).unwrap_or(u32::MAX))
-}
-
-/// The same of what counts itself in 64 bits.
-fn whole(many: u64) -> f64 {
-    f64::from(u32::try_from(many).unwrap_or(u32::MAX))
+/// A number of things, which no invocation has four billion of.
+fn number(many: impl TryInto<u32>) -> f64 {
+    f64::from(many.try_into().unwrap_or(u32::MAX))
 }
