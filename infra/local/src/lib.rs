@@ -37,6 +37,7 @@ pub mod proxy;
 pub mod receiver;
 pub mod runtime_api;
 pub mod soak;
+pub mod stub;
 pub mod template;
 
 pub use bundle::{
@@ -48,6 +49,6 @@ pub use functions::{BuiltFunctions, Profile};
 pub use local_aws::{LocalAws, Sandbox};
 pub use proxy::{Asked, Call, Counts, Deletion, EntryFault, Fault, FaultAction, FaultId, Proxy};
 pub use receiver::{Exchange, Gate, Received, Receiver, Reply};
-pub use runtime_api::{Answer, Environment, Function};
+pub use runtime_api::{Answer, Environment, Function, Program};
 pub use say::say;
 pub use workspace::Workspace;

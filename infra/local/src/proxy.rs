@@ -194,7 +194,7 @@ impl Counts {
     }
 
     /// Counts one request.
-    fn add(&mut self, call: Call) {
+    pub(crate) fn add(&mut self, call: Call) {
         *self.calls.entry(call).or_default() += 1;
     }
 }

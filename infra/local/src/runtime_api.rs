@@ -6,11 +6,12 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, PipeReader};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -32,11 +33,21 @@ use crate::server::{Answered, NoAnswer, serve};
 #[derive(Debug, Clone)]
 pub struct Environment(BTreeMap<String, String>);
 
+/// What is run as a function.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The program and its arguments.
+    pub arguments: Vec<OsString>,
+    /// Where it runs; where the caller does, if nothing is said.
+    pub folder: Option<PathBuf>,
+    /// The one core that it runs on; any, if nothing is said. Needs `taskset`.
+    pub core: Option<usize>,
+}
+
 /// A running function; it and everything it started end when this is dropped.
 #[derive(Debug)]
 pub struct Function {
     group: Group,
-    binary: PathBuf,
     spawned: Instant,
     shared: Arc<Shared>,
     payloads: mpsc::UnboundedSender<Invocation>,
@@ -126,9 +137,40 @@ impl Environment {
     }
 }
 
+impl Program {
+    /// A binary that takes no arguments, on any core.
+    pub fn binary(binary: &Path) -> Self {
+        Self {
+            arguments: vec![binary.into()],
+            folder: None,
+            core: None,
+        }
+    }
+
+    /// The command for it under a leash.
+    fn command(&self) -> Command {
+        let pinned = self.core.map(|core| {
+            let core = core.to_string();
+            [OsString::from("taskset"), "-c".into(), core.into()]
+        });
+        let mut words = pinned.into_iter().flatten().chain(self.arguments.clone());
+        let mut command = Group::command(words.next().unwrap_or_default());
+        command.args(words);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        command
+    }
+}
+
 impl Function {
     /// Starts a binary with these variables.
     pub async fn start(binary: &Path, environment: &Environment) -> Result<Self, LocalError> {
+        Self::run(&Program::binary(binary), environment).await
+    }
+
+    /// Starts a program with these variables.
+    pub async fn run(program: &Program, environment: &Environment) -> Result<Self, LocalError> {
         let failed = |error| LocalError::because("the Runtime API cannot be played", error);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
@@ -142,7 +184,7 @@ impl Function {
         // Both outputs in one, as Lambda has it.
         let (output, stdout) = io::pipe().map_err(failed)?;
         let stderr = stdout.try_clone().map_err(failed)?;
-        let mut command = Group::command(binary);
+        let mut command = program.command();
         command
             .env_clear()
             .envs(&environment.0)
@@ -156,7 +198,6 @@ impl Function {
         thread::spawn(move || read_output(output, &reader));
         Ok(Self {
             group,
-            binary: binary.to_owned(),
             spawned,
             shared,
             payloads,
@@ -254,18 +295,36 @@ impl Function {
     /// The most memory it had resident so far, in bytes: the high-water mark of its process. Linux
     /// only: elsewhere there is none.
     pub fn peak_memory(&self) -> Option<u64> {
-        let shell = self.group.id();
-        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).ok()?;
-        let binary = self.binary.canonicalize().ok()?;
-        let pid = children.split_ascii_whitespace().find(|pid| {
-            fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|program| program == binary)
-        })?;
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let status = self.told("status")?;
         let peak = status
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kibibytes: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kibibytes * 1024)
+    }
+
+    /// The processor's time that it has used, all its threads together, by the kernel's clock of
+    /// hundredths of a second. Linux only, as [`Self::peak_memory`].
+    /// <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
+    pub fn cpu_time(&self) -> Option<Duration> {
+        let stat = self.told("stat")?;
+        // The name of the program may have spaces; it ends with the last bracket.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut fields = fields.split_ascii_whitespace().skip(11);
+        let mut ticks = || fields.next()?.parse::<u64>().ok();
+        Some(Duration::from_millis((ticks()? + ticks()?) * 10))
+    }
+
+    /// What the kernel tells of its process.
+    fn told(&self, what: &str) -> Option<String> {
+        let shell = self.group.id();
+        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).ok()?;
+        // The other child is the leash, which is a shell as well.
+        let leash = fs::read_link(format!("/proc/{shell}/exe")).ok()?;
+        let pid = children.split_ascii_whitespace().find(|pid| {
+            fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|program| program != leash)
+        })?;
+        fs::read_to_string(format!("/proc/{pid}/{what}")).ok()
     }
 }
 

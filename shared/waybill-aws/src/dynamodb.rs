@@ -56,6 +56,11 @@ impl DynamoLedger {
         self.client.config()
     }
 
+    /// Writes as the statements of one request, in their order.
+    pub fn statements(&self, writes: &[Write]) -> Vec<BatchStatementRequest> {
+        writes.iter().map(|write| self.request(write)).collect()
+    }
+
     /// One write as a statement. Only an `UPDATE` can be refused with the row that stands there.
     fn request(&self, write: &Write) -> BatchStatementRequest {
         let (statement, on_refusal) = match write {
@@ -104,9 +109,9 @@ impl Ledger for DynamoLedger {
         if writes.is_empty() {
             return Vec::new();
         }
-        let statements = writes.iter().map(|write| self.request(write)).collect();
+        let statements = Some(self.statements(writes));
         let request = self.client.batch_execute_statement();
-        let answers = match request.set_statements(Some(statements)).send().await {
+        let answers = match request.set_statements(statements).send().await {
             Ok(reply) => reply.responses.unwrap_or_default(),
             Err(refusal) => {
                 let refusal = error::of_request(&refusal, Asked::Write, &self.table);

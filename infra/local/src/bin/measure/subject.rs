@@ -1,0 +1,138 @@
+//! What is measured: a function, its program and its variables.
+
+use std::time::{Duration, Instant};
+
+use waybill_local::stub::Traffic;
+use waybill_local::{Answer, Environment, Function, LocalError, Program};
+
+use crate::figures::Batches;
+use crate::load::Load;
+use crate::rig::Rig;
+
+/// A function that takes batches, or polls.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    /// What it is called.
+    pub(crate) title: String,
+    /// What runs.
+    pub(crate) program: Program,
+    /// Its variables.
+    pub(crate) environment: Environment,
+}
+
+impl Subject {
+    /// One of the project's functions, with one route to the target.
+    pub(crate) fn own(rig: &Rig, function: &str) -> Result<Self, LocalError> {
+        let url = rig.stub.target_url();
+        let routes = format!(r#"{{routes: [{{name: hook, target: {{http: {{url: "{url}"}}}}}}]}}"#);
+        let environment = Environment::of(function)
+            .with("WAYBILL_CONSUMER", function)
+            .with("WAYBILL_LEDGER_TABLE", TABLE)
+            .with("WAYBILL_QUEUE_URL", rig.stub.queue_url())
+            .with("WAYBILL_ROUTES", format!("inline:{routes}"))
+            .with("WAYBILL_ALLOW_PRIVATE_TARGETS", "true")
+            .with("AWS_ENDPOINT_URL", rig.stub.endpoint());
+        let mut program = Program::binary(&rig.binary(function)?);
+        program.core = rig.core;
+        Ok(Self {
+            title: format!("waybill {function}"),
+            program,
+            environment,
+        })
+    }
+
+    /// Starts it, and waits for its first `/next`; the time that took.
+    pub(crate) async fn start(&self) -> Result<(Function, Duration), LocalError> {
+        let mut function = Function::run(&self.program, &self.environment).await?;
+        match function.ready(PATIENCE).await {
+            Some(took) => Ok((function, took)),
+            None => Err(self.failed("it did not start", &function)),
+        }
+    }
+
+    /// Hands it batches of this load one after the other, and forgets the first of them; every
+    /// message must be delivered once.
+    pub(crate) async fn batches(
+        &self,
+        rig: &Rig,
+        load: Load,
+        batches: usize,
+    ) -> Result<Batches, LocalError> {
+        rig.stub.clear();
+        let (function, _) = self.start().await?;
+        for batch in 0..WARM_UP {
+            self.batch(&function, load.payload(&format!("warm-{batch}"))).await?;
+        }
+        let before = rig.stub.traffic();
+        let delivered = rig.stub.target().deliveries();
+        let cpu = function.cpu_time();
+        let mut times = Vec::with_capacity(batches);
+        for batch in 0..batches {
+            let payload = load.payload(&format!("run-{batch}"));
+            times.push(self.batch(&function, payload).await?);
+        }
+        let cpu = function.cpu_time().zip(cpu).map(|(after, before)| after - before);
+        let traffic = rig.stub.traffic().since(&before);
+        let messages = batches * load.batch;
+        let delivered = rig.stub.target().deliveries() - delivered;
+        let distinct = rig.stub.target().distinct() - WARM_UP * load.batch;
+        if delivered != wide(messages) || distinct != messages {
+            let what = format!("{delivered} deliveries of {distinct} for {messages} messages");
+            return Err(self.failed(&what, &function));
+        }
+        let peak = function.peak_memory();
+        Ok(Batches::new(messages, times, cpu, peak, traffic))
+    }
+
+    /// Hands it one batch, all of which must be done.
+    pub(crate) async fn batch(
+        &self,
+        function: &Function,
+        payload: String,
+    ) -> Result<Duration, LocalError> {
+        let begun = Instant::now();
+        let answer = function.invoke(payload, PATIENCE).await?;
+        let took = begun.elapsed();
+        match answer {
+            Answer::Response(text) if is_all_done(&text) => Ok(took),
+            Answer::Response(text) | Answer::Error(text) => {
+                Err(self.failed(&format!("a batch was not done: {text}"), function))
+            }
+        }
+    }
+
+    /// Why it cannot be measured, with its last words.
+    pub(crate) fn failed(&self, what: &str, function: &Function) -> LocalError {
+        let lines = function.lines();
+        let last = lines.get(lines.len().saturating_sub(LAST_WORDS)..);
+        let last = last.unwrap_or_default().join("\n");
+        LocalError::failed(format!("{}: {what}; it said:\n{last}", self.title))
+    }
+}
+
+/// Whether an answer says that every message is done.
+fn is_all_done(answer: &str) -> bool {
+    answer.replace(' ', "") == r#"{"batchItemFailures":[]}"#
+}
+
+/// A count.
+pub(crate) fn wide(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// The requests to a service that were made for one message.
+pub(crate) fn per_message(traffic: &Traffic, service: &str, messages: usize) -> f64 {
+    traffic.counts.of_service(service) as f64 / messages as f64
+}
+
+/// The ledger's table.
+pub(crate) const TABLE: &str = "measured-ledger";
+
+/// Batches before those that count: connections, caches.
+const WARM_UP: usize = 5;
+
+/// How many of its lines are shown of what failed.
+const LAST_WORDS: usize = 5;
+
+/// How long a function may take for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
