@@ -1,0 +1,12 @@
+//! A function that does nothing: what the runtime alone takes to start.
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::{Value, json};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    run(service_fn(async |_: LambdaEvent<Value>| {
+        Ok::<_, Error>(json!({}))
+    }))
+    .await
+}
