@@ -14,8 +14,8 @@ use waybill_engine::env::{ConfigErrors, ProcessEnv};
 use waybill_engine::router::Router;
 use waybill_engine::telemetry;
 
-/// How many events are worked on at once: a window of the ledger's.
-const CONCURRENCY: usize = 25;
+/// How many events are worked on at once: four windows of the ledger's, as many as the poller.
+const CONCURRENCY: usize = 100;
 
 /// Why an invocation failed as a whole. The runtime logs its debug form, as an error of one line,
 /// and answers Lambda with its diagnostic.

@@ -71,6 +71,9 @@ pub(crate) struct Options {
     /// Custom metrics of CloudWatch that have a value in a month; 15 where it is not said.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     custom_metrics: Option<u32>,
+    /// How many days a row of the ledger is kept, `WAYBILL_LEDGER_TTL_DAYS`; 25 where it is not said.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    row_days: Option<u32>,
     #[command(flatten)]
     files: check::Inputs,
 }

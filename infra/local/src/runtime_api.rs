@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -287,6 +287,11 @@ impl Function {
         self.shared.state().lines.clone()
     }
 
+    /// Forgets every line that it wrote so far.
+    pub fn forget_lines(&self) {
+        self.shared.state().lines.clear();
+    }
+
     /// What it said to `/init/error`.
     pub fn init_errors(&self) -> Vec<String> {
         self.shared.state().init_errors.clone()
@@ -295,11 +300,19 @@ impl Function {
     /// The most memory it had resident so far, in bytes: the high-water mark of its process. Linux
     /// only: elsewhere there is none.
     pub fn peak_memory(&self) -> Option<u64> {
+        self.size("VmHWM:")
+    }
+
+    /// The memory that it has resident now, in bytes, as [`Self::peak_memory`].
+    pub fn memory(&self) -> Option<u64> {
+        self.size("VmRSS:")
+    }
+
+    /// A size that the kernel tells of its process, in bytes.
+    fn size(&self, what: &str) -> Option<u64> {
         let status = self.told("status")?;
-        let peak = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kibibytes: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        let size = status.lines().find_map(|line| line.strip_prefix(what))?;
+        let kibibytes: u64 = size.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kibibytes * 1024)
     }
 
@@ -334,14 +347,45 @@ pub fn sqs_event<'a>(
     queue_arn: &str,
     messages: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> String {
-    let sent = millis_since_epoch(SystemTime::now()).to_string();
+    let sent_ms = millis_since_epoch(SystemTime::now());
     let records = messages.into_iter().map(|(id, body)| {
+        SqsRecord {
+            id,
+            handle: &format!("handle of {id}"),
+            body,
+            receives: 1,
+            sent_ms,
+        }
+        .to_json(queue_arn)
+    });
+    json!({ "Records": records.collect::<Vec<_>>() }).to_string()
+}
+
+/// One message as an event source mapping hands it over.
+#[derive(Debug, Clone, Copy)]
+pub struct SqsRecord<'a> {
+    /// `messageId`.
+    pub id: &'a str,
+    /// `receiptHandle`.
+    pub handle: &'a str,
+    /// `body`.
+    pub body: &'a str,
+    /// `ApproximateReceiveCount`.
+    pub receives: u32,
+    /// `SentTimestamp`.
+    pub sent_ms: u128,
+}
+
+impl SqsRecord<'_> {
+    /// As an entry of `Records`, from the queue of this ARN.
+    pub fn to_json(&self, queue_arn: &str) -> Value {
+        let sent = self.sent_ms.to_string();
         json!({
-            "messageId": id,
-            "receiptHandle": format!("handle of {id}"),
-            "body": body,
+            "messageId": self.id,
+            "receiptHandle": self.handle,
+            "body": self.body,
             "attributes": {
-                "ApproximateReceiveCount": "1",
+                "ApproximateReceiveCount": self.receives.to_string(),
                 "SentTimestamp": sent,
                 "SenderId": "local",
                 "ApproximateFirstReceiveTimestamp": sent,
@@ -352,8 +396,7 @@ pub fn sqs_event<'a>(
             "eventSourceARN": queue_arn,
             "awsRegion": REGION,
         })
-    });
-    json!({ "Records": records.collect::<Vec<_>>() }).to_string()
+    }
 }
 
 impl Drop for Function {

@@ -148,6 +148,11 @@ impl Stub {
         &self.shared.target
     }
 
+    /// Forgets all items, so that a long run needs no memory for them.
+    pub fn forget_items(&self) {
+        lock(&self.shared.tables).clear();
+    }
+
     /// How many items all tables have.
     pub fn items(&self) -> usize {
         lock(&self.shared.tables).len()
@@ -195,18 +200,24 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
     };
     let operation = operation.to_str().map_err(|_| NoAnswer)?;
     let (service, operation) = operation.split_once('.').ok_or(NoAnswer)?;
-    let dynamodb = service.starts_with("DynamoDB");
-    let (service, latency) = match dynamodb {
-        true => ("dynamodb", latencies.dynamodb),
-        false => ("sqs", latencies.sqs),
-    };
+    let service = service.split('_').next().unwrap_or_default();
     let mut units = Units::default();
-    let answered = match serde_json::from_slice(&body) {
-        Err(error) => Err(Refusal::of("SerializationException", error.to_string())),
-        Ok(asked) if dynamodb => {
-            lock(&shared.tables).answer(operation, &asked, &mut units)
+    let asked = serde_json::from_slice::<Value>(&body);
+    let asked = asked.map_err(|error| Refusal::of("SerializationException", error.to_string()));
+    let (service, latency, answered) = match (service, asked) {
+        ("DynamoDB", asked) => {
+            let write = |asked| lock(&shared.tables).answer(operation, &asked, &mut units);
+            ("dynamodb", latencies.dynamodb, asked.and_then(write))
         }
-        Ok(asked) => shared.queue.answer(operation, &asked).await,
+        ("AWSStepFunctions", asked) => {
+            let start = |asked: Value| execution(&shared.target, operation, &asked);
+            ("states", latencies.target, asked.and_then(start))
+        }
+        (_, Ok(asked)) => {
+            let answer = shared.queue.answer(operation, &asked).await;
+            ("sqs", latencies.sqs, answer)
+        }
+        (_, Err(refusal)) => ("sqs", latencies.sqs, Err(refusal)),
     };
     let (status, answer) = match answered {
         Ok(answer) => (200, answer),
@@ -220,6 +231,29 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
     count(&shared, Some(call), bytes_in, answer.len(), units);
     latency.pass().await;
     respond(status, "application/x-amz-json-1.0", answer.into())
+}
+
+/// A Standard state machine, which takes every execution once.
+fn execution(target: &Target, operation: &str, asked: &Value) -> Result<Value, Refusal> {
+    let text = |name: &str| asked.get(name).and_then(Value::as_str).unwrap_or_default();
+    let machine = text("stateMachineArn");
+    match operation {
+        "DescribeStateMachine" => Ok(json!({
+            "stateMachineArn": machine,
+            "name": "measured",
+            "type": "STANDARD",
+            "definition": "{}",
+            "roleArn": "arn:aws:iam::000000000000:role/measured",
+            "creationDate": 1_767_225_600,
+        })),
+        "StartExecution" => {
+            target.take(Some(text("name").as_bytes()), &[]);
+            let arn = machine.replace(":stateMachine:", ":execution:");
+            let arn = format!("{arn}:{}", text("name"));
+            Ok(json!({ "executionArn": arn, "startDate": 1_767_225_600 }))
+        }
+        other => Err(Refusal::invalid(format!("`{other}` is not played here"))),
+    }
 }
 
 /// The words of a refusal.

@@ -25,7 +25,9 @@ fn ledger() -> DynamoLedger {
 
 /// The rows of a batch as they are claimed.
 fn rows(batch: usize) -> Vec<Record> {
-    (0..batch).map(|n| claimed(&format!("event-{n}"), 1)).collect()
+    (0..batch)
+        .map(|n| claimed(&format!("event-{n}"), 1))
+        .collect()
 }
 
 #[divan::bench(args = [1, 10, 25])]

@@ -78,7 +78,11 @@ fn payload((batch, bytes): (usize, usize)) -> String {
 /// The messages of a payload.
 fn messages(load: (usize, usize)) -> Vec<Message> {
     let batch = Batch::parse(&payload(load)).expect("it is an SQS event");
-    batch.messages.into_iter().map(|(_, message)| message).collect()
+    batch
+        .messages
+        .into_iter()
+        .map(|(_, message)| message)
+        .collect()
 }
 
 /// A consumer's name.
@@ -114,7 +118,9 @@ fn match_four_routes(bencher: Bencher<'_, '_>, load: (usize, usize)) {
         .collect();
     bencher.bench_local(|| {
         let events = readings.iter().filter_map(Reading::event);
-        events.map(|event| file.matching(black_box(event)).count()).sum::<usize>()
+        events
+            .map(|event| file.matching(black_box(event)).count())
+            .sum::<usize>()
     });
 }
 
@@ -122,7 +128,13 @@ fn match_four_routes(bencher: Bencher<'_, '_>, load: (usize, usize)) {
 fn answer_a_batch(bencher: Bencher<'_, '_>, batch: usize) {
     let batch = Batch::parse(&payload((batch, 10))).expect("it is an SQS event");
     let handed: Vec<_> = (0..batch.ids.len())
-        .map(|n| if n % 10 == 0 { Handed::Back } else { Handed::Over })
+        .map(|n| {
+            if n % 10 == 0 {
+                Handed::Back
+            } else {
+                Handed::Over
+            }
+        })
         .collect();
     bencher.bench_local(|| {
         let response = BatchResponse::new(black_box(&batch.ids), &handed);

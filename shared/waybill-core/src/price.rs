@@ -2,7 +2,7 @@
 //!
 //! The list is that of the region us-east-1, on demand, in US dollars, first tier, before taxes,
 //! free tiers and agreements. Other regions ask for more or less. Whoever prints an amount prints
-//! [`Prices::as_of`] beside it. Storage, alarms, transfer and what targets cost are not in it.
+//! [`Prices::as_of`] beside it. Alarms, transfer and what targets cost are not in it.
 
 /// The date of [`US_EAST_1`]: the month for which each of its prices was found stated.
 pub const AS_OF: &str = "2026-03";
@@ -30,6 +30,14 @@ pub struct Prices {
     ///
     /// <https://aws.amazon.com/dynamodb/pricing/on-demand/>
     pub read_units_per_million: f64,
+    /// A gigabyte in a table of the Standard class for a month; the first 25 are free.
+    ///
+    /// <https://aws.amazon.com/dynamodb/pricing/on-demand/>
+    pub storage_gb_month: f64,
+    /// A gigabyte of a table that can be brought back to a point in time, for a month.
+    ///
+    /// <https://aws.amazon.com/dynamodb/pricing/on-demand/>
+    pub recovery_gb_month: f64,
     /// A million invocations of a function.
     ///
     /// <https://aws.amazon.com/lambda/pricing/>
@@ -64,6 +72,8 @@ pub const US_EAST_1: Prices = Prices {
     sqs_fifo_per_million: 0.50,
     write_units_per_million: 0.625,
     read_units_per_million: 0.125,
+    storage_gb_month: 0.25,
+    recovery_gb_month: 0.20,
     lambda_requests_per_million: 0.20,
     lambda_gb_second_arm64: 0.000_013_333_4,
     lambda_gb_second_x86_64: 0.000_016_666_7,
@@ -105,6 +115,10 @@ pub struct Usage {
     pub write_units: f64,
     /// Read request units of DynamoDB.
     pub read_units: f64,
+    /// Gigabytes in tables of DynamoDB, times months.
+    pub storage_gb_months: f64,
+    /// Those of them that can be brought back to a point in time.
+    pub recovery_gb_months: f64,
     /// Invocations of the function.
     pub lambda_requests: f64,
     /// Seconds of the function, times its gigabytes of memory.
@@ -126,6 +140,8 @@ impl Usage {
             sqs_requests: self.sqs_requests * times,
             write_units: self.write_units * times,
             read_units: self.read_units * times,
+            storage_gb_months: self.storage_gb_months * times,
+            recovery_gb_months: self.recovery_gb_months * times,
             lambda_requests: self.lambda_requests * times,
             lambda_gb_seconds: self.lambda_gb_seconds * times,
             scheduler_invocations: self.scheduler_invocations * times,
@@ -144,6 +160,10 @@ pub struct Dollars {
     pub writes: f64,
     /// Reads from DynamoDB.
     pub reads: f64,
+    /// What is kept in DynamoDB.
+    pub storage: f64,
+    /// Point-in-time recovery of it.
+    pub recovery: f64,
     /// Invocations.
     pub lambda_requests: f64,
     /// Time of the function.
@@ -163,11 +183,13 @@ impl Dollars {
     }
 
     /// Each line with its name, in the order in which they are shown.
-    pub fn lines(&self) -> [(&'static str, f64); 8] {
+    pub fn lines(&self) -> [(&'static str, f64); 10] {
         [
             ("SQS requests", self.sqs),
             ("DynamoDB writes", self.writes),
             ("DynamoDB reads", self.reads),
+            ("DynamoDB storage", self.storage),
+            ("DynamoDB recovery", self.recovery),
             ("Lambda invocations", self.lambda_requests),
             ("Lambda time", self.lambda_time),
             ("EventBridge Scheduler", self.scheduler),
@@ -192,6 +214,8 @@ impl Prices {
             sqs: usage.sqs_requests / MILLION * sqs,
             writes: usage.write_units / MILLION * self.write_units_per_million,
             reads: usage.read_units / MILLION * self.read_units_per_million,
+            storage: usage.storage_gb_months * self.storage_gb_month,
+            recovery: usage.recovery_gb_months * self.recovery_gb_month,
             lambda_requests: usage.lambda_requests / MILLION * self.lambda_requests_per_million,
             lambda_time: usage.lambda_gb_seconds * gb_second,
             scheduler: usage.scheduler_invocations / MILLION * self.scheduler_per_million,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
+use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
 
@@ -72,6 +72,8 @@ struct Flow<'f, H, L, A> {
     groups: HashMap<String, VecDeque<Item>>,
     /// Took processes down before.
     alone: VecDeque<Arc<Work>>,
+    /// How many are being claimed.
+    asked: usize,
 }
 
 impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
@@ -90,32 +92,44 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             copies: HashMap::new(),
             groups: HashMap::new(),
             alone: VecDeque::new(),
+            asked: 0,
         };
         let mut running = FuturesUnordered::new();
-        let mut claiming = OptionFuture::from(None);
+        let mut claiming = FuturesUnordered::new();
         let (mut open, mut lone) = (true, false);
         loop {
             while let Ok(item) = intake.items.try_recv() {
                 flow.enter(item);
             }
-            if claiming.is_terminated() {
+            // Those that one write settles end together: their places make one window.
+            while let Some(Some((work, end))) = running.next().now_or_never() {
+                let work: Arc<Work> = work;
+                flow.finish(&work, end);
+            }
+            if claiming.is_empty() {
                 lone &= !running.is_empty();
-                let places = match lone {
-                    true => 0,
-                    false => self.config.concurrency.saturating_sub(running.len()),
-                };
-                let mut window = flow.window(places);
-                if window.is_empty() && running.is_empty() && flow.queue.is_empty() {
-                    window.extend(flow.next_alone());
-                    lone = !window.is_empty();
-                }
-                if !window.is_empty() {
-                    let claiming_now = self.claim_window(shift.budget, window, lone);
-                    claiming = OptionFuture::from(Some(Box::pin(claiming_now.fuse())));
-                } else if running.is_empty() && !flow.is_empty() {
+            }
+            let taken = running.len() + flow.asked;
+            let places = match lone {
+                true => 0,
+                false => self.config.concurrency.saturating_sub(taken),
+            };
+            if let Some(window) = flow.next_window(places) {
+                claiming.push(self.claim_window(shift.budget, window, false).boxed());
+                continue;
+            }
+            if running.is_empty() && claiming.is_empty() {
+                if !flow.queue.is_empty() {
                     // What has just ended let others begin.
                     continue;
-                } else if running.is_empty() && !open {
+                }
+                if let Some(work) = flow.next_alone() {
+                    lone = true;
+                    flow.asked += 1;
+                    claiming.push(self.claim_window(shift.budget, vec![work], true).boxed());
+                } else if !flow.queue.is_empty() {
+                    continue;
+                } else if !open {
                     return;
                 }
             }
@@ -123,12 +137,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             intake.quiet.store(quiet, Ordering::Relaxed);
             tokio::select! {
                 biased;
-                Some((work, end)) = running.next() => {
-                    let work: Arc<Work> = work;
-                    flow.finish(&work, end);
-                }
-                Some(claims) = &mut claiming => {
-                    claiming = OptionFuture::from(None);
+                Some((work, end)) = running.next() => flow.finish(&work, end),
+                Some(claims) = claiming.next() => {
+                    flow.asked = flow.asked.saturating_sub(claims.len());
                     for (work, claim) in claims {
                         match self.claimed(&work, claim) {
                             Next::Finished(end) => flow.finish(&work, end),
@@ -271,11 +282,6 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
 }
 
 impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
-    /// Whether nothing waits.
-    fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.alone.is_empty()
-    }
-
     /// Takes a message in: it begins, or waits for the one before it in its group.
     fn enter(&mut self, item: Item) {
         if let Some(group) = group(&item) {
@@ -310,6 +316,18 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
                 }
             }
         }
+    }
+
+    /// What is claimed next, where there is anything and a place for it. Windows are claimed side
+    /// by side where they are full; one that is not waits for those before it, and fills.
+    fn next_window(&mut self, places: usize) -> Option<Vec<Arc<Work>>> {
+        let full = places.min(self.queue.len()) >= STATEMENTS_MAX;
+        if self.asked > 0 && !full {
+            return None;
+        }
+        let window = self.window(places);
+        self.asked += window.len();
+        (!window.is_empty()).then_some(window)
     }
 
     /// Takes from the queue what can start now, at most as many as there are places; what cannot

@@ -84,6 +84,8 @@ pub(super) struct Inputs {
     pub(super) backlog: Option<u64>,
     /// Custom metrics.
     pub(super) custom_metrics: Given<u32>,
+    /// How many days a row of the ledger is kept.
+    pub(super) row_days: Given<u32>,
     /// How many invocations, or pollers, the template lets run at once; none where there is no
     /// template or it does not say.
     pub(super) at_once: Option<u32>,
@@ -163,6 +165,7 @@ impl Inputs {
             goal_from: given(options.utilisation, None, UTILISATION).from,
             backlog: options.backlog,
             custom_metrics: given(options.custom_metrics, None, CUSTOM_METRICS),
+            row_days: given(options.row_days, None, ROW_DAYS),
             at_once: number(at_once),
         })
     }
@@ -291,6 +294,9 @@ const UTILISATION: f64 = 0.8;
 /// Custom metrics that one queue with one route has had a value of in a month, about, where nobody
 /// says it.
 const CUSTOM_METRICS: u32 = 15;
+
+/// The template's own, where its queue keeps messages for four days: `WAYBILL_LEDGER_TTL_DAYS`.
+const ROW_DAYS: u32 = 25;
 
 /// The template's own, where there is no template.
 const MAX_RECEIVE_COUNT: u32 = 25;

@@ -74,6 +74,7 @@ fn inputs(report: &Report) -> Value {
         "good_wait_probability": inputs.goal.waits,
         "backlog_events": inputs.backlog,
         "custom_metrics": inputs.custom_metrics.value,
+        "row_days": inputs.row_days.value,
         "from": {
             "handler_ms": inputs.handler_ms.from.word(),
             "failure_rate": inputs.failure_rate.from.word(),
@@ -89,6 +90,7 @@ fn inputs(report: &Report) -> Value {
             "max_receive_count": inputs.max_receive_count.from.word(),
             "good_utilisation": inputs.goal_from.word(),
             "custom_metrics": inputs.custom_metrics.from.word(),
+            "row_days": inputs.row_days.from.word(),
         },
     })
 }

@@ -240,6 +240,7 @@ impl Report {
             architecture: self.inputs.architecture.value,
             queue: self.inputs.queue.value,
             custom_metrics: self.inputs.custom_metrics.value,
+            row_days: self.inputs.row_days.value,
         }
     }
 }

@@ -132,6 +132,7 @@ fn inputs(report: &Report) -> String {
             inputs.goal_from,
         ),
         number("custom metrics", inputs.custom_metrics),
+        number("days a row is kept", inputs.row_days),
     ]);
     rows.extend(goals(report));
     screen::table(&["what", "is", "from"], rows)

@@ -201,8 +201,7 @@ impl Tables {
         if !all {
             let old = |write: &Write<'_>| self.item(write.table, write.pk).map_or(1, kilobytes);
             units.write += writes.iter().map(|write| 2 * old(write)).sum::<u64>();
-            let mut refusal =
-                Refusal::of("TransactionCanceledException", "Transaction cancelled");
+            let mut refusal = Refusal::of("TransactionCanceledException", "Transaction cancelled");
             refusal.more = Some(("CancellationReasons", Value::Array(reasons)));
             return Err(refusal);
         }
@@ -258,7 +257,11 @@ impl<'a> Write<'a> {
 
     /// Whether its condition holds.
     fn holds(&self, old: Option<&Item>) -> Result<bool, Refusal> {
-        match self.asked.get("ConditionExpression").and_then(Value::as_str) {
+        match self
+            .asked
+            .get("ConditionExpression")
+            .and_then(Value::as_str)
+        {
             Some(condition) => holds(condition, Names::of(self.asked), old),
             None => Ok(true),
         }
@@ -293,7 +296,10 @@ fn text<'a>(asked: &'a Value, name: &str) -> &'a str {
 /// An item's size in kilobytes begun, as DynamoDB counts it: names, and values by their kind.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
 fn kilobytes(item: &Item) -> u64 {
-    let bytes: usize = item.iter().map(|(name, value)| name.len() + size(value)).sum();
+    let bytes: usize = item
+        .iter()
+        .map(|(name, value)| name.len() + size(value))
+        .sum();
     u64::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u64::MAX)
 }
 
@@ -306,7 +312,9 @@ fn size(value: &Value) -> usize {
         ("S", Value::String(text)) => text.len(),
         ("N", Value::String(text)) => text.len().div_ceil(2) + 1,
         ("B", Value::String(text)) => text.len() / 4 * 3,
-        ("L", Value::Array(values)) => 3 + values.iter().map(|value| size(value) + 1).sum::<usize>(),
+        ("L", Value::Array(values)) => {
+            3 + values.iter().map(|value| size(value) + 1).sum::<usize>()
+        }
         ("M", Value::Object(values)) => {
             let each = |(name, value): (&String, &Value)| name.len() + size(value) + 1;
             3 + values.iter().map(each).sum::<usize>()

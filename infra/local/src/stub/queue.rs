@@ -290,7 +290,8 @@ impl State {
             }
         }
         let messages = &self.messages;
-        self.hidden.retain(|(_, number)| messages.contains_key(number));
+        self.hidden
+            .retain(|(_, number)| messages.contains_key(number));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::lock;
 
@@ -19,6 +19,7 @@ struct State {
     /// Deliveries by the hash of their key.
     effects: HashMap<u64, u32>,
     deliveries: u64,
+    first: Option<Instant>,
     last: Option<Instant>,
 }
 
@@ -30,7 +31,9 @@ impl Target {
         let mut state = lock(&self.state);
         *state.effects.entry(hasher.finish()).or_default() += 1;
         state.deliveries += 1;
-        state.last = Some(Instant::now());
+        let now = Instant::now();
+        state.first.get_or_insert(now);
+        state.last = Some(now);
     }
 
     /// How many deliveries there were.
@@ -43,9 +46,11 @@ impl Target {
         lock(&self.state).effects.len()
     }
 
-    /// When the last delivery came.
-    pub fn last(&self) -> Option<Instant> {
-        lock(&self.state).last
+    /// From the first delivery to the last.
+    pub fn span(&self) -> Duration {
+        let state = lock(&self.state);
+        let span = state.last.zip(state.first);
+        span.map_or(Duration::ZERO, |(last, first)| last - first)
     }
 
     /// Forgets all of it.

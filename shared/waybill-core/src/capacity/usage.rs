@@ -32,6 +32,8 @@ pub struct Work {
     pub queue: QueueKind,
     /// Custom metrics that are kept.
     pub custom_metrics: u32,
+    /// How many days a row of the ledger is kept.
+    pub row_days: u32,
 }
 
 /// How events come in.
@@ -68,11 +70,14 @@ pub fn per_event(work: &Work) -> Usage {
     let memory_gb = f64::from(work.memory_mb) / 1024.0;
     let failed_lines = (attempts.tries() - (1.0 - attempts.spent())) * FAILED_TRY_LOG_GB;
     let month = work.rate_per_second * MONTH_SECONDS;
+    let kept = ROW_GB * f64::from(work.row_days) * DAY_SECONDS / MONTH_SECONDS;
     let shared = Usage {
         queue: work.queue,
         architecture: work.architecture,
         write_units: ledger.write_units,
         read_units: ledger.read_units,
+        storage_gb_months: kept,
+        recovery_gb_months: kept,
         metric_months: f64::from(work.custom_metrics) / month,
         ..Usage::default()
     };
@@ -161,8 +166,16 @@ const FAILED_TRY_LOG_GB: f64 = 1_000.0 / 1e9;
 /// How often an invocation that lasts writes its metrics.
 const WRITTEN_SECONDS: f64 = 10.0;
 
+/// What a row of a done event takes in its table, about: 400 bytes of its own, and 100 that DynamoDB
+/// adds to each.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+const ROW_GB: f64 = 500.0 / 1e9;
+
+/// A day.
+const DAY_SECONDS: f64 = 86_400.0;
+
 /// A month of thirty days.
-const MONTH_SECONDS: f64 = 30.0 * 86_400.0;
+const MONTH_SECONDS: f64 = 30.0 * DAY_SECONDS;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,8 @@ fn a_million_of_each_costs_what_the_list_says() {
         sqs_requests: 1e6,
         write_units: 1e6,
         read_units: 1e6,
+        storage_gb_months: 10.0,
+        recovery_gb_months: 10.0,
         lambda_requests: 1e6,
         lambda_gb_seconds: 1e6,
         scheduler_invocations: 1e6,
@@ -23,6 +25,8 @@ fn a_million_of_each_costs_what_the_list_says() {
     near(dollars.sqs, 0.40);
     near(dollars.writes, 0.625);
     near(dollars.reads, 0.125);
+    near(dollars.storage, 2.5);
+    near(dollars.recovery, 2.0);
     near(dollars.lambda_requests, 0.20);
     near(dollars.lambda_time, 13.3334);
     near(dollars.scheduler, 1.0);
@@ -30,7 +34,7 @@ fn a_million_of_each_costs_what_the_list_says() {
     near(dollars.logs, 5.0);
     near(
         dollars.total(),
-        0.40 + 0.625 + 0.125 + 0.20 + 13.3334 + 1.0 + 3.0 + 5.0,
+        0.40 + 0.625 + 0.125 + 2.5 + 2.0 + 0.20 + 13.3334 + 1.0 + 3.0 + 5.0,
     );
 }
 

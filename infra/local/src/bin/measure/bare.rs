@@ -68,9 +68,13 @@ pub(crate) async fn run(asked: &Arguments) -> Result<(), LocalError> {
 
 /// One batch: claims in statements of 25 side by side, deliveries, settlements in the same groups.
 async fn one_batch(http: &Http, asked: &Arguments, batch: usize) -> Result<(), LocalError> {
-    let ids: Vec<_> = (0..asked.batch).map(|n| format!("bare-{batch}-{n}")).collect();
+    let ids: Vec<_> = (0..asked.batch)
+        .map(|n| format!("bare-{batch}-{n}"))
+        .collect();
     for wave in ids.chunks(asked.concurrency.max(1)) {
-        let claims = wave.chunks(STATEMENTS).map(|ids| statements(ids.iter().map(|id| insert(id))));
+        let claims = wave
+            .chunks(STATEMENTS)
+            .map(|ids| statements(ids.iter().map(|id| insert(id))));
         let claims = claims.map(|body| aws(http, &asked.endpoint, body));
         all(join_all(claims).await)?;
         let deliveries = wave.iter().map(|id| deliver(http, &asked.target, id));
@@ -78,7 +82,9 @@ async fn one_batch(http: &Http, asked: &Arguments, batch: usize) -> Result<(), L
             .buffer_unordered(asked.concurrency.max(1))
             .collect::<Vec<_>>()
             .await)?;
-        let settles = wave.chunks(STATEMENTS).map(|ids| statements(ids.iter().map(|id| update(id))));
+        let settles = wave
+            .chunks(STATEMENTS)
+            .map(|ids| statements(ids.iter().map(|id| update(id))));
         let settles = settles.map(|body| aws(http, &asked.endpoint, body));
         all(join_all(settles).await)?;
     }
@@ -97,7 +103,9 @@ async fn aws(http: &Http, endpoint: &str, body: Bytes) -> Result<(), LocalError>
         .header("content-type", "application/x-amz-json-1.0");
     let answer = send(http, request.body(Full::new(body))).await?;
     match answer.windows(REFUSED.len()).any(|part| part == REFUSED) {
-        true => Err(LocalError::failed("a statement of the bare client's was refused")),
+        true => Err(LocalError::failed(
+            "a statement of the bare client's was refused",
+        )),
         false => Ok(()),
     }
 }
@@ -121,17 +129,30 @@ async fn send(
     let answer = http.request(request).await;
     let answer = answer.map_err(|error| LocalError::because(failed, error))?;
     let body = answer.into_body().collect().await;
-    Ok(body.map_err(|error| LocalError::because(failed, error))?.to_bytes())
+    Ok(body
+        .map_err(|error| LocalError::because(failed, error))?
+        .to_bytes())
 }
 
 /// A batch of statements.
 fn statements(statements: impl Iterator<Item = Value>) -> Bytes {
-    json!({ "Statements": statements.collect::<Vec<_>>() }).to_string().into()
+    json!({ "Statements": statements.collect::<Vec<_>>() })
+        .to_string()
+        .into()
 }
 
 /// A claim as the ledger makes it.
 fn insert(id: &str) -> Value {
-    let names = ["pk", "v", "status", "owner", "rev", "lease_until", "expires_at", "digest"];
+    let names = [
+        "pk",
+        "v",
+        "status",
+        "owner",
+        "rev",
+        "lease_until",
+        "expires_at",
+        "digest",
+    ];
     let names: Vec<_> = names.iter().map(|name| format!("'{name}':?")).collect();
     json!({
         "Statement": format!("INSERT INTO \"{TABLE}\" VALUE {{{}}}", names.join(",")),
@@ -177,7 +198,10 @@ pub(crate) async fn measure(
         format!("--batches={batches}"),
     ];
     let program = Program {
-        arguments: [own.into()].into_iter().chain(words.map(Into::into)).collect(),
+        arguments: [own.into()]
+            .into_iter()
+            .chain(words.map(Into::into))
+            .collect(),
         folder: None,
         core: rig.core,
     };
@@ -187,7 +211,10 @@ pub(crate) async fn measure(
     let median = lines.last().and_then(|line| line.parse().ok());
     match (ended, median) {
         (Some(status), Some(median)) if status.success() => Ok(median),
-        (_, _) => Err(LocalError::failed(format!("the bare client said: {}", lines.join("\n")))),
+        (_, _) => Err(LocalError::failed(format!(
+            "the bare client said: {}",
+            lines.join("\n")
+        ))),
     }
 }
 

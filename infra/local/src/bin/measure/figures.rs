@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use waybill_local::stub::Traffic;
 
-use crate::subject::{per_message, wide};
+use crate::subject::per_message;
 
 /// Batches of one load through one process.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Batches {
         mut times: Vec<Duration>,
         cpu: Option<Duration>,
         peak: Option<u64>,
-        traffic: Traffic,
+        traffic: &Traffic,
     ) -> Self {
         let all: Duration = times.iter().sum();
         times.sort_unstable();
@@ -49,8 +49,8 @@ impl Batches {
             p50_ms: millis(at(&times, 50)),
             p99_ms: millis(at(&times, 99)),
             peak_mb: peak.map(|bytes| bytes as f64 / 1e6),
-            dynamodb: per_message(&traffic, "dynamodb", messages),
-            sqs: per_message(&traffic, "sqs", messages),
+            dynamodb: per_message(traffic, "dynamodb", messages),
+            sqs: per_message(traffic, "sqs", messages),
             write_units: each(traffic.units.write),
             bytes_out: each(traffic.bytes_in),
             bytes_in: each(traffic.bytes_out),
@@ -79,6 +79,56 @@ impl Batches {
     }
 }
 
+/// A queue that was polled until it was empty.
+#[derive(Debug, Clone)]
+pub(crate) struct Polled {
+    /// Messages in a second, from the first delivery to the last.
+    pub(crate) rate: f64,
+    /// The processor's time for a thousand messages, in milliseconds.
+    pub(crate) cpu_ms: Option<f64>,
+    /// The most memory resident, in megabytes.
+    pub(crate) peak_mb: Option<f64>,
+    /// Requests to SQS for a message.
+    pub(crate) sqs: f64,
+    /// Requests to DynamoDB for a message.
+    pub(crate) dynamodb: f64,
+}
+
+impl Polled {
+    /// Of what was seen.
+    pub(crate) fn new(
+        messages: usize,
+        took: Duration,
+        cpu: Option<Duration>,
+        peak: Option<u64>,
+        traffic: &Traffic,
+    ) -> Self {
+        Self {
+            rate: messages as f64 / took.as_secs_f64(),
+            cpu_ms: cpu.map(|cpu| millis(cpu) * 1000.0 / messages as f64),
+            peak_mb: peak.map(|bytes| bytes as f64 / 1e6),
+            sqs: per_message(traffic, "sqs", messages),
+            dynamodb: per_message(traffic, "dynamodb", messages),
+        }
+    }
+
+    /// The middle of each figure over the rounds.
+    pub(crate) fn middle(rounds: &[Self]) -> Self {
+        let of = |figure: fn(&Self) -> f64| middle(rounds.iter().map(figure).collect());
+        let some = |figure: fn(&Self) -> Option<f64>| {
+            let figures: Option<Vec<_>> = rounds.iter().map(figure).collect();
+            figures.map(middle)
+        };
+        Self {
+            rate: of(|polled| polled.rate),
+            cpu_ms: some(|polled| polled.cpu_ms),
+            peak_mb: some(|polled| polled.peak_mb),
+            sqs: of(|polled| polled.sqs),
+            dynamodb: of(|polled| polled.dynamodb),
+        }
+    }
+}
+
 /// The middle one; 0 of none.
 pub(crate) fn middle(mut figures: Vec<f64>) -> f64 {
     figures.sort_unstable_by(f64::total_cmp);
@@ -95,9 +145,4 @@ pub(crate) fn at(times: &[Duration], percent: usize) -> Duration {
 /// A time in milliseconds.
 pub(crate) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
-}
-
-/// A count as a figure.
-pub(crate) fn figure(number: usize) -> f64 {
-    wide(number) as f64
 }

@@ -8,9 +8,12 @@ mod bare;
 mod figures;
 mod load;
 mod own;
+mod peers;
 mod rig;
+mod scale;
 mod show;
 mod subject;
+mod trouble;
 
 use std::process::ExitCode;
 
@@ -40,6 +43,10 @@ struct Arguments {
 enum What {
     /// The project's own functions (the default).
     Own,
+    /// The same beside other ways to do it, which `infra/peers/install` installs.
+    Peers,
+    /// Many messages through several sandboxes.
+    Scale(scale::Arguments),
     /// The bare client that the harness compares with.
     #[command(hide = true)]
     Bare(bare::Arguments),
@@ -69,6 +76,8 @@ async fn run(arguments: &Arguments) -> Result<(), LocalError> {
     let rig = Rig::prepare(arguments.rounds).await?;
     let show = match what {
         What::Own => own::measure(&rig).await?,
+        What::Peers => peers::measure(&rig).await?,
+        What::Scale(asked) => scale::measure(&rig, asked).await?,
         What::Bare(_) => Show::default(),
     };
     show.print(arguments.json)

@@ -19,7 +19,18 @@ pub(crate) async fn measure(rig: &Rig) -> Result<Show, LocalError> {
     say("batches");
     show.table(
         "trigger, 0 ms",
-        &["msg/s", "CPU ms/1,000", "p50 ms", "p99 ms", "peak MB", "DynamoDB/msg", "SQS/msg", "WU/msg", "out B/msg", "in B/msg"],
+        &[
+            "msg/s",
+            "CPU ms/1,000",
+            "p50 ms",
+            "p99 ms",
+            "peak MB",
+            "DynamoDB/msg",
+            "SQS/msg",
+            "WU/msg",
+            "out B/msg",
+            "in B/msg",
+        ],
     );
     rig.no_latency();
     for (batch, bytes) in LOADS {
@@ -29,7 +40,10 @@ pub(crate) async fn measure(rig: &Rig) -> Result<Show, LocalError> {
         show.row(format!("{batch} × {bytes} B"), row(&seen));
     }
     say("latencies");
-    show.table("trigger, AWS 5 ms", &["floor p50 ms", "p50 ms", "ratio", "p99 ms", "DynamoDB/msg"]);
+    show.table(
+        "trigger, AWS 5 ms",
+        &["floor p50 ms", "p50 ms", "ratio", "p99 ms", "DynamoDB/msg"],
+    );
     rig.usual_latency();
     for batch in [1, 10, 100, 1000] {
         let load = Load { batch, bytes: 1024 };
@@ -40,12 +54,24 @@ pub(crate) async fn measure(rig: &Rig) -> Result<Show, LocalError> {
         }
         let floor = middle(floors);
         let seen = rounds(rig, &consumer, load, batches).await?;
-        let figures = [floor, seen.p50_ms, seen.p50_ms / floor, seen.p99_ms, seen.dynamodb];
+        let figures = [
+            floor,
+            seen.p50_ms,
+            seen.p50_ms / floor,
+            seen.p99_ms,
+            seen.dynamodb,
+        ];
         show.row(format!("{batch} × 1 KB, target 20 ms"), figures.map(Some));
     }
     rig.spread_latency();
     let seen = rounds(rig, &consumer, Load::USUAL, 100).await?;
-    let figures = [None, Some(seen.p50_ms), None, Some(seen.p99_ms), Some(seen.dynamodb)];
+    let figures = [
+        None,
+        Some(seen.p50_ms),
+        None,
+        Some(seen.p99_ms),
+        Some(seen.dynamodb),
+    ];
     show.row("10 × 1 KB, target 5 to 50 ms", figures);
     Ok(show)
 }
@@ -59,13 +85,18 @@ async fn start(rig: &Rig, subject: &Subject, show: &mut Show) -> Result<(), Loca
     for n in 0..STARTS {
         let (function, took) = subject.start().await?;
         idle = function.peak_memory();
-        let first = subject.batch(&function, Load::USUAL.payload(&format!("first-{n}"))).await?;
+        let first = subject
+            .batch(&function, Load::USUAL.payload(&format!("first-{n}")))
+            .await?;
         starts.push(millis(took));
         firsts.push(millis(first));
     }
     show.table("start", &["init ms", "first batch ms", "idle MB"]);
     let idle = idle.map(|bytes| bytes as f64 / 1e6);
-    show.row(&subject.title, [Some(middle(starts)), Some(middle(firsts)), idle]);
+    show.row(
+        &subject.title,
+        [Some(middle(starts)), Some(middle(firsts)), idle],
+    );
     Ok(())
 }
 
@@ -120,4 +151,4 @@ const MESSAGES: usize = 3000;
 const LATENCY_MESSAGES: usize = 1000;
 
 /// How many events the consumer works on at once.
-const CONCURRENCY: usize = 25;
+const CONCURRENCY: usize = 100;

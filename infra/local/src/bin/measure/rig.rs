@@ -45,7 +45,8 @@ impl Rig {
     /// Where a function's binary is.
     pub(crate) fn binary(&self, function: &str) -> Result<PathBuf, LocalError> {
         let binary = self.built.binary(function);
-        let binary = binary.ok_or_else(|| LocalError::failed(format!("no {function} was built")))?;
+        let binary =
+            binary.ok_or_else(|| LocalError::failed(format!("no {function} was built")))?;
         Ok(binary.to_owned())
     }
 

@@ -69,7 +69,11 @@ impl Show {
 impl Sheet {
     /// One row as an object.
     fn as_object(&self, (of, figures): &(String, Vec<Option<f64>>)) -> Value {
-        let named = self.columns.iter().cloned().zip(figures.iter().map(|figure| json!(figure)));
+        let named = self
+            .columns
+            .iter()
+            .cloned()
+            .zip(figures.iter().map(|figure| json!(figure)));
         let mut object: Map<_, _> = named.collect();
         object.insert("of".to_owned(), json!(of));
         Value::Object(object)
@@ -78,10 +82,14 @@ impl Sheet {
     /// A table for people.
     fn as_text(&self) -> String {
         let mut table = Table::new();
-        let head = [self.name.to_owned()].into_iter().chain(self.columns.clone());
+        let head = [self.name.to_owned()]
+            .into_iter()
+            .chain(self.columns.clone());
         table.load_preset(UTF8_FULL_CONDENSED).set_header(head);
         for (of, figures) in &self.rows {
-            let figures = figures.iter().map(|figure| figure.map_or("-".to_owned(), short));
+            let figures = figures
+                .iter()
+                .map(|figure| figure.map_or("-".to_owned(), short));
             table.add_row([of.clone()].into_iter().chain(figures));
         }
         for column in table.column_iter_mut().skip(1) {

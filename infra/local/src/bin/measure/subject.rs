@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use waybill_local::stub::Traffic;
 use waybill_local::{Answer, Environment, Function, LocalError, Program};
 
-use crate::figures::Batches;
-use crate::load::Load;
+use crate::figures::{Batches, Polled};
+use crate::load::{Load, event};
 use crate::rig::Rig;
 
 /// A function that takes batches, or polls.
@@ -18,6 +18,8 @@ pub(crate) struct Subject {
     pub(crate) program: Program,
     /// Its variables.
     pub(crate) environment: Environment,
+    /// Whether it is given fewer messages.
+    pub(crate) slow: bool,
 }
 
 impl Subject {
@@ -38,6 +40,7 @@ impl Subject {
             title: format!("waybill {function}"),
             program,
             environment,
+            slow: false,
         })
     }
 
@@ -61,7 +64,8 @@ impl Subject {
         rig.stub.clear();
         let (function, _) = self.start().await?;
         for batch in 0..WARM_UP {
-            self.batch(&function, load.payload(&format!("warm-{batch}"))).await?;
+            self.batch(&function, load.payload(&format!("warm-{batch}")))
+                .await?;
         }
         let before = rig.stub.traffic();
         let delivered = rig.stub.target().deliveries();
@@ -71,7 +75,10 @@ impl Subject {
             let payload = load.payload(&format!("run-{batch}"));
             times.push(self.batch(&function, payload).await?);
         }
-        let cpu = function.cpu_time().zip(cpu).map(|(after, before)| after - before);
+        let cpu = function
+            .cpu_time()
+            .zip(cpu)
+            .map(|(after, before)| after - before);
         let traffic = rig.stub.traffic().since(&before);
         let messages = batches * load.batch;
         let delivered = rig.stub.target().deliveries() - delivered;
@@ -81,7 +88,74 @@ impl Subject {
             return Err(self.failed(&what, &function));
         }
         let peak = function.peak_memory();
-        Ok(Batches::new(messages, times, cpu, peak, traffic))
+        Ok(Batches::new(messages, times, cpu, peak, &traffic))
+    }
+
+    /// Lets it poll a queue of so many messages until all are delivered; each must be once.
+    pub(crate) async fn polls(&self, rig: &Rig, messages: usize) -> Result<Polled, LocalError> {
+        rig.stub.clear();
+        let function = Function::run(&self.program, &self.environment).await?;
+        let own = self.title.starts_with("waybill");
+        if !own {
+            // A poller that is no function has no other sign that it is there.
+            self.deliver(rig, &function, WARM_UP * 10).await?;
+        }
+        let before = rig.stub.traffic();
+        rig.stub.target().clear();
+        let cpu = function.cpu_time();
+        let bodies = (0..messages).map(|n| event(&format!("polled-{n}"), 1024));
+        rig.stub.queue().send(bodies);
+        if own {
+            let payload = r#"{"stop_when_empty":true}"#;
+            let polling = function.invoke(payload, PATIENCE);
+            match polling.await? {
+                Answer::Response(_) => {}
+                Answer::Error(error) => return Err(self.failed(&error, &function)),
+            }
+        } else {
+            self.wait_for(rig, &function, messages).await?;
+        }
+        let cpu = function
+            .cpu_time()
+            .zip(cpu)
+            .map(|(after, before)| after - before);
+        let traffic = rig.stub.traffic().since(&before);
+        let target = rig.stub.target();
+        if target.distinct() != messages || target.deliveries() != wide(messages) {
+            let what = format!("{} deliveries of {messages}", target.deliveries());
+            return Err(self.failed(&what, &function));
+        }
+        let peak = function.peak_memory();
+        Ok(Polled::new(messages, target.span(), cpu, peak, &traffic))
+    }
+
+    /// Sends so many messages, and waits until they are delivered.
+    async fn deliver(
+        &self,
+        rig: &Rig,
+        function: &Function,
+        messages: usize,
+    ) -> Result<(), LocalError> {
+        let bodies = (0..messages).map(|n| event(&format!("warm-{n}"), 1024));
+        rig.stub.queue().send(bodies);
+        self.wait_for(rig, function, messages).await
+    }
+
+    /// Waits until so many different messages are delivered and the queue is empty.
+    async fn wait_for(
+        &self,
+        rig: &Rig,
+        function: &Function,
+        messages: usize,
+    ) -> Result<(), LocalError> {
+        let end = Instant::now() + PATIENCE;
+        while rig.stub.target().distinct() < messages || rig.stub.queue().left() > 0 {
+            if Instant::now() > end {
+                return Err(self.failed("it did not drain the queue", function));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
     }
 
     /// Hands it one batch, all of which must be done.
@@ -133,6 +207,9 @@ const WARM_UP: usize = 5;
 
 /// How many of its lines are shown of what failed.
 const LAST_WORDS: usize = 5;
+
+/// How often it is looked whether a queue is drained.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// How long a function may take for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

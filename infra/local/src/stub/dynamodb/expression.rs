@@ -105,7 +105,9 @@ impl<'a> Reader<'a> {
 
     /// Passes over this word, if it comes next.
     fn skip(&mut self, word: &str) -> bool {
-        let is = self.peek().is_some_and(|next| next.eq_ignore_ascii_case(word));
+        let is = self
+            .peek()
+            .is_some_and(|next| next.eq_ignore_ascii_case(word));
         self.at += usize::from(is);
         is
     }

@@ -32,11 +32,7 @@ pub(super) fn run(tables: &mut Tables, asked: &Value, units: &mut Units) -> Valu
 }
 
 /// Runs one statement; the item that it returns.
-fn execute(
-    tables: &mut Tables,
-    asked: &Value,
-    units: &mut Units,
-) -> Result<Option<Item>, Fault> {
+fn execute(tables: &mut Tables, asked: &Value, units: &mut Units) -> Result<Option<Item>, Fault> {
     let parameters = asked.get("Parameters").and_then(Value::as_array);
     let mut parameters = parameters.into_iter().flatten().cloned();
     let mut words = Words(text(asked, "Statement"));
@@ -70,8 +66,13 @@ fn insert(
         }
         words.expect(",")?;
     }
-    let pk = item.get(PK).and_then(|pk| pk.get("S")).and_then(Value::as_str);
-    let pk = pk.ok_or_else(|| invalid("the item has no `pk`"))?.to_owned();
+    let pk = item
+        .get(PK)
+        .and_then(|pk| pk.get("S"))
+        .and_then(Value::as_str);
+    let pk = pk
+        .ok_or_else(|| invalid("the item has no `pk`"))?
+        .to_owned();
     let items = tables.table(table);
     units.write += kilobytes(&item);
     if items.contains_key(&pk) {
@@ -114,7 +115,9 @@ fn update(
     }
     let returns_new = words.skip(" RETURNING ALL NEW *");
     let pk = conditions.iter().find(|(name, _)| *name == PK);
-    let pk = pk.and_then(|(_, value)| value.get("S")).and_then(Value::as_str);
+    let pk = pk
+        .and_then(|(_, value)| value.get("S"))
+        .and_then(Value::as_str);
     let pk = pk.ok_or_else(|| invalid("the condition has no `pk`"))?;
     let items = tables.table(table);
     let item = items.get_mut(pk).filter(|item| {

@@ -25,6 +25,7 @@ fn clean() -> Work {
         architecture: Architecture::Arm64,
         queue: QueueKind::Standard,
         custom_metrics: 0,
+        row_days: 30,
     }
 }
 
@@ -55,6 +56,8 @@ fn an_event_that_goes_well_costs_two_writes_and_a_fifth_of_a_request() {
     let usage = per_event(&clean());
     near(usage.write_units, 2.0);
     near(usage.read_units, 0.0);
+    near(usage.storage_gb_months * 1e9, 500.0);
+    near(usage.recovery_gb_months * 1e9, 500.0);
     near(usage.sqs_requests, 0.2);
     near(usage.lambda_requests, 0.1);
     near(usage.lambda_gb_seconds, 0.1 * 0.080 * 0.25);
