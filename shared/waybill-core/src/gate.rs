@@ -129,8 +129,8 @@ impl Health {
     }
 }
 
-/// The codes of attempts that were decided without asking the target.
-pub const UNSENT_CODES: [&str; 13] = [
+/// The codes of attempts that were decided without asking the target, or by the ledger's row.
+pub const UNSENT_CODES: [&str; 14] = [
     "address_refused",
     "body_unfit",
     "group_missing",
@@ -138,6 +138,7 @@ pub const UNSENT_CODES: [&str; 13] = [
     "key_attribute_missing",
     "partition_key_missing",
     "route_unknown",
+    "row_stands",
     "secret_unavailable",
     "secret_unfit",
     "source_reserved",

@@ -33,7 +33,7 @@ use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Queue};
 use crate::telemetry::{self, Happened};
 use crate::traces::RecordSpan;
-use crate::work::{Finished, HandOver, Over, Shift, UNSTARTED_WAIT, Work};
+use crate::work::{Finished, HandOver, Opening, Over, Shift, UNSTARTED_WAIT, Work, Worked};
 
 /// A message on its way through.
 #[derive(Debug, Clone)]
@@ -94,22 +94,35 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let mut running = FuturesUnordered::new();
         let mut claiming = OptionFuture::from(None);
         let (mut open, mut lone) = (true, false);
+        // Those that have a place while their claim is under way.
+        let mut asked = 0;
         loop {
             while let Ok(item) = intake.items.try_recv() {
                 flow.enter(item);
             }
+            lone &= !(running.is_empty() && claiming.is_terminated());
+            let places = match lone {
+                true => 0,
+                false => self
+                    .config
+                    .concurrency
+                    .saturating_sub(running.len() + asked),
+            };
+            let claims = match claiming.is_terminated() {
+                true => STATEMENTS_MAX,
+                false => 0,
+            };
+            let (mut window, starting) = flow.window(places, claims);
+            for work in starting {
+                running.push(self.run_task(shift, work, Task::Try));
+            }
             if claiming.is_terminated() {
-                lone &= !running.is_empty();
-                let places = match lone {
-                    true => 0,
-                    false => self.config.concurrency.saturating_sub(running.len()),
-                };
-                let mut window = flow.window(places);
                 if window.is_empty() && running.is_empty() && flow.queue.is_empty() {
                     window.extend(flow.next_alone());
                     lone = !window.is_empty();
                 }
                 if !window.is_empty() {
+                    asked = window.len();
                     let claiming_now = self.claim_window(shift.budget, window, lone);
                     claiming = OptionFuture::from(Some(Box::pin(claiming_now.fuse())));
                 } else if running.is_empty() && !flow.is_empty() {
@@ -129,11 +142,14 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 }
                 Some(claims) = &mut claiming => {
                     claiming = OptionFuture::from(None);
+                    asked = 0;
                     for (work, claim) in claims {
                         match self.claimed(&work, claim) {
                             Next::Finished(end) => flow.finish(&work, end),
                             Next::Alone => flow.alone.push_back(work),
-                            Next::Run(task) => running.push(self.run_task(shift, work, task)),
+                            Next::Run(task) => {
+                                running.push(self.run_task(shift, work, Task::Claimed(task)));
+                            }
                         }
                     }
                 }
@@ -157,7 +173,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             .map(|work| Request {
                 ask: &work.ask,
                 first: &work.first,
-                repeat: alone || work.is_repeat(),
+                repeat: alone || work.opening != Opening::Claim,
                 alone,
             })
             .collect();
@@ -184,11 +200,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             Claim::Won(record) if record.status == Status::Completed => {
                 Finished::over(Over::Ignored)
             }
-            Claim::Won(record) => return Next::Run(Task::Deliver(record)),
-            Claim::SendDead { row } => return Next::Run(Task::Bury(row)),
-            Claim::HandOver { row } => return Next::Run(Task::HandOver(row)),
+            Claim::Won(record) => return Next::Run(Claimed::Deliver(record)),
+            Claim::SendDead { row } => return Next::Run(Claimed::Bury(row)),
+            Claim::HandOver { row } => return Next::Run(Claimed::HandOver(row)),
             Claim::Conflict => match self.config.on_conflict {
-                OnConflict::Dead => return Next::Run(Task::Conflict),
+                OnConflict::Dead => return Next::Run(Claimed::Conflict),
                 OnConflict::Ack => Finished::over(Over::Ignored),
             },
             Claim::Alone => return Next::Alone,
@@ -208,7 +224,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
             Claim::Failed { written, .. } => match written {
                 Some(row) if row.status == Status::InProgress => {
-                    return Next::Run(Task::Release(row));
+                    return Next::Run(Claimed::Release(row));
                 }
                 Some(_) | None => Finished::deferred(trouble_wait, DeferCause::StoreDown),
             },
@@ -224,13 +240,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     ) -> (Arc<Work>, Finished) {
         let running = async {
             match task {
-                Task::Deliver(record) => self.work(shift, &work, *record).await,
-                Task::Bury(record) => self.bury(shift, &work, *record, 0).await,
-                Task::HandOver(record) => {
-                    self.hand_over(shift, &work, *record, HandOver::Found).await
-                }
-                Task::Conflict => self.conflict(shift, &work).await,
-                Task::Release(record) => self.release(shift, &work, *record).await,
+                Task::Try => self.try_first(shift, &work).await,
+                Task::Claimed(task) => self.run_claimed(shift, &work, task).await,
             }
         };
         let end = AssertUnwindSafe(running)
@@ -241,6 +252,57 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 Finished::deferred(after, DeferCause::Panicked)
             });
         (work, end)
+    }
+
+    /// Runs what follows from a claim.
+    async fn run_claimed<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work,
+        task: Claimed,
+    ) -> Finished {
+        match task {
+            Claimed::Deliver(record) => match self.work(shift, work, *record).await {
+                Worked::Over(end) => end,
+                Worked::RowStands { attempts } => row_stands(attempts),
+            },
+            Claimed::Bury(record) => self.bury(shift, work, *record, 0).await,
+            Claimed::HandOver(record) => {
+                self.hand_over(shift, work, *record, HandOver::Found).await
+            }
+            Claimed::Conflict => self.conflict(shift, work).await,
+            Claimed::Release(record) => self.release(shift, work, *record).await,
+        }
+    }
+
+    /// Tries an event without a claim, and writes its row after the try. Where a row stands there,
+    /// it is read and judged as that of an event which comes again: its target makes no second
+    /// effect of a second try.
+    async fn try_first<Q: Queue>(&self, shift: Shift<'_, Q>, work: &Work) -> Finished {
+        if let Some(event) = &work.event {
+            self.handler.observe(&work.item.message, event);
+        }
+        let record = work.first.clone().unwritten();
+        let attempts = match self.work(shift, work, record).await {
+            Worked::Over(end) => return end,
+            Worked::RowStands { attempts } => attempts,
+        };
+        let again = work.asking_anew(self.ambient.owner());
+        let window = vec![Arc::new(again).held_anew()];
+        let claims = self.claim_window(shift.budget, window, false).await;
+        let mut claims = claims.into_iter();
+        let next = claims
+            .next()
+            .map(|(work, claim)| (self.claimed(&work, claim), work));
+        let end = match next {
+            Some((Next::Finished(end), _)) => end,
+            Some((Next::Run(task), work)) => Box::pin(self.run_claimed(shift, &work, task)).await,
+            Some((Next::Alone, _)) | None => row_stands(0),
+        };
+        Finished {
+            attempts: end.attempts.saturating_add(attempts),
+            ..end
+        }
     }
 
     /// How a copy ends, judged by the row as its first left it; `None` when nothing of that ends
@@ -312,20 +374,26 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
         }
     }
 
-    /// Takes from the queue what can start now, at most as many as there are places; what cannot
-    /// is handed back uncharged (F16).
-    fn window(&mut self, places: usize) -> Vec<Arc<Work>> {
-        let mut window = Vec::new();
-        while window.len() < places.min(STATEMENTS_MAX) {
-            let Some(work) = self.queue.pop_front() else {
+    /// Takes from the queue, in its order, what can start now: at most so many that need a claim,
+    /// and beside them what needs none, together at most as many as there are places. What cannot
+    /// start any more is handed back uncharged (F16).
+    fn window(&mut self, places: usize, claims: usize) -> (Vec<Arc<Work>>, Vec<Arc<Work>>) {
+        let (mut window, mut starting) = (Vec::new(), Vec::new());
+        while window.len() + starting.len() < places {
+            let may = |work: &Arc<Work>| work.opening == Opening::Try || window.len() < claims;
+            let Some(work) = self.queue.pop_front_if(|work| may(work)) else {
                 break;
             };
-            match self.too_late(&work) {
-                Some(cause) => self.finish(&work, Finished::deferred(UNSTARTED_WAIT, cause)),
-                None => window.push(work.held_anew()),
+            if let Some(cause) = self.too_late(&work) {
+                self.finish(&work, Finished::deferred(UNSTARTED_WAIT, cause));
+                continue;
+            }
+            match work.opening {
+                Opening::Try => starting.push(work.held_anew()),
+                Opening::Claim | Opening::Read => window.push(work.held_anew()),
             }
         }
-        window
+        (window, starting)
     }
 
     /// The next that runs alone. It is read again, since its lease may be another by now.
@@ -366,7 +434,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
             }
         }
         if !waiting.is_empty() {
-            self.queue.push_back(waiting.remove(0));
+            // The first has left a row, or found one.
+            self.queue.push_back(waiting.remove(0).claiming());
             self.copies.insert(work.ask.key.clone(), waiting);
         }
         let mut next: Vec<_> = self.leave(&work.item, end).into_iter().collect();
@@ -416,11 +485,28 @@ fn group(item: &Item) -> Option<&str> {
 enum Next {
     Finished(Finished),
     Alone,
-    Run(Task),
+    Run(Claimed),
+}
+
+/// The end of a message that was tried in vain, because a row stands that says what becomes of it,
+/// and could not be gone by at once.
+fn row_stands(attempts: u32) -> Finished {
+    Finished {
+        attempts,
+        ..Finished::deferred(UNSTARTED_WAIT, DeferCause::Copy)
+    }
+}
+
+/// What is run.
+enum Task {
+    /// An event that was not claimed.
+    Try,
+    /// What follows from a claim.
+    Claimed(Claimed),
 }
 
 /// What is run for a claim.
-enum Task {
+enum Claimed {
     Deliver(Box<Record>),
     Bury(Box<Record>),
     HandOver(Box<Record>),

@@ -129,6 +129,7 @@ pub(super) async fn attempt(router: &Router, event: &Event) -> Attempt {
         limit: Duration::from_secs(60),
         given_up: None,
         trace: None,
+        row: None,
     };
     router.deliver(delivery).await
 }
@@ -358,6 +359,7 @@ async fn what_the_table_refuses_is_told_apart() {
             limit: Duration::from_secs(60),
             given_up: None,
             trace: None,
+            row: None,
         };
         let refused = router.deliver(delivery).await;
         assert_eq!(refused.code, code, "{lines}: {}", refused.message);

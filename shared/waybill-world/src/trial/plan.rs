@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use waybill_core::id::{Consumer, RouteName};
-use waybill_core::ledger::{DeadLetter, OnRejected};
+use waybill_core::ledger::{DeadLetter, OnRejected, OnceBy};
 use waybill_core::retry::{Backoff, RetryPolicy};
 use waybill_core::routes::{OnConflict, RoutesFile};
 use waybill_engine::engine::Config;
@@ -234,6 +234,7 @@ fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Arc<Policy>> {
             on_rejected,
             time,
             dead_letter,
+            once: OnceBy::Ledger,
         };
         (fixtures::route(name), Arc::new(policy))
     };
