@@ -125,8 +125,8 @@ async fn what_a_target_refuses_for_good_without_a_claim_is_dead_and_moved() {
     assert_eq!(scene.tried().len(), 1);
     assert_eq!(scene.dead_letters.inner().len(), 1);
     // The console's redrive has another id and no key: it is known by the row that stands.
-    scene.dead_letters.inner().redrive_to(scene.queue.inner());
     advance(Duration::from_secs(60)).await;
+    scene.dead_letters.inner().redrive_to(scene.queue.inner());
     assert_eq!(scene.turn().await, [Handed::Over]);
     let row = scene.row_of("e");
     assert_eq!((row.status, row.redrive_n), (Status::Completed, 1));
@@ -224,7 +224,7 @@ async fn what_cannot_be_written_down_stays_and_comes_again_f43() {
     assert_eq!(scene.turn().await, [Handed::Back]);
     assert!(scene.find_row_of("e").is_none());
     scene.ledger.always(Call::Write, Fault::Pass);
-    scene.drain(1).await;
+    scene.drain(2).await;
     assert_eq!(scene.tried().len(), 2);
     assert_eq!(scene.row_of("e").status, Status::Completed);
 }
@@ -309,7 +309,7 @@ async fn a_row_that_may_be_taken_over_is_gone_on_with_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn what_may_have_a_row_or_has_several_routes_is_claimed_first() {
-    let claims = |scene: &Scene| scene.row_of("e").rev == 2;
+    let claims = |scene: &Scene| scene.row_of("e").rev > 1;
     let two = Scene::new(&["crm", "erp"]).once_by_target();
     two.produce("e");
     two.turn().await;

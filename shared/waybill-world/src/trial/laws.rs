@@ -185,7 +185,9 @@ impl Trial {
                 let keys = effects.entry(of.clone()).or_default();
                 keys.push(this.idempotency_key.clone());
             }
-            if this.effects.is_empty() || self.shows(this) {
+            // A target that makes each effect once leaves no door open.
+            let once = self.plan.by_target(&this.route).is_some();
+            if this.effects.is_empty() || once || self.shows(this) {
                 continue;
             }
             let door = self.door(this);
@@ -283,7 +285,8 @@ impl Trial {
             }
             let of = (key.as_str(), this.route.as_str());
             *taken.entry(of).or_default() += this.effects.len() as u64;
-            if !self.shows(this)
+            if self.plan.by_target(&this.route).is_none()
+                && !self.shows(this)
                 && let Ok(door) = self.door(this)
             {
                 *account.doors.entry(door).or_default() += 1;
