@@ -90,6 +90,8 @@ pub struct Account {
     pub sent: u64,
     /// Tries at a target.
     pub tries: u64,
+    /// Of these, those without a claim.
+    pub unclaimed: u64,
     /// Tries that a target took, repeats included.
     pub effects: u64,
     /// Effects beyond the first of an event and route.
@@ -133,6 +135,7 @@ impl Account {
         self.polls += other.polls;
         self.sent += other.sent;
         self.tries += other.tries;
+        self.unclaimed += other.unclaimed;
         self.effects += other.effects;
         self.repeats += other.repeats;
         self.unexplained += other.unexplained;

@@ -18,7 +18,7 @@ use waybill_core::time::Timestamp;
 use waybill_engine::ports::{Ambient, Outgoing, Queue};
 use waybill_testkit::{Call, Fault, fixtures};
 
-use crate::scene::{Answer, LONG, Scene, VISIBILITY, produced_key};
+use crate::scene::{Answer, LONG, Scene, VISIBILITY};
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -326,9 +326,7 @@ async fn what_may_have_a_row_or_has_several_routes_is_claimed_first() {
     again.turn().await;
     assert!(claims(&again), "received before");
     let sent_anew = scene();
-    let key = produced_key("e").as_str()["test#".len()..]
-        .as_bytes()
-        .to_vec();
+    let key = "ce:shop\0e".as_bytes().to_vec();
     let attribute = MessageAttribute {
         data_type: "Binary".to_owned(),
         value: AttributeValue::Bytes(key),

@@ -520,7 +520,7 @@ fn cloud_event(id: &str, data: &str) -> String {
 }
 
 /// The ledger's key of an event that has an id of its own.
-pub(crate) fn produced_key(id: &str) -> LedgerKey {
+fn produced_key(id: &str) -> LedgerKey {
     fixtures::key(&format!("ce:shop\0{id}"))
 }
 

@@ -85,6 +85,7 @@ pub(crate) struct Counts {
     pub(crate) out_of_turn: u64,
     pub(crate) fenced: u64,
     pub(crate) scheduled: u64,
+    pub(crate) unclaimed: u64,
 }
 
 /// A request to a target that makes each effect once.
@@ -240,6 +241,7 @@ impl Watch {
         });
         self.begins_on_a_message_it_holds(sandbox, message, now);
         if unclaimed.is_some() {
+            self.log().counts.unclaimed += 1;
             return unclaimed;
         }
         let log = self.log();

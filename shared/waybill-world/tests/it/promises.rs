@@ -45,6 +45,7 @@ fn missing(all: &Account) -> Vec<&'static str> {
         ("fenced", all.fenced),
         ("lost_leases", all.lost_leases),
         ("scheduled", all.scheduled),
+        ("unclaimed", all.unclaimed),
     ];
     let of_door = |door: Door| all.doors.get(&door).copied().unwrap_or_default();
     let doors = Door::ALL.map(|door| (door.word(), of_door(door)));
@@ -118,7 +119,10 @@ fn a_process_that_dies_anywhere_around_a_try_without_a_claim_makes_no_second_eff
             Err(broken) => panic!("seed {seed}: {}", broken.what),
         }
     }
-    println!("{} await points, {} points around requests", swept.0, swept.1);
+    println!(
+        "{} await points, {} points around requests",
+        swept.0, swept.1
+    );
     assert!(swept.0 > 100 && swept.1 > 30, "{swept:?}");
 }
 
