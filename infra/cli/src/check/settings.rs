@@ -136,7 +136,7 @@ impl Settings {
 
 /// When the row of an event of these routes is written first. Where they differ, what costs most:
 /// which of them an event goes along is not known.
-fn first_write(file: &RoutesFile) -> FirstWrite {
+pub(crate) fn first_write(file: &RoutesFile) -> FirstWrite {
     let on = || file.routes.iter().filter(|route| route.flags.enabled);
     if on().any(|route| route.once == OnceBy::Ledger) || on().next().is_none() {
         return FirstWrite::Claim;
