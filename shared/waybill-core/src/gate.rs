@@ -13,7 +13,7 @@ pub mod valve;
 use std::time::Duration;
 
 use crate::id::{Consumer, RouteName};
-use crate::outcome::{Attempt, Outcome};
+use crate::outcome::{Attempt, Outcome, RowEnd};
 use crate::retry::{Jitter, outage_wait};
 use crate::time::Timestamp;
 
@@ -118,7 +118,8 @@ impl Health {
     /// What a try that took so long says; `time` is what the route gives a try. One that was cut
     /// off earlier, because its invocation ended, says nothing, nor does one that sent nothing.
     pub fn of(attempt: &Attempt, took: Duration, time: Duration) -> Self {
-        if UNSENT_CODES.contains(&attempt.code.as_ref()) {
+        let refused = attempt.row == RowEnd::Refused;
+        if refused || UNSENT_CODES.contains(&attempt.code.as_ref()) {
             return Self::Unsaid;
         }
         match attempt.outcome {
@@ -129,8 +130,8 @@ impl Health {
     }
 }
 
-/// The codes of attempts that were decided without asking the target, or by the ledger's row.
-pub const UNSENT_CODES: [&str; 14] = [
+/// The codes of attempts that were decided without asking the target.
+pub const UNSENT_CODES: [&str; 13] = [
     "address_refused",
     "body_unfit",
     "group_missing",
@@ -138,7 +139,6 @@ pub const UNSENT_CODES: [&str; 14] = [
     "key_attribute_missing",
     "partition_key_missing",
     "route_unknown",
-    "row_stands",
     "secret_unavailable",
     "secret_unfit",
     "source_reserved",

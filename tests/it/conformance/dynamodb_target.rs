@@ -406,7 +406,7 @@ fn rows_of(event: &Event) -> [Record; 2] {
 
 #[tokio::test]
 async fn a_row_and_its_item_are_written_together_or_not_at_all_f39() {
-    let scene = Scene::new("with-row", "key: '{id: data.id}', add: '{n: `1`}'").await;
+    let scene = Scene::new("with-row", "key: '{pk: data.id}', add: '{n: `1`}'").await;
     let ledger = DynamoLedger::new(scene.client.clone(), scene.ledger.as_str());
     let one = event("e-1", r#"{"id": "one"}"#);
     let [delivered, _] = rows_of(&one);
@@ -423,7 +423,7 @@ async fn a_row_and_its_item_are_written_together_or_not_at_all_f39() {
     assert_eq!(scene.items(&scene.ledger).await.len(), 1, "and no marker");
     // Whatever row stands refuses the item.
     let again = attempt_with(&scene.router, &one, Some(&delivered)).await;
-    assert_eq!((&*again.code, again.row), ("row_stands", RowEnd::Refused));
+    assert_eq!((&*again.code, again.row), ("conflict", RowEnd::Refused));
     assert_eq!(scene.count("n").await, 1);
     // Killed anywhere, and the row of the failed try after it: one of the two stands, and a late
     // transaction does nothing. A try on the usual way then has the effect that is missing.

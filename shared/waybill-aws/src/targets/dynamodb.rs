@@ -359,7 +359,7 @@ fn conflict() -> Attempt {
 /// A row stands: somebody else has tried the event, or is about to.
 fn row_stands() -> Attempt {
     let message = "the ledger has a row of the event; nothing was written";
-    Attempt::transient("row_stands", message, None).with_row(RowEnd::Refused)
+    Attempt::transient("conflict", message, None).with_row(RowEnd::Refused)
 }
 
 /// The item is there and must not be, or the other way round.

@@ -94,7 +94,7 @@ impl Table {
     fn transact(&self, row: Option<Record>, key: String) -> Attempt {
         let row = match row {
             Some(row) if self.ledger.row(&row.key).is_some() => {
-                return Attempt::transient("row_stands", "", None).with_row(RowEnd::Refused);
+                return Attempt::transient("conflict", "", None).with_row(RowEnd::Refused);
             }
             Some(row) => {
                 self.ledger.put(row);

@@ -253,7 +253,7 @@ impl Handler for Worker {
         }
         match said {
             Says::Taken if row == RowEnd::Refused => {
-                Attempt::transient("row_stands", "", None).with_row(row)
+                Attempt::transient("conflict", "", None).with_row(row)
             }
             Says::Taken => {
                 entry.hears(Heard::Delivered);

@@ -123,7 +123,7 @@ async fn a_row_that_stands_refuses_the_item_with_it_and_nothing_is_read_f09_f39(
         let answer = [canceled(item, "ConditionalCheckFailed")];
         let spec = table("put: data, only: new");
         let (attempt, asked) = asked_with(&spec, Some(&row), answer).await;
-        assert_eq!((attempt.outcome, &*attempt.code), (TRANSIENT, "row_stands"));
+        assert_eq!((attempt.outcome, &*attempt.code), (TRANSIENT, "conflict"));
         assert_eq!((attempt.row, asked.len()), (RowEnd::Refused, 1), "{item}");
     }
     // What is refused for another reason leaves the row to the engine.
