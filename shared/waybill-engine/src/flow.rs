@@ -82,15 +82,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         mut intake: Intake,
         ends: Ends<'_>,
     ) {
-        let mut flow = Flow {
-            engine: self,
-            budget: shift.budget,
-            ends,
-            queue: VecDeque::new(),
-            copies: HashMap::new(),
-            groups: HashMap::new(),
-            alone: VecDeque::new(),
-        };
+        let mut flow = Flow::new(self, shift.budget, ends);
         let mut running = FuturesUnordered::new();
         let mut claiming = OptionFuture::from(None);
         let (mut open, mut lone) = (true, false);
@@ -100,23 +92,17 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             while let Ok(item) = intake.items.try_recv() {
                 flow.enter(item);
             }
-            lone &= !(running.is_empty() && claiming.is_terminated());
+            let may_claim = claiming.is_terminated();
+            lone &= !(running.is_empty() && may_claim);
+            let taken = running.len() + asked;
             let places = match lone {
                 true => 0,
-                false => self
-                    .config
-                    .concurrency
-                    .saturating_sub(running.len() + asked),
+                false => self.config.concurrency.saturating_sub(taken),
             };
-            let claims = match claiming.is_terminated() {
-                true => STATEMENTS_MAX,
-                false => 0,
-            };
-            let (mut window, starting) = flow.window(places, claims);
-            for work in starting {
-                running.push(self.run_task(shift, work, Task::Try));
-            }
-            if claiming.is_terminated() {
+            let (mut window, starting) = flow.window(places, may_claim);
+            let starting = starting.into_iter();
+            running.extend(starting.map(|work| self.run_task(shift, work, Task::Try)));
+            if may_claim {
                 if window.is_empty() && running.is_empty() && flow.queue.is_empty() {
                     window.extend(flow.next_alone());
                     lone = !window.is_empty();
@@ -147,9 +133,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                         match self.claimed(&work, claim) {
                             Next::Finished(end) => flow.finish(&work, end),
                             Next::Alone => flow.alone.push_back(work),
-                            Next::Run(task) => {
-                                running.push(self.run_task(shift, work, Task::Claimed(task)));
-                            }
+                            Next::Run(task) => running.push(self.run_task(shift, work, task.into())),
                         }
                     }
                 }
@@ -332,7 +316,20 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 }
 
-impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
+impl<'f, H: Handler, L: Ledger, A: Ambient> Flow<'f, H, L, A> {
+    /// Nothing waits.
+    fn new(engine: &'f Engine<H, L, A>, budget: Budget, ends: Ends<'f>) -> Self {
+        Self {
+            engine,
+            budget,
+            ends,
+            queue: VecDeque::new(),
+            copies: HashMap::new(),
+            groups: HashMap::new(),
+            alone: VecDeque::new(),
+        }
+    }
+
     /// Whether nothing waits.
     fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.alone.is_empty()
@@ -374,11 +371,12 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
         }
     }
 
-    /// Takes from the queue, in its order, what can start now: at most so many that need a claim,
-    /// and beside them what needs none, together at most as many as there are places. What cannot
-    /// start any more is handed back uncharged (F16).
-    fn window(&mut self, places: usize, claims: usize) -> (Vec<Arc<Work>>, Vec<Arc<Work>>) {
+    /// Takes from the queue, in its order, what can start now, at most as many as there are places:
+    /// what needs a claim, where a request for claims may be made, and beside it what needs none.
+    /// What cannot start any more is handed back uncharged (F16).
+    fn window(&mut self, places: usize, may_claim: bool) -> (Vec<Arc<Work>>, Vec<Arc<Work>>) {
         let (mut window, mut starting) = (Vec::new(), Vec::new());
+        let claims = if may_claim { STATEMENTS_MAX } else { 0 };
         while window.len() + starting.len() < places {
             let may = |work: &Arc<Work>| work.opening == Opening::Try || window.len() < claims;
             let Some(work) = self.queue.pop_front_if(|work| may(work)) else {
@@ -503,6 +501,12 @@ enum Task {
     Try,
     /// What follows from a claim.
     Claimed(Claimed),
+}
+
+impl From<Claimed> for Task {
+    fn from(task: Claimed) -> Self {
+        Self::Claimed(task)
+    }
 }
 
 /// What is run for a claim.

@@ -291,6 +291,25 @@ enum Ended {
     Unbegun,
 }
 
+impl Ended {
+    /// How a try ended that was given this row to write, or none.
+    fn of(
+        attempt: Attempt,
+        policy: Option<Arc<Policy>>,
+        told: PassEnd,
+        took: Duration,
+        row: Option<Box<Record>>,
+    ) -> Self {
+        match (attempt.row, row) {
+            (RowEnd::Written, Some(row)) => Self::Recorded(attempt, told, took, row),
+            (RowEnd::Refused, Some(row)) => Self::RowStands(row),
+            (RowEnd::Untouched, _) | (RowEnd::Written | RowEnd::Refused, None) => {
+                Self::Tried(attempt, policy, told, Some(took))
+            }
+        }
+    }
+}
+
 /// How a turn at an event ended.
 pub(crate) enum Worked {
     /// So.
@@ -358,12 +377,12 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         mut record: Record,
         turn: Turn,
     ) -> Worked {
-        let attempts = turn.attempts;
+        let attempts_made = turn.attempts;
         let now = self.ambient.now();
         let held = record.held();
         let disposition = self.close(work, &mut record, &turn, now);
         self.leave(shift.source, work, &mut record, disposition, now);
-        if held.is_none() && attempts == 0 && record.status == Status::Pending {
+        if held.is_none() && attempts_made == 0 && record.status == Status::Pending {
             // Nothing was begun, and nobody need know.
             return Worked::Over(Finished {
                 at: Some(now),
@@ -380,23 +399,29 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let settling = shift.desk.settle(held, record.clone());
         Worked::Over(match join(settling, told).await.0 {
             Settled::Written if record.status == Status::Scheduled => {
-                let mine = HandOver::Mine { attempts };
+                let mine = HandOver::Mine {
+                    attempts: attempts_made,
+                };
                 self.hand_over(shift, work, record, mine).await
             }
             Settled::Written => match disposition {
                 Disposition::Dead { .. } => {
                     telemetry::tell(Happened::Died);
-                    self.bury(shift, work, record, attempts).await
+                    self.bury(shift, work, record, attempts_made).await
                 }
-                Disposition::Ack => done(work, record, attempts, now),
+                Disposition::Ack => done(work, record, attempts_made, now),
                 Disposition::Retry { .. } | Disposition::Defer { .. } => Finished {
                     at: Some(now),
-                    ..Finished::tried(disposition, record, attempts)
+                    ..Finished::tried(disposition, record, attempts_made)
                 },
             },
-            Settled::Fenced if held.is_none() => return Worked::RowStands { attempts },
+            Settled::Fenced if held.is_none() => {
+                return Worked::RowStands {
+                    attempts: attempts_made,
+                };
+            }
             settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
-                self.unsettled(work, settled, attempts)
+                self.unsettled(work, settled, attempts_made)
             }
         })
     }
@@ -635,10 +660,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             let Some(held) = record.held() else {
                 // Nobody else goes by the lease of a row that is not written.
                 record.lease_until = record.lease_until.max(hold.until());
-                under_way
-                    .iter()
-                    .for_each(|(_, at)| at.set_lease(record.lease_until));
-                unwritten = false;
+                let under_way = under_way.iter();
+                under_way.for_each(|(_, at)| at.set_lease(record.lease_until));
                 continue;
             };
             if unwritten && write.is_terminated() && !running.is_empty() {
@@ -796,14 +819,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
             let took = self.ambient.now().since(now);
             let told = pass.ended(&attempt, took);
-            let ended = match (attempt.row, row) {
-                (RowEnd::Written, Some(row)) => Ended::Recorded(attempt, told, took, row),
-                (RowEnd::Refused, Some(row)) => Ended::RowStands(row),
-                (RowEnd::Untouched | RowEnd::Written | RowEnd::Refused, _) => {
-                    Ended::Tried(attempt, policy, told, Some(took))
-                }
-            };
-            (route, ended)
+            (route, Ended::of(attempt, policy, told, took, row))
         })
     }
 

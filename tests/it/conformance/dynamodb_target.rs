@@ -414,7 +414,7 @@ async fn a_row_and_its_item_are_written_together_or_not_at_all_f39() {
     assert_eq!(written.row, RowEnd::Written);
     let read = || async {
         ledger
-            .read(&[delivered.key.clone()])
+            .read(std::slice::from_ref(&delivered.key))
             .await
             .remove(0)
             .unwrap()
