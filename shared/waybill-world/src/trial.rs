@@ -478,15 +478,14 @@ impl Trial {
     fn put(&self, body: String, attributes: BTreeMap<String, MessageAttribute>) {
         let chance = self.world.chance();
         let fifo = self.plan.fifo;
-        self.world.tell(|| format!("sends `{body}`"));
         let id = self.queue.put(Outgoing {
-            body,
+            body: body.clone(),
             attributes,
             group_id: fifo.then(|| format!("g{}", chance.below(3))),
             deduplication_id: fifo.then(|| format!("d{:016x}", chance.bits())),
             ..Outgoing::default()
         });
-        self.world.tell(|| format!("sent {id}"));
+        self.world.tell(|| format!("sent {id}: `{body}`"));
         let mut log = self.watch.log();
         log.standing.insert(id);
         log.counts.sent += 1;

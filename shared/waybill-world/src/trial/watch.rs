@@ -400,7 +400,8 @@ impl Watch {
             write;
         self.world.tell(|| {
             let kind = match write {
-                Write::Insert(_) => "claims",
+                Write::Insert(next) if next.status == Status::InProgress => "claims",
+                Write::Insert(_) => "writes",
                 Write::TakeOver { .. } => "takes over",
                 Write::Settle { .. } => "settles",
             };
