@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use waybill_aws::connect::connect;
 use waybill_core::event::Event;
 use waybill_core::id::RouteName;
-use waybill_core::ledger::OnRejected;
+use waybill_core::ledger::{OnRejected, OnceBy};
 use waybill_core::outcome::Attempt;
 use waybill_core::retry::RetryPolicy;
 use waybill_core::time::Timestamp;
@@ -35,6 +35,7 @@ impl Handler for Book {
             on_rejected,
             time: Duration::from_secs(5),
             dead_letter: None,
+            once: OnceBy::Ledger,
         }))
     }
 

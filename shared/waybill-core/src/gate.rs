@@ -13,7 +13,7 @@ pub mod valve;
 use std::time::Duration;
 
 use crate::id::{Consumer, RouteName};
-use crate::outcome::{Attempt, Outcome};
+use crate::outcome::{Attempt, Outcome, RowEnd};
 use crate::retry::{Jitter, outage_wait};
 use crate::time::Timestamp;
 
@@ -118,7 +118,8 @@ impl Health {
     /// What a try that took so long says; `time` is what the route gives a try. One that was cut
     /// off earlier, because its invocation ended, says nothing, nor does one that sent nothing.
     pub fn of(attempt: &Attempt, took: Duration, time: Duration) -> Self {
-        if UNSENT_CODES.contains(&attempt.code.as_ref()) {
+        let refused = attempt.row == RowEnd::Refused;
+        if refused || UNSENT_CODES.contains(&attempt.code.as_ref()) {
             return Self::Unsaid;
         }
         match attempt.outcome {

@@ -48,7 +48,7 @@ pub struct Record {
     pub status: Status,
     /// Who holds it, or held it last.
     pub owner: OwnerId,
-    /// How often it was written.
+    /// How often it was written; 0 of a row that is not in the ledger yet ([`OnceBy::Target`]).
     pub rev: u64,
     /// End of the lease of an `IN_PROGRESS` row.
     pub lease_until: Timestamp,
@@ -486,6 +486,18 @@ pub enum OnRejected {
     Ack,
 }
 
+/// Who makes one event's effect happen once, where it comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnceBy {
+    /// The ledger: a claim is written before the first try.
+    #[default]
+    Ledger,
+    /// The target, by the idempotency key it is sent or by the row that it writes with its effect:
+    /// an event that comes for the first time is tried without a claim, and its row is written
+    /// after the try.
+    Target,
+}
+
 impl Record {
     /// What the next write is conditioned on.
     pub fn fence(&self) -> Fence {
@@ -494,6 +506,33 @@ impl Record {
             status: self.status,
             rev: self.rev,
         }
+    }
+
+    /// The same of a row that may not be in the ledger yet: then there must be none.
+    pub fn held(&self) -> Option<Fence> {
+        (self.rev > 0).then(|| self.fence())
+    }
+
+    /// The row of a first claim as it is kept in mind while its event is tried without one.
+    #[must_use]
+    pub fn unwritten(mut self) -> Self {
+        self.rev = 0;
+        self
+    }
+
+    /// The row as it stands once this route, the only one, is delivered with this code at its next
+    /// try: for a target that writes it with its effect.
+    #[must_use]
+    pub fn as_delivered(&self, route: &RouteName, code: &str, expires_at: u64) -> Self {
+        let mut next = self.clone();
+        if let Some(at) = next.routes.iter_mut().find(|at| at.name == *route) {
+            at.state = RouteState::Delivered;
+            at.attempts = at.attempts.saturating_add(1);
+            code.clone_into(&mut at.last);
+            at.due = None;
+        }
+        next.status = Status::Completed;
+        next.written(expires_at)
     }
 
     /// Notes one attempt at a route; the route is then open with a due time, or terminal. A route

@@ -43,6 +43,21 @@ pub struct Attempt {
     pub code: Cow<'static, str>,
     /// A sentence for people; never a body, a header or a secret. Empty when delivered.
     pub message: String,
+    /// What it did to the ledger's row, where it was asked to write that with its effect.
+    pub row: RowEnd,
+}
+
+/// What a try did to the row of its event, where the target was asked to write the row and have
+/// its effect in one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RowEnd {
+    /// Nothing, as far as is known.
+    #[default]
+    Untouched,
+    /// It stands as it was to be written, and the effect has happened.
+    Written,
+    /// A row stands there already: nothing was written, and nothing has happened.
+    Refused,
 }
 
 impl Attempt {
@@ -52,6 +67,7 @@ impl Attempt {
             outcome: Outcome::Delivered,
             code: code.into(),
             message: String::new(),
+            row: RowEnd::Untouched,
         }
     }
 
@@ -61,6 +77,7 @@ impl Attempt {
             outcome: Outcome::Rejected,
             code: code.into(),
             message: message.into(),
+            row: RowEnd::Untouched,
         }
     }
 
@@ -75,6 +92,7 @@ impl Attempt {
             outcome,
             code: code.into(),
             message: message.into(),
+            row: RowEnd::Untouched,
         }
     }
 
@@ -84,7 +102,15 @@ impl Attempt {
             outcome: Outcome::Unknown,
             code: code.into(),
             message: message.into(),
+            row: RowEnd::Untouched,
         }
+    }
+
+    /// The same of a try that was asked to write the ledger's row.
+    #[must_use]
+    pub fn with_row(mut self, row: RowEnd) -> Self {
+        self.row = row;
+        self
     }
 }
 

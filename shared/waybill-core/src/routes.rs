@@ -27,7 +27,7 @@ use crate::event::Event;
 use crate::gate::GateSpec;
 use crate::id::{Consumer, RouteName};
 use crate::key::KeyExpression;
-use crate::ledger::{DeadLetter, OnRejected};
+use crate::ledger::{DeadLetter, OnRejected, OnceBy};
 use crate::retry::RetryPolicy;
 
 pub use dead_letter::DeadLetterTarget;
@@ -96,6 +96,8 @@ pub struct Route {
     pub dead_letter: Option<DeadLetterTarget>,
     /// What holds it back so that the target is not hurt.
     pub gate: GateSpec,
+    /// Who makes an event's effect happen once.
+    pub once: OnceBy,
 }
 
 /// What becomes of an event that no route matches.

@@ -20,8 +20,8 @@ use waybill_core::deadline::Budget;
 use waybill_core::digest::Digest;
 use waybill_core::event::Event;
 use waybill_core::id::{Consumer, EventKey, LedgerKey};
-use waybill_core::key::KeyExpression;
-use waybill_core::ledger::{Ask, DeadLetter, Row, Verdict, judge};
+use waybill_core::key::{KEY_ATTRIBUTE, KeyExpression};
+use waybill_core::ledger::{Ask, DeadLetter, OnceBy, Row, Verdict, judge};
 use waybill_core::limit::LEASE_OVER_DEADLINE;
 use waybill_core::message::Message;
 use waybill_core::outcome::{DeferCause, Disposition};
@@ -33,14 +33,14 @@ use waybill_core::trace::Upstream;
 
 use crate::flow::{Ends, Intake, Item};
 use crate::hand_back::hand_back;
-use crate::handler::{Handler, Plan};
+use crate::handler::{Handler, Plan, Policy};
 use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Queue, Scheduler};
 use crate::remembered::Remembered;
 use crate::settle::{Desk, drive};
 use crate::telemetry::{self, Happened, Meter, Metrics, Tally};
 use crate::traces::Traces;
-use crate::work::{Finished, Over, Shift, Told, UNSTARTED_WAIT, Work};
+use crate::work::{Finished, Opening, Over, Shift, Told, UNSTARTED_WAIT, Work};
 
 /// What an engine is told once.
 #[derive(Debug, Clone)]
@@ -409,7 +409,9 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
         };
         let policies = first.routes.iter().map(|at| self.handler.policy(&at.name));
-        let wanted = policies.flatten().map(|policy| policy.time).min();
+        let policies: Vec<_> = policies.collect();
+        let opening = opening(&told, message, &policies);
+        let wanted = policies.iter().flatten().map(|policy| policy.time).min();
         Prepared::Work(Arc::new(Work {
             item: item.clone(),
             told,
@@ -417,6 +419,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             key,
             ask,
             first,
+            opening,
             wanted: wanted.unwrap_or_default(),
             fits: OnceLock::new(),
         }))
@@ -451,6 +454,24 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     /// The time to live of a row written now, in seconds since the epoch.
     pub(crate) fn expires_at(&self, now: Timestamp) -> u64 {
         now.after(self.config.time_to_live).as_secs_ceil()
+    }
+}
+
+/// How work on a message begins, whose routes are tried by these policies. No claim is needed where
+/// it comes for the first time, by whatever is known of it, and has one route, whose target makes
+/// its effect happen once.
+fn opening(told: &Told, message: &Message, policies: &[Option<Arc<Policy>>]) -> Opening {
+    if message.receive_count > 1 || told.redrive_n.is_some() {
+        return Opening::Read;
+    }
+    let by_target = match policies {
+        [Some(policy)] => policy.once == OnceBy::Target,
+        [] | [None] | [_, _, ..] => false,
+    };
+    // What we sent anew has a row.
+    match by_target && !message.attributes.contains_key(KEY_ATTRIBUTE) {
+        true => Opening::Try,
+        false => Opening::Claim,
     }
 }
 

@@ -33,7 +33,7 @@ use crate::keeper::Hold;
 use crate::ports::{Ambient, Ledger, Queue};
 use crate::telemetry::{self, Happened};
 use crate::traces::RecordSpan;
-use crate::work::{Finished, HandOver, Over, Shift, UNSTARTED_WAIT, Work};
+use crate::work::{Finished, HandOver, Opening, Over, Shift, UNSTARTED_WAIT, Work, Worked};
 
 /// A message on its way through.
 #[derive(Debug, Clone)]
@@ -84,16 +84,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         mut intake: Intake,
         ends: Ends<'_>,
     ) {
-        let mut flow = Flow {
-            engine: self,
-            budget: shift.budget,
-            ends,
-            queue: VecDeque::new(),
-            copies: HashMap::new(),
-            groups: HashMap::new(),
-            alone: VecDeque::new(),
-            asked: 0,
-        };
+        let mut flow = Flow::new(self, shift.budget, ends);
         let mut running = FuturesUnordered::new();
         let mut claiming = FuturesUnordered::new();
         let (mut open, mut lone) = (true, false);
@@ -114,20 +105,24 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 true => 0,
                 false => self.config.concurrency.saturating_sub(taken),
             };
-            if let Some(window) = flow.next_window(places) {
+            let (window, starting) = flow.window(places);
+            let starting = starting.into_iter();
+            running.extend(starting.map(|work| self.run_task(shift, work, Task::Try)));
+            if !window.is_empty() {
                 claiming.push(self.claim_window(shift.budget, window, false).boxed());
                 continue;
             }
             if running.is_empty() && claiming.is_empty() {
-                if !flow.queue.is_empty() {
-                    // What has just ended let others begin.
-                    continue;
-                }
-                if let Some(work) = flow.next_alone() {
+                let alone = match flow.queue.is_empty() {
+                    true => flow.next_alone(),
+                    false => None,
+                };
+                if let Some(work) = alone {
                     lone = true;
                     flow.asked += 1;
                     claiming.push(self.claim_window(shift.budget, vec![work], true).boxed());
                 } else if !flow.queue.is_empty() {
+                    // What has just ended let others begin.
                     continue;
                 } else if !open {
                     return;
@@ -144,7 +139,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                         match self.claimed(&work, claim) {
                             Next::Finished(end) => flow.finish(&work, end),
                             Next::Alone => flow.alone.push_back(work),
-                            Next::Run(task) => running.push(self.run_task(shift, work, task)),
+                            Next::Run(task) => running.push(self.run_task(shift, work, task.into())),
                         }
                     }
                 }
@@ -168,7 +163,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             .map(|work| Request {
                 ask: &work.ask,
                 first: &work.first,
-                repeat: alone || work.is_repeat(),
+                repeat: alone || work.opening != Opening::Claim,
                 alone,
             })
             .collect();
@@ -195,11 +190,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             Claim::Won(record) if record.status == Status::Completed => {
                 Finished::over(Over::Ignored)
             }
-            Claim::Won(record) => return Next::Run(Task::Deliver(record)),
-            Claim::SendDead { row } => return Next::Run(Task::Bury(row)),
-            Claim::HandOver { row } => return Next::Run(Task::HandOver(row)),
+            Claim::Won(record) => return Next::Run(Claimed::Deliver(record)),
+            Claim::SendDead { row } => return Next::Run(Claimed::Bury(row)),
+            Claim::HandOver { row } => return Next::Run(Claimed::HandOver(row)),
             Claim::Conflict => match self.config.on_conflict {
-                OnConflict::Dead => return Next::Run(Task::Conflict),
+                OnConflict::Dead => return Next::Run(Claimed::Conflict),
                 OnConflict::Ack => Finished::over(Over::Ignored),
             },
             Claim::Alone => return Next::Alone,
@@ -219,7 +214,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
             Claim::Failed { written, .. } => match written {
                 Some(row) if row.status == Status::InProgress => {
-                    return Next::Run(Task::Release(row));
+                    return Next::Run(Claimed::Release(row));
                 }
                 Some(_) | None => Finished::deferred(trouble_wait, DeferCause::StoreDown),
             },
@@ -235,13 +230,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     ) -> (Arc<Work>, Finished) {
         let running = async {
             match task {
-                Task::Deliver(record) => self.work(shift, &work, *record).await,
-                Task::Bury(record) => self.bury(shift, &work, *record, 0).await,
-                Task::HandOver(record) => {
-                    self.hand_over(shift, &work, *record, HandOver::Found).await
-                }
-                Task::Conflict => self.conflict(shift, &work).await,
-                Task::Release(record) => self.release(shift, &work, *record).await,
+                Task::Try => self.try_first(shift, &work).await,
+                Task::Claimed(task) => self.run_claimed(shift, &work, task).await,
             }
         };
         let end = AssertUnwindSafe(running)
@@ -252,6 +242,57 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 Finished::deferred(after, DeferCause::Panicked)
             });
         (work, end)
+    }
+
+    /// Runs what follows from a claim.
+    async fn run_claimed<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work,
+        task: Claimed,
+    ) -> Finished {
+        match task {
+            Claimed::Deliver(record) => match self.work(shift, work, *record).await {
+                Worked::Over(end) => end,
+                Worked::RowStands { attempts } => row_stands(attempts),
+            },
+            Claimed::Bury(record) => self.bury(shift, work, *record, 0).await,
+            Claimed::HandOver(record) => {
+                self.hand_over(shift, work, *record, HandOver::Found).await
+            }
+            Claimed::Conflict => self.conflict(shift, work).await,
+            Claimed::Release(record) => self.release(shift, work, *record).await,
+        }
+    }
+
+    /// Tries an event without a claim, and writes its row after the try. Where a row stands there,
+    /// it is read and judged as that of an event which comes again: its target makes no second
+    /// effect of a second try.
+    async fn try_first<Q: Queue>(&self, shift: Shift<'_, Q>, work: &Work) -> Finished {
+        if let Some(event) = &work.event {
+            self.handler.observe(&work.item.message, event);
+        }
+        let record = work.first.clone().unwritten();
+        let attempts = match self.work(shift, work, record).await {
+            Worked::Over(end) => return end,
+            Worked::RowStands { attempts } => attempts,
+        };
+        let again = work.asking_anew(self.ambient.owner());
+        let window = vec![Arc::new(again).held_anew()];
+        let claims = self.claim_window(shift.budget, window, false).await;
+        let mut claims = claims.into_iter();
+        let next = claims
+            .next()
+            .map(|(work, claim)| (self.claimed(&work, claim), work));
+        let end = match next {
+            Some((Next::Finished(end), _)) => end,
+            Some((Next::Run(task), work)) => Box::pin(self.run_claimed(shift, &work, task)).await,
+            Some((Next::Alone, _)) | None => row_stands(0),
+        };
+        Finished {
+            attempts: end.attempts.saturating_add(attempts),
+            ..end
+        }
     }
 
     /// How a copy ends, judged by the row as its first left it; `None` when nothing of that ends
@@ -281,7 +322,21 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 }
 
-impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
+impl<'f, H: Handler, L: Ledger, A: Ambient> Flow<'f, H, L, A> {
+    /// Nothing waits.
+    fn new(engine: &'f Engine<H, L, A>, budget: Budget, ends: Ends<'f>) -> Self {
+        Self {
+            engine,
+            budget,
+            ends,
+            queue: VecDeque::new(),
+            copies: HashMap::new(),
+            groups: HashMap::new(),
+            alone: VecDeque::new(),
+            asked: 0,
+        }
+    }
+
     /// Takes a message in: it begins, or waits for the one before it in its group.
     fn enter(&mut self, item: Item) {
         if let Some(group) = group(&item) {
@@ -318,32 +373,33 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
         }
     }
 
-    /// What is claimed next, where there is anything and a place for it. Windows are claimed side
-    /// by side where they are full; one that is not waits for those before it, and fills.
-    fn next_window(&mut self, places: usize) -> Option<Vec<Arc<Work>>> {
-        let full = places.min(self.queue.len()) >= STATEMENTS_MAX;
-        if self.asked > 0 && !full {
-            return None;
-        }
-        let window = self.window(places);
-        self.asked += window.len();
-        (!window.is_empty()).then_some(window)
-    }
-
-    /// Takes from the queue what can start now, at most as many as there are places; what cannot
-    /// is handed back uncharged (F16).
-    fn window(&mut self, places: usize) -> Vec<Arc<Work>> {
-        let mut window = Vec::new();
-        while window.len() < places.min(STATEMENTS_MAX) {
-            let Some(work) = self.queue.pop_front() else {
+    /// Takes from the queue, in its order, what can start now, at most as many as there are places:
+    /// a window to be claimed, and beside it what needs no claim. Full windows are claimed side by
+    /// side; one that is not full waits for those before it, and fills. What cannot start any more is
+    /// handed back uncharged (F16).
+    fn window(&mut self, places: usize) -> (Vec<Arc<Work>>, Vec<Arc<Work>>) {
+        let (mut window, mut starting) = (Vec::new(), Vec::new());
+        let is_full = places.min(self.queue.len()) >= STATEMENTS_MAX;
+        let claims = match self.asked == 0 || is_full {
+            true => STATEMENTS_MAX,
+            false => 0,
+        };
+        while window.len() + starting.len() < places {
+            let may = |work: &Arc<Work>| work.opening == Opening::Try || window.len() < claims;
+            let Some(work) = self.queue.pop_front_if(|work| may(work)) else {
                 break;
             };
-            match self.too_late(&work) {
-                Some(cause) => self.finish(&work, Finished::deferred(UNSTARTED_WAIT, cause)),
-                None => window.push(work.held_anew()),
+            if let Some(cause) = self.too_late(&work) {
+                self.finish(&work, Finished::deferred(UNSTARTED_WAIT, cause));
+                continue;
+            }
+            match work.opening {
+                Opening::Try => starting.push(work.held_anew()),
+                Opening::Claim | Opening::Read => window.push(work.held_anew()),
             }
         }
-        window
+        self.asked += window.len();
+        (window, starting)
     }
 
     /// The next that runs alone. It is read again, since its lease may be another by now.
@@ -384,7 +440,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Flow<'_, H, L, A> {
             }
         }
         if !waiting.is_empty() {
-            self.queue.push_back(waiting.remove(0));
+            // The first has left a row, or found one.
+            self.queue.push_back(waiting.remove(0).claiming());
             self.copies.insert(work.ask.key.clone(), waiting);
         }
         let mut next: Vec<_> = self.leave(&work.item, end).into_iter().collect();
@@ -434,11 +491,34 @@ fn group(item: &Item) -> Option<&str> {
 enum Next {
     Finished(Finished),
     Alone,
-    Run(Task),
+    Run(Claimed),
+}
+
+/// The end of a message that was tried in vain, because a row stands that says what becomes of it,
+/// and could not be gone by at once.
+fn row_stands(attempts: u32) -> Finished {
+    Finished {
+        attempts,
+        ..Finished::deferred(UNSTARTED_WAIT, DeferCause::Copy)
+    }
+}
+
+/// What is run.
+enum Task {
+    /// An event that was not claimed.
+    Try,
+    /// What follows from a claim.
+    Claimed(Claimed),
+}
+
+impl From<Claimed> for Task {
+    fn from(task: Claimed) -> Self {
+        Self::Claimed(task)
+    }
 }
 
 /// What is run for a claim.
-enum Task {
+enum Claimed {
     Deliver(Box<Record>),
     Bury(Box<Record>),
     HandOver(Box<Record>),

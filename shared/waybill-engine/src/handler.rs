@@ -11,7 +11,7 @@ use waybill_core::event::Event;
 use waybill_core::gate::breaker::Breaker;
 use waybill_core::gate::valve::Flow;
 use waybill_core::id::RouteName;
-use waybill_core::ledger::OnRejected;
+use waybill_core::ledger::{OnRejected, OnceBy, Record};
 use waybill_core::message::Message;
 use waybill_core::outcome::{Attempt, DeadReason, DeferCause};
 use waybill_core::polling::Appetite;
@@ -55,8 +55,9 @@ pub trait Handler: Send + Sync {
         async { Flow::Unknown }
     }
 
-    /// PassEnd of an event when its row is claimed for the first time, or when [`Plan::Ignore`] lets
-    /// it go: once, but for crashes and for repeats of what was let go. Nothing follows from it.
+    /// Told of an event when its row is claimed for the first time, when it is tried without a claim
+    /// ([`OnceBy::Target`]), or when [`Plan::Ignore`] lets it go: once, but for crashes and for repeats
+    /// of what was let go. Nothing follows from it.
     fn observe(&self, _: &Message, _: &Event) {}
 
     /// Makes one try of one part. Every failure is an outcome; a panic counts as
@@ -91,6 +92,9 @@ pub struct Policy {
     pub time: Duration,
     /// What is done with an event that the part gives up. Without it the message is dead.
     pub dead_letter: Option<DeadLetterPolicy>,
+    /// Who makes its effect happen once. [`OnceBy::Target`] only where a repeat of a try, by the
+    /// same idempotency key and at whatever time, has no second effect.
+    pub once: OnceBy,
 }
 
 /// How what a part gives up is handed to a dead-letter target of its own.
@@ -110,6 +114,7 @@ impl Default for Policy {
             on_rejected: OnRejected::default(),
             time: Duration::ZERO,
             dead_letter: None,
+            once: OnceBy::Ledger,
         }
     }
 }
@@ -222,4 +227,7 @@ pub struct Delivery<'a> {
     pub given_up: Option<GivenUp<'a>>,
     /// Where traces are on: where this try stands in its event's.
     pub trace: Option<&'a Carried>,
+    /// Where the event was not claimed: its row as it stands once this try has delivered it, for
+    /// [`crate::ports::TargetRequest::row`].
+    pub row: Option<&'a Record>,
 }

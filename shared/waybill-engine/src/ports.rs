@@ -340,6 +340,10 @@ pub struct TargetRequest<'a> {
     pub given_up: Option<GivenUp<'a>>,
     /// Where traces are on: what is passed on of this try's, in place of what the message carries.
     pub trace: Option<&'a Carried>,
+    /// Where the event was not claimed: its row as it stands once this try has delivered it. A
+    /// target that can writes it with its effect, both or neither and only where no row stands, and
+    /// says so ([`Attempt::row`]); any other leaves it to the engine.
+    pub row: Option<&'a Record>,
 }
 
 impl<'a> TargetRequest<'a> {

@@ -58,6 +58,7 @@ impl Router {
                     retry: own.retry.clone(),
                     time: own.target.timeout(),
                 }),
+                once: route.once,
             };
             let way = Way {
                 at,
@@ -228,6 +229,7 @@ impl Handler for Router {
             limit: delivery.limit,
             given_up: delivery.given_up,
             trace: delivery.trace,
+            row: delivery.row,
         };
         target.send(request).await
     }

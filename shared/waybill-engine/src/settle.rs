@@ -10,19 +10,21 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use waybill_core::id::LedgerKey;
 use waybill_core::ledger::{Fence, Record, Row};
 use waybill_core::limit::STATEMENTS_MAX;
 use waybill_core::time::Timestamp;
 
 use crate::ports::{Ambient, Ledger, StoreError, StoreErrorKind, Write, Written};
-use crate::telemetry;
+use crate::telemetry::{self, Happened};
 
 /// What came of a write.
 #[derive(Debug)]
 pub(crate) enum Settled {
     /// The row is as asked.
     Written,
-    /// Another holds the row: nothing more may be done for it (F39).
+    /// Another holds the row: nothing more may be done for it (F39). Of a row that was to be new:
+    /// one stands there.
     Fenced,
     /// No clear answer before the deadline: the row stays as it is until its lease ends.
     Unconfirmed(StoreError),
@@ -37,7 +39,8 @@ pub(crate) struct Desk {
 
 /// One write waiting for its turn.
 pub(crate) struct Job {
-    held: Fence,
+    /// As what the row must stand; none where there must be no row.
+    held: Option<Fence>,
     next: Record,
     reply: oneshot::Sender<Settled>,
     go_at: Instant,
@@ -61,9 +64,10 @@ impl Desk {
         )
     }
 
-    /// Writes a row on the condition that it stands as `held`. Writes of one key are one after
-    /// the other: the caller waits for the answer.
-    pub(crate) async fn settle(&self, held: Fence, next: Record) -> Settled {
+    /// Writes a row on the condition that it stands as `held`, or that there is none. Writes of one
+    /// key are one after the other: the caller waits for the answer.
+    pub(crate) async fn settle(&self, held: impl Into<Option<Fence>>, next: Record) -> Settled {
+        let held = held.into();
         let (reply, answer) = oneshot::channel();
         let go_at = Instant::now() + LINGER;
         let _ = self.jobs.send(Job {
@@ -112,21 +116,18 @@ pub(crate) async fn drive<L: Ledger, A: Ambient>(
         }
         gather(desk, &mut jobs, &mut waiting).await;
         let group = take_group(&mut waiting);
-        let writes: Vec<_> = group
-            .iter()
-            .map(|job| Write::Settle {
-                held: job.held,
-                next: job.next.clone(),
-            })
-            .collect();
+        let writes: Vec<_> = group.iter().map(Job::write).collect();
         let answers = ledger.write(&writes).await;
         telemetry::ledger_written(&writes, &answers);
         let mut answers = answers.into_iter();
+        let answers = group.into_iter().map(|job| {
+            let answer = answers.next();
+            (job, answer.unwrap_or_else(|| Err(StoreError::unanswered())))
+        });
+        let mut answers: Vec<_> = answers.collect();
+        look_again(ledger, &mut answers).await;
         let now = ambient.now();
-        for job in group {
-            let answer = answers
-                .next()
-                .unwrap_or_else(|| Err(StoreError::unanswered()));
+        for (job, answer) in answers {
             waiting.extend(answered(job, answer, now, until));
         }
     }
@@ -168,6 +169,53 @@ fn take_group(waiting: &mut Vec<Job>) -> Vec<Job> {
     *waiting = rest;
     waiting.extend(group.split_off(group.len().min(STATEMENTS_MAX)));
     group
+}
+
+impl Job {
+    /// The write that is asked for.
+    fn write(&self) -> Write {
+        let next = self.next.clone();
+        match self.held {
+            Some(held) => Write::Settle { held, next },
+            None => Write::Insert(next),
+        }
+    }
+
+    /// Whether a refusal may be the work of an earlier try of this job, whose reply was lost, and
+    /// does not say so: that of an insert carries no row.
+    fn is_in_doubt(&self, answer: &Result<Written, StoreError>) -> bool {
+        self.tries > 0 && matches!(answer, Ok(Written::Refused(None)))
+    }
+}
+
+/// Reads the rows that refused writes which may have won before (F40), in one request, and puts
+/// each into its answer. A row that is not there, or could not be read, is an answer that never
+/// came: its job is tried again.
+async fn look_again<L: Ledger>(ledger: &L, answers: &mut [(Job, Result<Written, StoreError>)]) {
+    let doubtful = || {
+        let all = answers.iter();
+        all.filter(|(job, answer)| job.is_in_doubt(answer))
+    };
+    let keys: Vec<LedgerKey> = doubtful().map(|(job, _)| job.next.key.clone()).collect();
+    if keys.is_empty() {
+        return;
+    }
+    let rows = ledger.read(&keys).await;
+    telemetry::tell(Happened::LedgerAsked {
+        write_units: 0,
+        read_units: keys.len(),
+        failed: rows.iter().any(Result::is_err),
+    });
+    let mut rows = rows.into_iter();
+    for (job, answer) in answers {
+        if job.is_in_doubt(answer) {
+            *answer = match rows.next() {
+                Some(Ok(Some(row))) => Ok(Written::Refused(Some(row))),
+                Some(Err(error)) => Err(error),
+                Some(Ok(None)) | None => Err(StoreError::unanswered()),
+            };
+        }
+    }
 }
 
 /// Answers a job, or gives it back to be tried again.

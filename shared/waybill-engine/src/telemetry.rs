@@ -20,6 +20,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use waybill_core::ledger::Record;
 use waybill_core::outcome::Disposition;
 
 use crate::ports::{self, QueueError, StoreError, Written};
@@ -166,6 +167,17 @@ pub(crate) fn ledger_written(writes: &[ports::Write], answers: &[Result<Written,
         write_units: event::write_units(writes),
         read_units: 0,
         failed: answers.iter().any(Result::is_err),
+    });
+}
+
+/// A row was to be written in a transaction with an effect: a request, and a write that takes twice
+/// the units.
+pub(crate) fn row_transacted(row: &Record) {
+    let write = ports::Write::Insert(row.clone());
+    tell(Happened::LedgerAsked {
+        write_units: 2 * event::write_units(&[write]),
+        read_units: 0,
+        failed: false,
     });
 }
 

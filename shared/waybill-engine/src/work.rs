@@ -14,12 +14,12 @@ use waybill_core::canary;
 use waybill_core::deadline::{Budget, Start};
 use waybill_core::dossier::REASON_ATTRIBUTE;
 use waybill_core::event::Event;
-use waybill_core::id::{EventKey, RouteName};
+use waybill_core::id::{EventKey, OwnerId, RouteName};
 use waybill_core::key::{KEY_ATTRIBUTE, dead_letter_key, idempotency_key, key_attribute};
 use waybill_core::ledger::{Ask, DeadLetter, Record, RouteRecord, RouteState, Status, TryTerms};
 use waybill_core::limit::{SCHEDULE_WAIT_MIN, SQS_ATTRIBUTES_MAX, WAIT_MAX};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
-use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition};
+use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition, RowEnd};
 use waybill_core::parcel::{self, Parcel};
 use waybill_core::retry::{Jitter, Life, Moment, store_trouble_wait};
 use waybill_core::schedule::Standing;
@@ -49,10 +49,23 @@ pub(crate) struct Work {
     pub(crate) ask: Ask,
     /// The row of a first claim.
     pub(crate) first: Record,
+    /// How work on it begins.
+    pub(crate) opening: Opening,
     /// The shortest time that any of its routes needs.
     pub(crate) wanted: Duration,
     /// Whether its message is short enough for a schedule, once that was asked.
     pub(crate) fits: OnceLock<bool>,
+}
+
+/// How work on a message begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// With a claim: it came for the first time.
+    Claim,
+    /// With a look at the row that is expected, and a claim.
+    Read,
+    /// With a try; the row is written after it ([`waybill_core::ledger::OnceBy::Target`]).
+    Try,
 }
 
 /// A message as its producer sent it: what is read, planned, delivered and sent to the dead.
@@ -113,9 +126,24 @@ impl Work {
         }
     }
 
-    /// Whether a row is expected to be there.
-    pub(crate) fn is_repeat(&self) -> bool {
-        self.item.message.receive_count > 1 || self.told.redrive_n.is_some()
+    /// The same, which begins with a look at the row: one is there by now.
+    pub(crate) fn claiming(self: Arc<Self>) -> Arc<Self> {
+        if self.opening != Opening::Try {
+            return self;
+        }
+        let mut work = Arc::unwrap_or_clone(self);
+        work.opening = Opening::Read;
+        Arc::new(work)
+    }
+
+    /// The same, which begins with a look at the row and asks by another name: what it tried and
+    /// wrote before is not its claim.
+    pub(crate) fn asking_anew(&self, owner: OwnerId) -> Self {
+        let mut work = self.clone();
+        work.opening = Opening::Read;
+        work.ask.owner = owner;
+        work.first.owner = owner;
+        work
     }
 
     /// When the event was first sent, as far as its age is concerned: a redrive makes it young
@@ -184,8 +212,31 @@ struct Turn {
     charged: u32,
     /// Why a route was put off, where one was.
     put_off: Option<DeferCause>,
+    /// What a try did to the row by itself.
+    row: RowEnd,
     /// What is to be told of its tries' ends; never before the ledger.
     tell: FuturesUnordered<BoxFuture<'static, ()>>,
+}
+
+impl Turn {
+    /// A try has ended.
+    fn notes_try(
+        &mut self,
+        work: &Work,
+        route: &RouteName,
+        dead_letter: bool,
+        attempt: &Attempt,
+        took: Option<Duration>,
+    ) {
+        self.attempts = self.attempts.saturating_add(1);
+        telemetry::tell(Happened::AttemptEnded {
+            message: &work.item.message,
+            route,
+            dead_letter,
+            attempt,
+            took,
+        });
+    }
 }
 
 /// What a try that waits for its turn and the work that it is part of tell each other.
@@ -230,10 +281,44 @@ impl Trying {
 enum Ended {
     /// A try was made, and took so long; or it could not be.
     Tried(Attempt, Option<Arc<Policy>>, PassEnd, Option<Duration>),
+    /// A try was made of what was not claimed, and its target has written this row with its effect.
+    Recorded(Attempt, PassEnd, Duration, Box<Record>),
+    /// A try was to do so, and was refused by a row that stands there: nothing has happened.
+    RowStands(Box<Record>),
     /// It waits until then, untried.
     PutOff(Timestamp, DeferCause),
     /// Its turn came too late.
     Unbegun,
+}
+
+impl Ended {
+    /// How a try ended that was given this row to write, or none.
+    fn of(
+        attempt: Attempt,
+        policy: Option<Arc<Policy>>,
+        told: PassEnd,
+        took: Duration,
+        row: Option<Box<Record>>,
+    ) -> Self {
+        match (attempt.row, row) {
+            (RowEnd::Written, Some(row)) => Self::Recorded(attempt, told, took, row),
+            (RowEnd::Refused, Some(row)) => Self::RowStands(row),
+            (RowEnd::Untouched, _) | (RowEnd::Written | RowEnd::Refused, None) => {
+                Self::Tried(attempt, policy, told, Some(took))
+            }
+        }
+    }
+}
+
+/// How a turn at an event ended.
+pub(crate) enum Worked {
+    /// So.
+    Over(Finished),
+    /// It was not claimed, and a row stands there, which says what becomes of its message.
+    RowStands {
+        /// Tries made.
+        attempts: u32,
+    },
 }
 
 /// What the works of one invocation share.
@@ -255,25 +340,94 @@ impl<Q> Clone for Shift<'_, Q> {
 impl<Q> Copy for Shift<'_, Q> {}
 
 impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
-    /// Works on an event whose row is mine.
+    /// Works on an event whose row is mine; or that has none yet, which is then written as it
+    /// stands after the try.
     pub(crate) async fn work<Q: Queue>(
         &self,
         shift: Shift<'_, Q>,
         work: &Work,
         mut record: Record,
-    ) -> Finished {
+    ) -> Worked {
         if record.status == Status::Dead {
             telemetry::tell(Happened::Died);
-            return self.bury(shift, work, record, 0).await;
+            return Worked::Over(self.bury(shift, work, record, 0).await);
         }
         let mut turn = Turn::default();
         let tried = self.try_routes(shift, work, &mut record, &mut turn).await;
-        let attempts_made = turn.attempts;
+        let attempts = turn.attempts;
         if let Err(settled) = tried {
-            return self.unsettled(work, settled, attempts_made);
+            return Worked::Over(self.unsettled(work, settled, attempts));
         }
+        match turn.row {
+            RowEnd::Refused => Worked::RowStands { attempts },
+            RowEnd::Written => {
+                let at = self.ambient.now();
+                let _ = timeout(TELL_TIME, turn.tell.collect::<()>()).await;
+                Worked::Over(done(work, record, attempts, at))
+            }
+            RowEnd::Untouched => self.write_down(shift, work, record, turn).await,
+        }
+    }
+
+    /// Decides what becomes of an event whose turn is over, and writes it down.
+    async fn write_down<Q: Queue>(
+        &self,
+        shift: Shift<'_, Q>,
+        work: &Work,
+        mut record: Record,
+        turn: Turn,
+    ) -> Worked {
+        let attempts_made = turn.attempts;
         let now = self.ambient.now();
-        let held = record.fence();
+        let held = record.held();
+        let disposition = self.close(work, &mut record, &turn, now);
+        self.leave(shift.source, work, &mut record, disposition, now);
+        if held.is_none() && attempts_made == 0 && record.status == Status::Pending {
+            // Nothing was begun, and nobody need know.
+            return Worked::Over(Finished {
+                at: Some(now),
+                ..Finished::untried(disposition)
+            });
+        }
+        // What waits outside the queue is sent anew when it is due.
+        let sent_last = match record.status {
+            Status::Scheduled => record.due.unwrap_or(now),
+            Status::InProgress | Status::Pending | Status::Completed | Status::Dead => now,
+        };
+        let record = record.written(self.expires_at(sent_last));
+        let told = timeout(TELL_TIME, turn.tell.collect::<()>());
+        let settling = shift.desk.settle(held, record.clone());
+        Worked::Over(match join(settling, told).await.0 {
+            Settled::Written if record.status == Status::Scheduled => {
+                let mine = HandOver::Mine {
+                    attempts: attempts_made,
+                };
+                self.hand_over(shift, work, record, mine).await
+            }
+            Settled::Written => match disposition {
+                Disposition::Dead { .. } => {
+                    telemetry::tell(Happened::Died);
+                    self.bury(shift, work, record, attempts_made).await
+                }
+                Disposition::Ack => done(work, record, attempts_made, now),
+                Disposition::Retry { .. } | Disposition::Defer { .. } => Finished {
+                    at: Some(now),
+                    ..Finished::tried(disposition, record, attempts_made)
+                },
+            },
+            Settled::Fenced if held.is_none() => {
+                return Worked::RowStands {
+                    attempts: attempts_made,
+                };
+            }
+            settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
+                self.unsettled(work, settled, attempts_made)
+            }
+        })
+    }
+
+    /// What becomes of the message, by the routes' states and by what this turn did.
+    fn close(&self, work: &Work, record: &mut Record, turn: &Turn, now: Timestamp) -> Disposition {
         let mut disposition = record.close(&work.item.message.message_id, now, UNSTARTED_WAIT);
         if let Disposition::Retry { after } = disposition
             && turn.charged == 0
@@ -292,37 +446,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         {
             *cause = DeferCause::LeaseLost;
         }
-        self.leave(shift.source, work, &mut record, disposition, now);
-        // What waits outside the queue is sent anew when it is due.
-        let sent_last = match record.status {
-            Status::Scheduled => record.due.unwrap_or(now),
-            Status::InProgress | Status::Pending | Status::Completed | Status::Dead => now,
-        };
-        let record = record.written(self.expires_at(sent_last));
-        let told = timeout(TELL_TIME, turn.tell.collect::<()>());
-        let settling = shift.desk.settle(held, record.clone());
-        match join(settling, told).await.0 {
-            Settled::Written if record.status == Status::Scheduled => {
-                let mine = HandOver::Mine {
-                    attempts: attempts_made,
-                };
-                self.hand_over(shift, work, record, mine).await
-            }
-            Settled::Written => match disposition {
-                Disposition::Dead { .. } => {
-                    telemetry::tell(Happened::Died);
-                    self.bury(shift, work, record, attempts_made).await
-                }
-                Disposition::Ack | Disposition::Retry { .. } | Disposition::Defer { .. } => {
-                    let tried = Finished::tried(disposition, record, attempts_made);
-                    let (at, over) = (Some(now), work.over());
-                    Finished { at, over, ..tried }
-                }
-            },
-            settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => {
-                self.unsettled(work, settled, attempts_made)
-            }
-        }
+        disposition
     }
 
     /// Lets an event wait outside its queue where it should and can: the row then says so.
@@ -533,12 +657,19 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                     }
                 }
             }
+            let Some(held) = record.held() else {
+                // Nobody else goes by the lease of a row that is not written.
+                record.lease_until = record.lease_until.max(hold.until());
+                let under_way = under_way.iter();
+                under_way.for_each(|(_, at)| at.set_lease(record.lease_until));
+                continue;
+            };
             if unwritten && write.is_terminated() && !running.is_empty() {
                 unwritten = false;
                 let mut next = record.clone().written(self.expires_at(self.ambient.now()));
                 next.lease_until = next.lease_until.max(hold.until());
                 let now_is = (next.rev, next.expires_at, next.lease_until);
-                let settle = shift.desk.settle(record.fence(), next);
+                let settle = shift.desk.settle(held, next);
                 let settle = settle.map(move |settled| (settled, now_is));
                 write = OptionFuture::from(Some(Box::pin(settle.fuse())));
             }
@@ -558,9 +689,13 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         if !hold.may_begin(now) || !lease_is_old(hold, record, now) {
             return Ok(());
         }
+        let Some(held) = record.held() else {
+            record.lease_until = hold.until();
+            return Ok(());
+        };
         let mut next = record.clone().written(self.expires_at(now));
         next.lease_until = hold.until();
-        match shift.desk.settle(record.fence(), next.clone()).await {
+        match shift.desk.settle(held, next.clone()).await {
             Settled::Written => *record = next,
             settled @ (Settled::Fenced | Settled::Unconfirmed(_)) => return Err(settled),
         }
@@ -598,6 +733,10 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let attempt = at.attempts.saturating_add(1);
         let given_up = given_up.map(|(reason, code)| (reason, code.to_owned()));
         let life = self.life(shift.source, work, record);
+        let row = record.held().is_none().then(|| {
+            let expires_at = self.expires_at(self.ambient.now());
+            Box::new(record.as_delivered(route, WRITTEN, expires_at))
+        });
         Some(async move {
             let event = match (work.event.as_ref(), unknown) {
                 (Some(event), None) => event,
@@ -665,6 +804,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                     code,
                 }),
                 trace: span.as_ref().map(TrySpan::carried),
+                row: row.as_deref(),
             };
             // The call itself may panic, before there is a future.
             let trying = async { self.handler.deliver(delivery).await };
@@ -679,7 +819,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
             let took = self.ambient.now().since(now);
             let told = pass.ended(&attempt, took);
-            (route, Ended::Tried(attempt, policy, told, Some(took)))
+            (route, Ended::of(attempt, policy, told, took, row))
         })
     }
 
@@ -696,6 +836,19 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let now = self.ambient.now();
         let (attempt, policy, told, took) = match ended {
             Ended::Unbegun => return,
+            Ended::Recorded(attempt, told, took, row) => {
+                telemetry::row_transacted(&row);
+                turn.notes_try(work, route, false, &attempt, Some(took));
+                turn.row = RowEnd::Written;
+                turn.tell.extend(told.tell);
+                *record = *row;
+                return;
+            }
+            Ended::RowStands(row) => {
+                telemetry::row_transacted(&row);
+                turn.row = RowEnd::Refused;
+                return;
+            }
             Ended::PutOff(until, cause) => {
                 record.put_off(route, until);
                 turn.put_off = Some(cause);
@@ -703,15 +856,8 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             }
             Ended::Tried(attempt, policy, told, took) => (attempt, policy, told, took),
         };
-        turn.attempts = turn.attempts.saturating_add(1);
         let dead_letter = record.given_up(route).is_some();
-        telemetry::tell(Happened::AttemptEnded {
-            message: &work.item.message,
-            route,
-            dead_letter,
-            attempt: &attempt,
-            took,
-        });
+        turn.notes_try(work, route, dead_letter, &attempt, took);
         turn.tell.extend(told.tell);
         if let Charge::Free { after, cause } = told.charge
             && record.note_uncharged(route, &attempt, now, now.after(after))
@@ -907,6 +1053,15 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
     }
 }
 
+/// The end of a message whose event is done, by a row that says so since then.
+fn done(work: &Work, record: Record, attempts: u32, at: Timestamp) -> Finished {
+    Finished {
+        at: Some(at),
+        over: work.over(),
+        ..Finished::tried(Disposition::Ack, record, attempts)
+    }
+}
+
 /// Whose row says `SCHEDULED`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HandOver {
@@ -973,6 +1128,9 @@ fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason, redrive_n:
 
 /// How long a message waits that was not begun, for want of time.
 pub(crate) const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
+
+/// The code of a delivery that a target writes down with its effect.
+const WRITTEN: &str = "written";
 
 /// How long is tried to tell others how tries ended.
 const TELL_TIME: Duration = Duration::from_secs(1);

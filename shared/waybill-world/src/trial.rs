@@ -21,6 +21,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use waybill_core::ledger::Status;
+use waybill_core::message::MessageAttribute;
 use waybill_core::time::Timestamp;
 use waybill_engine::consumer::Consumer;
 use waybill_engine::engine::{Engine, Source};
@@ -89,6 +90,8 @@ pub struct Account {
     pub sent: u64,
     /// Tries at a target.
     pub tries: u64,
+    /// Of these, those without a claim.
+    pub unclaimed: u64,
     /// Tries that a target took, repeats included.
     pub effects: u64,
     /// Effects beyond the first of an event and route.
@@ -132,6 +135,7 @@ impl Account {
         self.polls += other.polls;
         self.sent += other.sent;
         self.tries += other.tries;
+        self.unclaimed += other.unclaimed;
         self.effects += other.effects;
         self.repeats += other.repeats;
         self.unexplained += other.unexplained;
@@ -194,6 +198,21 @@ pub struct Swept {
 /// The first promise that was broken.
 pub fn sweep(seed: u64, most: u64) -> Result<Swept, Broken> {
     sweep_of(seed, most, Plan::draw)
+}
+
+/// The same where events of one route are tried without a claim at first: at targets that know a
+/// repeat by its key, and at those that write the row with their effect.
+///
+/// # Errors
+///
+/// The first promise that was broken.
+pub fn sweep_once_by_target(seed: u64, most: u64) -> Result<Swept, Broken> {
+    let by_key = sweep_of(seed, most, Plan::once_by_key)?;
+    let by_transaction = sweep_of(seed, most, Plan::once_by_transaction)?;
+    Ok(Swept {
+        polls: by_key.polls + by_transaction.polls,
+        requests: by_key.requests + by_transaction.requests,
+    })
 }
 
 /// The same where every event waits in schedules.
@@ -437,12 +456,31 @@ impl Trial {
         }
     }
 
-    fn send(&self, key: &str, body: &str) {
+    /// Sends an event as its producer does: one that may be tried without a claim has an id of its
+    /// own, any other a message that says its key.
+    fn send(&self, key: &str, data: &str) {
+        if self.plan.tries_first(data) {
+            return self.put(watch::cloud_event(key, data), BTreeMap::new());
+        }
+        let key = match self.plan.by_target {
+            Some(_) => format!("key:{key}"),
+            None => key.to_owned(),
+        };
+        self.send_keyed(&key, data);
+    }
+
+    /// Sends a message that says its event's key.
+    fn send_keyed(&self, key: &str, body: &str) {
+        let attributes = [("waybill-key".to_owned(), fixtures::text(key))];
+        self.put(body.to_owned(), attributes.into());
+    }
+
+    fn put(&self, body: String, attributes: BTreeMap<String, MessageAttribute>) {
         let chance = self.world.chance();
         let fifo = self.plan.fifo;
         let id = self.queue.put(Outgoing {
-            body: body.to_owned(),
-            attributes: [("waybill-key".to_owned(), fixtures::text(key))].into(),
+            body: body.clone(),
+            attributes,
             group_id: fifo.then(|| format!("g{}", chance.below(3))),
             deduplication_id: fifo.then(|| format!("d{:016x}", chance.bits())),
             ..Outgoing::default()
@@ -539,9 +577,9 @@ impl Trial {
         let Some(dead) = self.dead.messages().into_iter().next() else {
             return;
         };
-        let key = watch::attribute(&dead.sent.attributes);
+        let key = watch::event_key(&dead.sent.attributes, &dead.sent.body);
         self.world.tell(|| format!("{key} is sent again"));
-        self.send(&key, &dead.sent.body);
+        self.send_keyed(&key, &dead.sent.body);
         self.dead.forget(&dead.message_id);
         self.watch.log().counts.redriven += 1;
     }

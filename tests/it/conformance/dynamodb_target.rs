@@ -11,11 +11,14 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::task::JoinSet;
 
+use waybill_aws::dynamodb::DynamoLedger;
 use waybill_core::event::{Data, Event};
 use waybill_core::id::RouteName;
-use waybill_core::outcome::{Attempt, Outcome};
+use waybill_core::ledger::{Record, Row, Status};
+use waybill_core::outcome::{Attempt, Outcome, RowEnd};
 use waybill_engine::env::{EnvSource, RouteSettings};
 use waybill_engine::handler::{Delivery, Handler};
+use waybill_engine::ports::{Ledger, Write, Written};
 use waybill_engine::router::Router;
 use waybill_testkit::fixtures;
 
@@ -120,6 +123,11 @@ pub(super) async fn router_at(endpoint: &str, ledger: &str, target: &str) -> Rou
 
 /// One try; the idempotency key is the event's id.
 pub(super) async fn attempt(router: &Router, event: &Event) -> Attempt {
+    attempt_with(router, event, None).await
+}
+
+/// The same of a try that is to write this row with its item.
+async fn attempt_with(router: &Router, event: &Event, row: Option<&Record>) -> Attempt {
     let delivery = Delivery {
         event,
         message: &fixtures::message("m-1", ""),
@@ -129,13 +137,24 @@ pub(super) async fn attempt(router: &Router, event: &Event) -> Attempt {
         limit: Duration::from_secs(60),
         given_up: None,
         trace: None,
+        row,
     };
     router.deliver(delivery).await
 }
 
 /// A try that is killed when it has made so many steps: what was on its way is left to itself.
 async fn killed(router: &Router, event: &Event, steps: usize) -> Option<Attempt> {
-    let mut attempt = pin!(attempt(router, event));
+    killed_with(router, event, None, steps).await
+}
+
+/// The same of a try that is to write this row with its item.
+async fn killed_with(
+    router: &Router,
+    event: &Event,
+    row: Option<&Record>,
+    steps: usize,
+) -> Option<Attempt> {
+    let mut attempt = pin!(attempt_with(router, event, row));
     let mut left = steps;
     std::future::poll_fn(|context| match attempt.as_mut().poll(context) {
         Poll::Ready(attempt) => Poll::Ready(Some(attempt)),
@@ -358,6 +377,7 @@ async fn what_the_table_refuses_is_told_apart() {
             limit: Duration::from_secs(60),
             given_up: None,
             trace: None,
+            row: None,
         };
         let refused = router.deliver(delivery).await;
         assert_eq!(refused.code, code, "{lines}: {}", refused.message);
@@ -376,3 +396,70 @@ async fn what_the_table_refuses_is_told_apart() {
         "no marker without its item"
     );
 }
+
+/// The row of an event that was not claimed: as its try delivers it, and as one that failed.
+fn rows_of(event: &Event) -> [Record; 2] {
+    let first = fixtures::claimed(&event.id, 1).unwritten();
+    let delivered = first.as_delivered(&fixtures::route("crm"), "written", first.expires_at);
+    [delivered, fixtures::moved(&first, Status::Pending)]
+}
+
+#[tokio::test]
+async fn a_row_and_its_item_are_written_together_or_not_at_all_f39() {
+    let scene = Scene::new("with-row", "key: '{pk: data.id}', add: '{n: `1`}'").await;
+    let ledger = DynamoLedger::new(scene.client.clone(), scene.ledger.as_str());
+    let one = event("e-1", r#"{"id": "one"}"#);
+    let [delivered, _] = rows_of(&one);
+    let written = attempt_with(&scene.router, &one, Some(&delivered)).await;
+    assert_eq!(written.row, RowEnd::Written);
+    let read = || async {
+        ledger
+            .read(std::slice::from_ref(&delivered.key))
+            .await
+            .remove(0)
+            .unwrap()
+    };
+    assert_eq!(read().await, Some(Row::Known(Box::new(delivered.clone()))));
+    assert_eq!(scene.items(&scene.ledger).await.len(), 1, "and no marker");
+    // Whatever row stands refuses the item.
+    let again = attempt_with(&scene.router, &one, Some(&delivered)).await;
+    assert_eq!((&*again.code, again.row), ("conflict", RowEnd::Refused));
+    assert_eq!(scene.count("n").await, 1);
+    // Killed anywhere, and the row of the failed try after it: one of the two stands, and a late
+    // transaction does nothing. A try on the usual way then has the effect that is missing.
+    let mut whole = false;
+    for steps in 0..STEPS_MOST {
+        let event = event(&format!("k-{steps}"), r#"{"id": "one"}"#);
+        let [delivered, failed] = rows_of(&event);
+        let ended = killed_with(&scene.router, &event, Some(&delivered), steps).await;
+        whole = ended.is_some();
+        if inserted(&ledger, &failed).await {
+            assert!(ended.is_none_or(|attempt| attempt.row != RowEnd::Written));
+            let late = attempt_with(&scene.router, &event, Some(&delivered)).await;
+            assert_eq!(late.row, RowEnd::Refused);
+            scene.deliver(&event).await;
+        }
+        let done = u64::try_from(steps).unwrap() + 2;
+        assert_eq!(scene.count("n").await, done, "after {steps} steps");
+        if whole {
+            break;
+        }
+    }
+    assert!(whole, "each try was killed");
+}
+
+/// Writes the row of a failed try; whether it was not refused.
+async fn inserted(ledger: &DynamoLedger, row: &Record) -> bool {
+    for _ in 0..TRIES {
+        match ledger.write(&[Write::Insert(row.clone())]).await.remove(0) {
+            Ok(Written::Done(_)) => return true,
+            Ok(Written::Refused(_)) => return false,
+            // A transaction on the same row is under way.
+            Err(_) => {}
+        }
+    }
+    panic!("the ledger does not answer");
+}
+
+/// More steps than a try has.
+const STEPS_MOST: usize = 100;

@@ -3,9 +3,11 @@
 //!
 //! Read by the same evaluator as the rules. What is known only when it is deployed is told so.
 
-use waybill_core::ledger::DeadLetter;
+use waybill_core::capacity::usage::FirstWrite;
+use waybill_core::ledger::{DeadLetter, OnceBy};
 use waybill_core::price::{Architecture, QueueKind};
 use waybill_core::retry::RetryPolicy;
+use waybill_core::routes::{RoutesFile, TargetSpec};
 
 use super::bundle::Mapping;
 use super::resource::Resource;
@@ -91,6 +93,8 @@ pub(crate) struct Settings {
     pub(crate) poller: Option<Poller>,
     /// How the dead leave.
     pub(crate) dead_letter: Result<DeadLetter, Unknown>,
+    /// When an event's row is written first, where it goes along one route.
+    pub(crate) first_write: Result<FirstWrite, Unknown>,
     /// The policy of the route that tries most often.
     pub(crate) retry: Result<RetryPolicy, Unknown>,
     /// Most tries of an event, those at a route's own dead-letter target among them.
@@ -123,9 +127,23 @@ impl Settings {
                 Some(worker) => known.dead_letter_mode(worker),
                 None => Ok(DeadLetter::default()),
             },
+            first_write: known.routes().map(first_write),
             retry: longest.map(Option::unwrap_or_default),
             tries: known.most_tries(),
         })
+    }
+}
+
+/// When the row of an event of these routes is written first. Where they differ, what costs most:
+/// which of them an event goes along is not known.
+pub(crate) fn first_write(file: &RoutesFile) -> FirstWrite {
+    let on = || file.routes.iter().filter(|route| route.flags.enabled);
+    if on().any(|route| route.once == OnceBy::Ledger) || on().next().is_none() {
+        return FirstWrite::Claim;
+    }
+    match on().any(|route| matches!(route.target, TargetSpec::DynamoDb(_))) {
+        true => FirstWrite::Effect,
+        false => FirstWrite::Try,
     }
 }
 

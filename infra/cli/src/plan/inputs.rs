@@ -2,6 +2,7 @@
 //! of them it was.
 
 use waybill_core::capacity::erlang::Goal;
+use waybill_core::capacity::usage::FirstWrite;
 use waybill_core::ledger::DeadLetter;
 use waybill_core::price::{Architecture, QueueKind};
 use waybill_core::retry::RetryPolicy;
@@ -56,6 +57,8 @@ pub(super) struct Inputs {
     pub(super) retry: Given<RetryPolicy>,
     /// Most tries of an event, those at a route's own dead-letter target among them.
     pub(super) tries: u64,
+    /// When an event's row is written first.
+    pub(super) first_write: Given<FirstWrite>,
     /// How the dead leave.
     pub(super) dead_letter: Given<DeadLetter>,
     /// Receives after which the redrive policy takes a message.
@@ -124,6 +127,7 @@ impl Inputs {
             Mode::Poll => poller.map(|one| one.pollers.number()),
         };
         let dead_letter = settings.and_then(|settings| settings.dead_letter.clone().ok());
+        let first_write = settings.and_then(|settings| settings.first_write.clone().ok());
         let receives = settings.map(|settings| settings.queue.receives.number());
         let of_poller =
             |setting: Option<Option<u64>>, default| given(None, number(setting), default);
@@ -137,6 +141,7 @@ impl Inputs {
                 None => told.unwrap_or(own_tries),
             },
             retry,
+            first_write: given(None, first_write, FirstWrite::default()),
             dead_letter: given(None, dead_letter, DeadLetter::default()),
             max_receive_count: given(None, number(receives), MAX_RECEIVE_COUNT),
             batch_size: given(

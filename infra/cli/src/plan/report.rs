@@ -234,6 +234,7 @@ impl Report {
             intake,
             rate_per_second: self.rate(),
             attempts: self.attempts,
+            first_write: self.inputs.first_write.value,
             dead_letter: self.inputs.dead_letter.value,
             max_receive_count: self.inputs.max_receive_count.value,
             memory_mb: self.inputs.memory_mb.value,

@@ -256,6 +256,40 @@ fn a_poll_has_places_for_each_poller_and_rests() {
 }
 
 #[test]
+fn events_that_need_no_claim_cost_one_write_by_the_routes_file() {
+    let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:fulfil";
+    let start = format!("{{stepfunctions: {{state_machine_arn: '{machine}'}}}}");
+    let table = "{dynamodb: {table: orders, key: '{id: id}', put: data}}";
+    let folder = std::env::temp_dir();
+    for (name, routes, units) in [
+        ("claimed", format!("{{name: a, target: {start}}}"), 2.0),
+        (
+            "tried",
+            format!("{{name: a, once: target, target: {start}}}"),
+            1.0,
+        ),
+        (
+            "written",
+            format!("{{name: a, once: target, target: {table}}}"),
+            2.0,
+        ),
+        (
+            "mixed",
+            format!("{{name: a, once: target, target: {start}}}, {{name: b, target: {table}}}"),
+            2.0,
+        ),
+    ] {
+        let path = folder.join(format!("waybill-plan-{}-{name}.yaml", std::process::id()));
+        std::fs::write(&path, format!("routes: [{routes}]")).unwrap();
+        let said = path.to_string_lossy().into_owned();
+        let (report, _) = planned(&["--rate", "10", "--failure-rate", "0", "--routes", &said]);
+        std::fs::remove_file(&path).unwrap();
+        let used = report.usages[0].1.write_units;
+        assert!((used - units).abs() < 1e-9, "{name}: {used}");
+    }
+}
+
+#[test]
 fn a_fifo_queue_works_on_no_more_than_its_groups() {
     let fifo = ["--queue", "fifo", "--rate", "100", "--batch-size", "1"];
     let few = alone(&[&fifo[..], &["--groups", "12"]].concat());

@@ -214,6 +214,7 @@ async fn send_event(target: &HttpTarget, event: &Event, limit: Duration) -> Atte
             limit,
             given_up: None,
             trace: None,
+            row: None,
         })
         .await
 }
@@ -316,6 +317,7 @@ async fn the_trys_place_in_its_trace_goes_before_the_events_f78() {
             limit: Duration::from_secs(5),
             given_up: None,
             trace: Some(&trace),
+            row: None,
         };
         target(&spec).send(request).await;
         let requests = server.requests();
@@ -515,6 +517,7 @@ async fn what_a_route_made_has_its_own_media_type_and_not_the_producers() {
         limit: Duration::from_secs(5),
         given_up: None,
         trace: None,
+        row: None,
     };
     target.send(request).await;
     let request = server.requests().pop().unwrap();
@@ -540,6 +543,7 @@ async fn a_dead_letter_says_which_route_gave_it_up_and_why() {
             code: "http_422",
         }),
         trace: None,
+        row: None,
     };
     target.send(request).await;
     let request = server.requests().pop().unwrap();

@@ -3,6 +3,9 @@
 //! The item is written in one transaction with a marker in the ledger's table, and the marker on
 //! the condition that there is none. So a repeat after whatever happened in between, by whoever,
 //! finds the marker, and counts as delivered without touching the item.
+//!
+//! Of an event that was not claimed (`once: target`) the ledger's own row stands in the marker's
+//! place: it is written as `COMPLETED` with the item, on the condition that there is none.
 
 mod value;
 
@@ -17,12 +20,14 @@ use aws_sdk_dynamodb::types::{
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use waybill_core::outcome::Attempt;
+use waybill_core::ledger::Record;
+use waybill_core::outcome::{Attempt, RowEnd};
 use waybill_core::routes::{DynamoDbSpec, ItemFault, ItemWrite, Only};
 use waybill_core::time::Timestamp;
 use waybill_engine::ports::{Ambient, Target, TargetRequest};
 
 use crate::ambient::System;
+use crate::dynamodb::item;
 
 use super::TargetError;
 use super::answer::{self, Place, Refusal};
@@ -53,10 +58,14 @@ const PLACE: Place = Place {
 /// The condition of a marker: there is none, or one that has ended and was not swept yet.
 const UNMARKED: &str = "attribute_not_exists(pk) OR expires_at < :now";
 
+/// The condition of a row: there is none, whether it has ended or not. A row that stands there is
+/// the ledger's to judge.
+const NO_ROW: &str = "attribute_not_exists(pk)";
+
 /// Where the item stands in the transaction.
 const ITEM: usize = 0;
 
-/// Where the marker stands in the transaction.
+/// Where the marker stands in the transaction, or the row.
 const MARKER: usize = 1;
 
 impl DynamoDbTarget {
@@ -102,19 +111,30 @@ impl DynamoDbTarget {
         now: Timestamp,
     ) -> Attempt {
         let marker = marker_key(request.idempotency_key);
-        let items = [self.item(write), self.marker(&marker, request, now)];
+        let beside = match request.row {
+            Some(row) => self.row(row),
+            None => self.marker(&marker, request, now),
+        };
+        let items = [self.item(write), beside];
         let transaction = self.client.transact_write_items();
         let reply = transaction.set_transact_items(Some(items.into())).send();
         let Err(error) = reply.await else {
-            return Attempt::delivered("written");
+            let row = match request.row {
+                Some(_) => RowEnd::Written,
+                None => RowEnd::Untouched,
+            };
+            return Attempt::delivered("written").with_row(row);
         };
         if let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
             error.as_service_error()
         {
-            return match verdict(canceled.cancellation_reasons()) {
-                Verdict::Marked => Attempt::delivered("already_done"),
-                Verdict::Ended(attempt) => attempt,
-                Verdict::ItemRefused => self.refused_or_done(&marker, now).await,
+            return match (verdict(canceled.cancellation_reasons()), request.row) {
+                (Verdict::Marked, None) => Attempt::delivered("already_done"),
+                (Verdict::Marked, Some(_)) => row_stands(),
+                (Verdict::Ended(attempt), _) => attempt,
+                (Verdict::ItemRefused, None) => self.refused_or_done(&marker, now).await,
+                // Where a row stands besides, it refuses what is written next: see `TargetRequest`.
+                (Verdict::ItemRefused, Some(_)) => condition_failed(),
             };
         }
         match answer::refusal(&error) {
@@ -182,6 +202,17 @@ impl DynamoDbTarget {
         TransactWriteItem::builder().put(put).build()
     }
 
+    /// The write of the row of an event that was not claimed.
+    fn row(&self, row: &Record) -> TransactWriteItem {
+        let put = Put::builder()
+            .table_name(&self.markers.table)
+            .set_item(Some(item::item(row)))
+            .condition_expression(NO_ROW)
+            .build()
+            .expect("a put has its table and its item");
+        TransactWriteItem::builder().put(put).build()
+    }
+
     /// What it means that the item's own condition failed. An earlier try of ours may have written
     /// it, which its marker shows: DynamoDB is not bound to tell both reasons.
     async fn refused_or_done(&self, marker: &AttributeValue, now: Timestamp) -> Attempt {
@@ -210,7 +241,7 @@ impl DynamoDbTarget {
         let found = found.remove(table).unwrap_or_default();
         match found.iter().any(|item| is_live(item, now)) {
             true => Attempt::delivered("already_done"),
-            false => Attempt::rejected("condition_failed", "the item is not as `only` wants it"),
+            false => condition_failed(),
         }
     }
 }
@@ -260,7 +291,7 @@ fn named(
 
 /// What a cancelled transaction means.
 enum Verdict {
-    /// The delivery was made before.
+    /// The delivery was made before; or a row stands where one was to be written.
     Marked,
     /// The item is not as `only` wants it.
     ItemRefused,
@@ -323,6 +354,17 @@ fn judge(refusal: &Refusal<'_>) -> Attempt {
 fn conflict() -> Attempt {
     let message = "another transaction writes the same item";
     Attempt::transient("conflict", message, None)
+}
+
+/// A row stands: somebody else has tried the event, or is about to.
+fn row_stands() -> Attempt {
+    let message = "the ledger has a row of the event; nothing was written";
+    Attempt::transient("conflict", message, None).with_row(RowEnd::Refused)
+}
+
+/// The item is there and must not be, or the other way round.
+fn condition_failed() -> Attempt {
+    Attempt::rejected("condition_failed", "the item is not as `only` wants it")
 }
 
 /// DynamoDB does not take the item.

@@ -184,6 +184,7 @@ pub(crate) async fn try_within(
         limit,
         given_up: None,
         trace: None,
+        row: None,
     };
     target.send(request).await
 }

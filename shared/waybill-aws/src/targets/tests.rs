@@ -65,6 +65,7 @@ async fn sent(text: &str, trace: Option<&Carried>) -> Value {
         limit: Duration::from_secs(30),
         given_up: None,
         trace,
+        row: None,
     };
     target(&connection, text).send(request).await;
     let requests = std::iter::from_fn(|| requests.try_recv().ok());

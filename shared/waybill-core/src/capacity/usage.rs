@@ -20,6 +20,8 @@ pub struct Work {
     pub rate_per_second: f64,
     /// Its tries.
     pub attempts: Attempts,
+    /// When its row is written first.
+    pub first_write: FirstWrite,
     /// How the dead leave.
     pub dead_letter: DeadLetter,
     /// Receives after which the redrive policy takes it.
@@ -34,6 +36,28 @@ pub struct Work {
     pub custom_metrics: u32,
     /// How many days a row of the ledger is kept.
     pub row_days: u32,
+}
+
+/// When an event's row is written first: that is a write, and the settlement another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FirstWrite {
+    /// Before the first try: a claim.
+    #[default]
+    Claim,
+    /// After it, and that settles it ([`crate::ledger::OnceBy::Target`]).
+    Try,
+    /// With the effect, in one transaction, which takes twice the units.
+    Effect,
+}
+
+impl FirstWrite {
+    /// Write units of an event that is delivered at once.
+    fn units(self) -> f64 {
+        match self {
+            Self::Claim | Self::Effect => 2.0,
+            Self::Try => 1.0,
+        }
+    }
 }
 
 /// How events come in.
@@ -128,7 +152,7 @@ struct Ledger {
 }
 
 impl Ledger {
-    /// A claim and a settlement. A retry adds a release and a take-over, each with one unit of the
+    /// A claim and a settlement, or the one write in their place. A retry adds a release and a take-over, each with one unit of the
     /// index `by-status`; a death one unit of the index; a dead message that is sent, the mark of
     /// that and two units of the index. Each receive but the first reads the row.
     fn of(work: &Work, receives: f64) -> Self {
@@ -138,7 +162,9 @@ impl Ledger {
         };
         let attempts = &work.attempts;
         Self {
-            write_units: 2.0 + 4.0 * attempts.retries() + death * attempts.spent(),
+            write_units: work.first_write.units()
+                + 4.0 * attempts.retries()
+                + death * attempts.spent(),
             read_units: receives - 1.0,
         }
     }

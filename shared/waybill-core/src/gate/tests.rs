@@ -33,6 +33,8 @@ fn what_was_not_asked_or_had_not_its_time_says_nothing_of_a_target() {
         let attempt = Attempt::rejected(code, "");
         assert_eq!(Health::of(&attempt, secs(0), secs(10)), Health::Unsaid);
     }
+    let by_the_row = Attempt::transient("conflict", "", None).with_row(RowEnd::Refused);
+    assert_eq!(Health::of(&by_the_row, secs(0), secs(10)), Health::Unsaid);
 }
 
 #[test]

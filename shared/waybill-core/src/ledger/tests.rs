@@ -958,7 +958,7 @@ proptest! {
         loop {
             for name in row.ready(now) {
                 let outcome = outcomes.next().unwrap();
-                let attempt = Attempt { outcome, code: "c".into(), message: String::new() };
+                let attempt = Attempt { outcome, ..Attempt::delivered("c") };
                 row.note(&name, &attempt, terms(&policy), at(now));
                 tries += 1;
             }

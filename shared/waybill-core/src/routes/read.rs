@@ -14,7 +14,7 @@ use super::tree::{Node, Value};
 use super::{Identity, OnConflict, ROUTES_MAX, Route, RoutesFile, TargetSpec, Unrouted};
 use crate::id::{Consumer, RouteName};
 use crate::key::KeyExpression;
-use crate::ledger::{DeadLetter, OnRejected};
+use crate::ledger::{DeadLetter, OnRejected, OnceBy};
 
 /// Reads the whole file. `None` only after a fault was told.
 pub(super) fn file(root: &Node, version: String, faults: &mut Faults) -> Option<RoutesFile> {
@@ -143,6 +143,7 @@ fn route(
         "breaker",
         "rate",
         "concurrency",
+        "once",
     ];
     let fields = Fields::open(node, path, &known, faults)?;
     let name = name(&fields, names, faults);
@@ -176,6 +177,7 @@ fn route(
         }
         None => fields.missing("target", "say where the events go", faults),
     };
+    let once = once(&fields, target.as_ref(), faults);
     Some(Route {
         name: name?,
         filter: filter?,
@@ -187,7 +189,20 @@ fn route(
         retry,
         dead_letter: dead_letter?,
         gate,
+        once,
     })
+}
+
+/// Reads who makes an event's effect happen once, which not every target can.
+fn once(fields: &Fields<'_>, target: Option<&TargetSpec>, faults: &mut Faults) -> OnceBy {
+    let words = [("ledger", OnceBy::Ledger), ("target", OnceBy::Target)];
+    let once = fields.word("once", &words, faults).unwrap_or_default();
+    let repeats = target.and_then(TargetSpec::repeats);
+    if let (OnceBy::Target, Some(why), Some(node)) = (once, repeats, fields.get("once")) {
+        let message = format!("{why}; use `once: ledger`, or leave it out");
+        faults.add(&join(fields.path, "once"), node.at, message);
+    }
+    once
 }
 
 /// Reads a route's own dead-letter target, which `delivery` may name in Knative's way. `None` only

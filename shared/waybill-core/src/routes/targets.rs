@@ -88,6 +88,33 @@ impl TargetSpec {
         }
     }
 
+    /// Why a repeat can have a second effect at this target, whatever is known of the first; `None`
+    /// of a target that makes each effect happen once by itself, for as long as a row of the ledger
+    /// lives.
+    pub(super) fn repeats(&self) -> Option<&'static str> {
+        match self {
+            Self::Http(_) => Some(
+                "nobody here can tell whether an `http` target honours the idempotency key, and \
+                 for how long",
+            ),
+            Self::Sqs(_) => Some(
+                "an `sqs` target forgets the idempotency key after five minutes, or never knows it",
+            ),
+            Self::DynamoDb(_) | Self::StepFunctions(_) => None,
+            Self::Sns(_) => Some(
+                "an `sns` target forgets the idempotency key after five minutes, or never knows it",
+            ),
+            Self::EventBridge(_) => {
+                Some("an `eventbridge` target takes a repeat for a second event")
+            }
+            Self::Lambda(_) => Some(
+                "nobody here can tell whether a `lambda` target honours the idempotency key, and \
+                 for how long",
+            ),
+            Self::Kinesis(_) => Some("a `kinesis` target takes a repeat for a second record"),
+        }
+    }
+
     /// Reads a route's `target`: a mapping with the kind as its one key.
     pub(super) fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
         let Value::Map(entries) = &node.value else {

@@ -532,6 +532,63 @@ fn a_filter_that_asks_nothing_or_nonsense_is_refused() {
 }
 
 #[test]
+fn only_a_target_that_knows_a_repeat_makes_an_effect_once_by_itself() {
+    let file = |once: &str, target: &str| {
+        format!("routes:\n  - name: out\n    once: {once}\n    target: {target}\n")
+    };
+    let arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:fulfil";
+    let machine = format!("{{stepfunctions: {{state_machine_arn: '{arn}'}}}}");
+    let table = "{dynamodb: {table: orders, key: '{id: id}', put: data}}";
+    for target in [machine.as_str(), table] {
+        let once = |word| parse(&file(word, target)).unwrap().routes[0].once;
+        assert_eq!(
+            (once("target"), once("ledger")),
+            (OnceBy::Target, OnceBy::Ledger)
+        );
+    }
+    let others = [
+        (
+            "an `sqs` target forgets",
+            "{sqs: {queue_url: 'https://sqs.eu-west-1.amazonaws.com/1/q'}}",
+        ),
+        (
+            "an `sns` target forgets",
+            "{sns: {topic_arn: 'arn:aws:sns:eu-west-1:123456789012:t'}}",
+        ),
+        (
+            "an `http` target honours",
+            "{http: {url: 'https://crm.example/in'}}",
+        ),
+        ("a `lambda` target honours", "{lambda: {function: bill}}"),
+        (
+            "an `eventbridge` target takes",
+            "{eventbridge: {bus: orders}}",
+        ),
+        ("a `kinesis` target takes", "{kinesis: {stream: orders}}"),
+    ];
+    for (why, target) in others {
+        assert_eq!(
+            parse(&file("ledger", target)).unwrap().routes[0].once,
+            OnceBy::Ledger
+        );
+        let told = faults(&file("target", target));
+        assert!(
+            told.contains("line 3, column 11: `routes[0].once`: "),
+            "{told}"
+        );
+        assert!(
+            told.contains(why) && told.contains("; use `once: ledger`"),
+            "{told}"
+        );
+    }
+    assert!(faults(&file("both", table)).contains("must be `ledger` or `target`"));
+    assert_eq!(
+        parse(&with("on_rejected: ack")).unwrap().routes[0].once,
+        OnceBy::Ledger
+    );
+}
+
+#[test]
 fn other_targets_are_refused_by_name() {
     for target in [
         "{ https: {} }",

@@ -25,6 +25,9 @@ struct Writes {
     answers: Mutex<VecDeque<Vec<Answer>>>,
     asked: Mutex<Vec<(u128, Vec<String>)>>,
     takes: Duration,
+    /// What stands there when it is read.
+    rows: Vec<Record>,
+    read: Mutex<Vec<LedgerKey>>,
 }
 
 impl Writes {
@@ -34,7 +37,14 @@ impl Writes {
             answers: Mutex::default(),
             asked: Mutex::default(),
             takes: Duration::ZERO,
+            rows: Vec::new(),
+            read: Mutex::default(),
         }
+    }
+
+    fn holding(mut self, row: Record) -> Self {
+        self.rows.push(row);
+        self
     }
 
     fn taking(mut self, takes: Duration) -> Self {
@@ -77,8 +87,8 @@ impl Ambient for Writes {
 impl Ledger for Writes {
     async fn write(&self, writes: &[Write]) -> Vec<Answer> {
         let key = |write: &Write| match write {
-            Write::Settle { next, .. } => next.key.as_str().to_owned(),
-            Write::Insert(_) | Write::TakeOver { .. } => panic!("no settle"),
+            Write::Settle { next, .. } | Write::Insert(next) => next.key.as_str().to_owned(),
+            Write::TakeOver { .. } => panic!("no settle"),
         };
         let keys = writes.iter().map(key).collect();
         let at = self.began.elapsed().as_millis();
@@ -88,8 +98,11 @@ impl Ledger for Writes {
         said.unwrap_or_else(|| vec![Ok(Written::Done(None)); writes.len()])
     }
 
-    async fn read(&self, _: &[LedgerKey]) -> Vec<Result<Option<Row>, StoreError>> {
-        Vec::new()
+    async fn read(&self, keys: &[LedgerKey]) -> Vec<Result<Option<Row>, StoreError>> {
+        self.read.lock().unwrap().extend_from_slice(keys);
+        let row = |key: &LedgerKey| self.rows.iter().find(|row| row.key == *key);
+        let row = |key| row(key).map(|row| Row::Known(Box::new(row.clone())));
+        keys.iter().map(|key| Ok(row(key))).collect()
     }
 }
 
@@ -323,4 +336,59 @@ async fn the_writing_ends_when_nobody_can_hand_in_any_more() {
     drop(desk);
     let driving = drive(&ledger, &ledger, &other, jobs, NOW.after(ms(10_000)));
     assert!(timeout(ms(1), driving).await.is_ok());
+}
+
+/// The first row of an event that was not claimed.
+fn new_row(n: usize) -> Record {
+    moved(&claimed(&format!("e{n}"), 1).unwritten(), Status::Completed)
+}
+
+fn refused() -> Answer {
+    Ok(Written::Refused(None))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_insert_is_fenced_without_a_read_unless_it_may_have_won_f39() {
+    let ledger = Writes::new().answer(vec![refused()]);
+    let end = ledger
+        .with_desk(async |desk| desk.settle(None, new_row(0)).await)
+        .await;
+    assert!(matches!(end, Settled::Fenced), "{end:?}");
+    assert!(ledger.read.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn inserts_whose_replies_were_lost_are_read_in_one_request_and_known_f40() {
+    let mut other = new_row(1);
+    other.owner = owner(2);
+    // The first had won, the second was another's all the time, the third is written now.
+    let ledger = Writes::new()
+        .answer(vec![for_now(), for_now(), for_now()])
+        .answer(vec![refused(), refused(), Ok(Written::Done(None))])
+        .holding(new_row(0))
+        .holding(other);
+    let ends = ledger
+        .with_desk(async |desk| join_all((0..3).map(|n| desk.settle(None, new_row(n)))).await)
+        .await;
+    assert!(
+        matches!(
+            ends[..],
+            [Settled::Written, Settled::Fenced, Settled::Written]
+        ),
+        "{ends:?}"
+    );
+    assert_eq!(ledger.groups(), [(0, 3), (50, 3)]);
+    assert_eq!(ledger.read.lock().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_insert_that_is_refused_by_a_row_that_has_gone_is_tried_again_f40() {
+    let ledger = Writes::new()
+        .answer(vec![for_now()])
+        .answer(vec![refused()]);
+    let end = ledger
+        .with_desk(async |desk| desk.settle(None, new_row(0)).await)
+        .await;
+    assert!(matches!(end, Settled::Written), "{end:?}");
+    assert_eq!(ledger.groups().len(), 3);
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use waybill_core::event::Event;
 use waybill_core::id::{Consumer as Namespace, RouteName};
-use waybill_core::ledger::{DeadLetter, OnRejected};
+use waybill_core::ledger::{DeadLetter, OnRejected, OnceBy};
 use waybill_core::outcome::Attempt;
 use waybill_core::retry::RetryPolicy;
 use waybill_core::routes::OnConflict;
@@ -36,6 +36,7 @@ impl Handler for Picky {
             on_rejected,
             time: Duration::from_secs(10),
             dead_letter: None,
+            once: OnceBy::Ledger,
         }))
     }
 

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use waybill_core::batch::Handed;
 use waybill_core::event::Event;
 use waybill_core::id::{Consumer as Namespace, RouteName};
-use waybill_core::ledger::{DeadLetter, OnRejected, Status};
+use waybill_core::ledger::{DeadLetter, OnRejected, OnceBy, Status};
 use waybill_core::outcome::Attempt;
 use waybill_core::retry::RetryPolicy;
 use waybill_core::routes::OnConflict;
@@ -42,6 +42,7 @@ impl Handler for Slow {
             on_rejected,
             time: Duration::from_secs(10),
             dead_letter: None,
+            once: OnceBy::Ledger,
         }))
     }
 

@@ -20,6 +20,7 @@ mod leases;
 mod live;
 mod metrics;
 mod once;
+mod once_by_target;
 mod polling;
 mod redrive;
 mod routes;

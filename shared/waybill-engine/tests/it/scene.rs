@@ -1,19 +1,19 @@
 //! A queue, a ledger and a handler whose answers a test scripts.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{advance, sleep};
 
 use waybill_core::batch::Handed;
 use waybill_core::deadline::Budget;
 use waybill_core::event::{Data, Event};
 use waybill_core::id::{Consumer, LedgerKey, MessageId, RouteName};
-use waybill_core::ledger::{DeadLetter, OnRejected, Record};
-use waybill_core::message::{AttributeValue, MessageAttribute};
-use waybill_core::outcome::Attempt;
+use waybill_core::ledger::{DeadLetter, OnRejected, OnceBy, Record};
+use waybill_core::message::{AttributeValue, Message, MessageAttribute};
+use waybill_core::outcome::{Attempt, RowEnd};
 use waybill_core::retry::RetryPolicy;
 use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
@@ -47,6 +47,10 @@ pub(crate) enum Answer {
     /// Panics when it is called, not when it is awaited.
     PanicAtOnce,
     Hang,
+    /// Writes what it is given in one transaction with the row, or with a marker where it is given
+    /// none. The request is there after the first time, whatever becomes of who asked; the answer
+    /// comes after the second, or never.
+    Transact(Duration, Option<Duration>),
 }
 
 /// One try as the handler saw it.
@@ -73,6 +77,37 @@ pub(crate) struct Script {
     answers: Arc<Mutex<Answers>>,
     tries: Arc<Mutex<Vec<Try>>>,
     ambient: Arc<TestAmbient>,
+    table: Table,
+}
+
+/// A table whose items are written in one transaction with a row of the ledger, or a marker.
+#[derive(Clone)]
+pub(crate) struct Table {
+    ledger: FakeLedger,
+    /// The idempotency key of every effect.
+    effects: Arc<Mutex<Vec<String>>>,
+    markers: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Table {
+    /// One transaction: both happen or neither.
+    fn transact(&self, row: Option<Record>, key: String) -> Attempt {
+        let row = match row {
+            Some(row) if self.ledger.row(&row.key).is_some() => {
+                return Attempt::transient("conflict", "", None).with_row(RowEnd::Refused);
+            }
+            Some(row) => {
+                self.ledger.put(row);
+                RowEnd::Written
+            }
+            None if !self.markers.lock().unwrap().insert(key.clone()) => {
+                return Attempt::delivered("already_done");
+            }
+            None => RowEnd::Untouched,
+        };
+        self.effects.lock().unwrap().push(key);
+        Attempt::delivered("written").with_row(row)
+    }
 }
 
 impl Handler for Script {
@@ -108,6 +143,23 @@ impl Handler for Script {
                 }
                 Some(Answer::Panic | Answer::PanicAtOnce) => panic!("scripted"),
                 Some(Answer::Hang) => std::future::pending().await,
+                Some(Answer::Transact(there, back)) => {
+                    let table = self.table.clone();
+                    let row = delivery.row.cloned();
+                    let key = delivery.idempotency_key.to_owned();
+                    let sent = tokio::spawn(async move {
+                        sleep(there).await;
+                        table.transact(row, key)
+                    });
+                    match back {
+                        Some(back) => {
+                            let attempt = sent.await.unwrap();
+                            sleep(back).await;
+                            attempt
+                        }
+                        None => std::future::pending().await,
+                    }
+                }
             }
         }
     }
@@ -152,8 +204,9 @@ impl Scene {
         let dead_letters = FakeQueue::new("dead", ambient.clone());
         let queue = FakeQueue::new("orders", ambient.clone())
             .with_redrive(MAX_RECEIVE_COUNT, dead_letters.clone());
+        let ledger = FakeLedger::new();
         Self {
-            ledger: Faulty::new(FakeLedger::new()),
+            ledger: Faulty::new(ledger.clone()),
             queue: Faulty::new(queue),
             dead_letters: Faulty::new(dead_letters),
             scheduler: None,
@@ -168,11 +221,17 @@ impl Scene {
                     on_rejected: OnRejected::Dead,
                     time: Duration::from_secs(10),
                     dead_letter: None,
+                    once: OnceBy::Ledger,
                 },
                 retries: HashMap::new(),
                 answers: Arc::default(),
                 tries: Arc::default(),
                 ambient: ambient.clone(),
+                table: Table {
+                    ledger,
+                    effects: Arc::default(),
+                    markers: Arc::default(),
+                },
             },
             config: Config {
                 consumer: Consumer::new(fixtures::CONSUMER).unwrap(),
@@ -188,6 +247,12 @@ impl Scene {
             with_redrive_policy: true,
             ambient,
         }
+    }
+
+    /// The same, whose targets make each effect once by themselves.
+    pub(crate) fn once_by_target(mut self) -> Self {
+        self.script.policy.once = OnceBy::Target;
+        self
     }
 
     /// The same, with dead messages sent by us.
@@ -269,6 +334,44 @@ impl Scene {
     /// Sends an event of this key with other data.
     pub(crate) fn send_with_data(&self, key: &str, data: &str) -> MessageId {
         self.queue.inner().put(outgoing(key, data))
+    }
+
+    /// Sends an event that has an id of its own, as producers send it; its data is the id too.
+    pub(crate) fn produce(&self, id: &str) -> MessageId {
+        self.produce_with_data(id, id)
+    }
+
+    /// Sends an event of this id with other data.
+    pub(crate) fn produce_with_data(&self, id: &str, data: &str) -> MessageId {
+        self.queue.inner().put(Outgoing {
+            body: cloud_event(id, data),
+            ..Outgoing::default()
+        })
+    }
+
+    /// The same in a group of a FIFO queue.
+    pub(crate) fn produce_in(&self, group: &str, id: &str) -> MessageId {
+        self.queue.inner().put(Outgoing {
+            body: cloud_event(id, id),
+            group_id: Some(group.to_owned()),
+            deduplication_id: Some(id.to_owned()),
+            ..Outgoing::default()
+        })
+    }
+
+    /// The row of an event that has an id of its own.
+    pub(crate) fn row_of(&self, id: &str) -> Record {
+        self.find_row_of(id).expect("the row stands")
+    }
+
+    /// The same, where there is one.
+    pub(crate) fn find_row_of(&self, id: &str) -> Option<Record> {
+        self.ledger.inner().record(&produced_key(id))
+    }
+
+    /// The idempotency key of every effect of a transaction.
+    pub(crate) fn effects(&self) -> Vec<String> {
+        self.script.table.effects.lock().unwrap().clone()
     }
 
     /// Scripts the next answer to a try of an event at a route.
@@ -407,6 +510,20 @@ fn outgoing(key: &str, data: &str) -> Outgoing {
     }
 }
 
+/// An event with an id of its own, as the body of a message.
+fn cloud_event(id: &str, data: &str) -> String {
+    let event = json!({
+        "specversion": "1.0", "id": id, "source": "shop", "type": "order",
+        "datacontenttype": "text/plain", "data": data,
+    });
+    event.to_string()
+}
+
+/// The ledger's key of an event that has an id of its own.
+fn produced_key(id: &str) -> LedgerKey {
+    fixtures::key(&format!("ce:shop\0{id}"))
+}
+
 /// The documents of metrics that a scene has written.
 #[derive(Clone, Default)]
 pub(crate) struct Documents(Arc<Mutex<String>>);
@@ -451,8 +568,30 @@ impl Process<'_> {
     /// Receives a batch, runs it, and deletes what the engine says is over, as the event source
     /// mapping does.
     pub(crate) async fn turn(&self) -> Vec<Handed> {
+        self.turn_of(10).await
+    }
+
+    /// The same with a batch of at most so many.
+    pub(crate) async fn turn_of(&self, most: usize) -> Vec<Handed> {
+        let (messages, handed) = self.run(most).await;
+        let over = messages
+            .iter()
+            .zip(&handed)
+            .filter(|(_, handed)| **handed == Handed::Over);
+        let handles: Vec<_> = over
+            .map(|(message, _)| message.receipt_handle.clone())
+            .collect();
+        for answer in self.scene.queue.inner().delete(&handles).await {
+            answer.unwrap();
+        }
+        handed
+    }
+
+    /// The same, and nobody deletes anything: what was received, and how it ended.
+    pub(crate) async fn run(&self, most: usize) -> (Vec<Message>, Vec<Handed>) {
         let queue = self.scene.queue.inner();
-        let messages = queue.receive(10, Duration::ZERO, VISIBILITY).await.unwrap();
+        let received = queue.receive(most, Duration::ZERO, VISIBILITY).await;
+        let messages = received.unwrap();
         let started = self.scene.ambient.now();
         let budget = Budget {
             started,
@@ -467,16 +606,6 @@ impl Process<'_> {
             self.scene.ambient.now() <= budget.deadline,
             "the deadline passed"
         );
-        let over = messages
-            .iter()
-            .zip(&handed)
-            .filter(|(_, handed)| **handed == Handed::Over);
-        let handles: Vec<_> = over
-            .map(|(message, _)| message.receipt_handle.clone())
-            .collect();
-        for answer in queue.delete(&handles).await {
-            answer.unwrap();
-        }
-        handed
+        (messages, handed)
     }
 }

@@ -8,7 +8,7 @@ use waybill_core::outcome::DeadReason;
 use waybill_core::retry::outage_survived;
 use waybill_testkit::TestAmbient;
 
-use super::plan::steps as steps_of;
+use super::plan::{ByTarget, steps as steps_of};
 use super::target::{Heard, Try, dead_letter_of};
 use super::watch::{Log, digest, key_of_standing, opened_standing};
 use super::{Account, Door, SIX_HOURS, Trial};
@@ -116,7 +116,11 @@ impl Trial {
             let own = dead_letter_of(&route.name);
             let here = |t: &&Try| t.route == route.name.as_str() || t.route == own;
             let tried = tries.iter().filter(here);
-            let tried = tried.filter(|t| t.heard != Heard::Death).count();
+            // A row that is written with its effect counts the try, whoever hears of it.
+            let with_row = self.plan.by_target == Some(ByTarget::Transaction);
+            let written = |t: &&Try| with_row && !t.effects.is_empty();
+            let tried = tried.filter(|t| t.heard != Heard::Death || written(t));
+            let tried = tried.count();
             let charged = usize::try_from(route.attempts).unwrap_or(usize::MAX);
             self.watch
                 .must(charged <= tried && route.attempts <= steps + 1, || {
@@ -185,7 +189,9 @@ impl Trial {
                 let keys = effects.entry(of.clone()).or_default();
                 keys.push(this.idempotency_key.clone());
             }
-            if this.effects.is_empty() || self.shows(this) {
+            // A target that makes each effect once leaves no door open.
+            let once = self.plan.by_target(&this.route).is_some();
+            if this.effects.is_empty() || once || self.shows(this) {
                 continue;
             }
             let door = self.door(this);
@@ -283,7 +289,8 @@ impl Trial {
             }
             let of = (key.as_str(), this.route.as_str());
             *taken.entry(of).or_default() += this.effects.len() as u64;
-            if !self.shows(this)
+            if self.plan.by_target(&this.route).is_none()
+                && !self.shows(this)
                 && let Ok(door) = self.door(this)
             {
                 *account.doors.entry(door).or_default() += 1;
@@ -309,6 +316,7 @@ impl Trial {
         account.fenced = log.counts.fenced;
         account.lost_leases = log.counts.lost_leases;
         account.scheduled = log.counts.scheduled;
+        account.unclaimed = log.counts.unclaimed;
         account
     }
 }

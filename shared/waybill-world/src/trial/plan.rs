@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use waybill_core::id::{Consumer, RouteName};
-use waybill_core::ledger::{DeadLetter, OnRejected};
+use waybill_core::key::KeyExpression;
+use waybill_core::ledger::{DeadLetter, OnRejected, OnceBy};
 use waybill_core::retry::{Backoff, RetryPolicy};
 use waybill_core::routes::{OnConflict, RoutesFile};
 use waybill_engine::engine::Config;
@@ -47,6 +48,17 @@ pub(crate) struct Plan {
     pub(crate) schedules: bool,
     /// How many attempts of a route are refused, whatever the weather.
     pub(crate) sick: u32,
+    /// What makes the effects of routes `a` and `c` once, where it is not the ledger.
+    pub(crate) by_target: Option<ByTarget>,
+}
+
+/// How a target makes each effect once by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ByTarget {
+    /// It keeps the idempotency keys that it has taken, as names of executions are kept.
+    Key,
+    /// It writes the row, or a marker, in one transaction with the effect.
+    Transaction,
 }
 
 /// How a world's pollers poll.
@@ -134,13 +146,55 @@ impl Plan {
             long_outage: long_outage.filter(|fault| world.strikes(*fault, 30)),
             schedules: false,
             sick: 0,
+            by_target: None,
         };
         // By a chance of its own: what has no schedules is the world that it would be without them.
         let chance = Chance::of(world.seed() ^ SCHEDULED);
-        match !fifo && chance.hits(400) {
+        let plan = match !fifo && chance.hits(400) {
             true => plan.with_schedules(&chance),
             false => plan,
+        };
+        // The same of targets that make their effects once.
+        let chance = Chance::of(world.seed() ^ BY_TARGET);
+        match chance.pick(&[None, None, Some(ByTarget::Key), Some(ByTarget::Transaction)]) {
+            Some(Some(by)) => plan.once_by(by),
+            Some(None) | None => plan,
         }
+    }
+
+    /// The same where what only route `a` or only route `c` takes is not claimed at first.
+    pub(crate) fn once_by(mut self, by: ByTarget) -> Self {
+        self.by_target = Some(by);
+        // Its messages say no key of ours: what they carry does.
+        self.config.key = Some(KeyExpression::compile("id").expect("a plain expression"));
+        for name in ["a", "c"] {
+            let policy = self.policies.get_mut(&fixtures::route(name));
+            policy
+                .into_iter()
+                .for_each(|policy| Arc::make_mut(policy).once = OnceBy::Target);
+        }
+        self
+    }
+
+    /// A world of these targets.
+    pub(crate) fn once_by_key(world: &World) -> Self {
+        Self::draw(world).once_by(ByTarget::Key)
+    }
+
+    /// The same of those that write the row with their effect.
+    pub(crate) fn once_by_transaction(world: &World) -> Self {
+        Self::draw(world).once_by(ByTarget::Transaction)
+    }
+
+    /// How the target of a route makes each effect once, where it does.
+    pub(crate) fn by_target(&self, route: &str) -> Option<ByTarget> {
+        self.by_target.filter(|_| ["a", "c"].contains(&route))
+    }
+
+    /// Whether an event with this data is tried without a claim when it comes for the first time.
+    pub(crate) fn tries_first(&self, data: &str) -> bool {
+        let only = data.split_once(':').map(|(routes, _)| routes);
+        only.is_some_and(|route| self.by_target(route).is_some())
     }
 
     /// The same on a standard queue, whose events wait outside it: for long, or once a route has
@@ -205,6 +259,9 @@ impl Plan {
 /// What tells the chance of schedules from that of the rest.
 const SCHEDULED: u64 = 0x5c4e_d01e_d5c4_ed01;
 
+/// The same of targets that make their effects once.
+const BY_TARGET: u64 = 0x0ce0_ce0c_e0ce_0ce0;
+
 /// The most retries of a route: the first try at its dead-letter target is one more.
 pub(crate) fn steps(policy: &Policy) -> u32 {
     let own = policy.dead_letter.as_ref();
@@ -234,6 +291,7 @@ fn policies(chance: &Chance, slow: u64) -> BTreeMap<RouteName, Arc<Policy>> {
             on_rejected,
             time,
             dead_letter,
+            once: OnceBy::Ledger,
         };
         (fixtures::route(name), Arc::new(policy))
     };

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use waybill_core::event::Event;
 use waybill_core::id::{OwnerId, RouteName};
-use waybill_core::outcome::{Attempt, DeadReason};
+use waybill_core::outcome::{Attempt, DeadReason, RowEnd};
 use waybill_core::polling::Appetite;
 use waybill_core::time::Timestamp;
 use waybill_engine::gates::Gates;
@@ -20,7 +20,7 @@ use crate::fault::Fault;
 use crate::sandbox::Sandbox;
 use crate::world::{Outage, Weather};
 
-use super::watch::{Watch, key_of};
+use super::watch::{Asked, Watch, key_of};
 
 /// One try of one route.
 #[derive(Debug, Clone)]
@@ -97,6 +97,17 @@ enum Says {
 }
 
 impl Worker {
+    /// What a target is asked that makes each effect once; none of any other.
+    fn asked(&self, delivery: &Delivery<'_>) -> Option<Asked> {
+        let how = self.watch.plan.by_target(delivery.route.as_str());
+        how.filter(|_| delivery.given_up.is_none())
+            .map(|how| Asked {
+                how,
+                idempotency_key: delivery.idempotency_key.to_owned(),
+                row: delivery.row.cloned(),
+            })
+    }
+
     fn mood(&self) -> Mood {
         let world = self.sandbox.world();
         let chance = world.chance();
@@ -214,29 +225,39 @@ impl Handler for Worker {
             )
         });
         let (tell, heard) = oneshot::channel();
-        let (watch, place) = (self.watch.clone(), entry.1);
+        let (watch, place, by) = (self.watch.clone(), entry.1, self.sandbox.number());
+        let asked = self.asked(&delivery);
         tokio::spawn(async move {
             sleep(mood.there).await;
-            if mood.takes {
-                watch.takes(place);
-            }
+            let row = match (mood.takes, &asked) {
+                (true, Some(asked)) => watch.takes_once(place, by, asked),
+                (true, None) => {
+                    watch.takes(place);
+                    RowEnd::Untouched
+                }
+                (false, _) => RowEnd::Untouched,
+            };
             sleep(mood.back).await;
             if mood.says != Says::Nothing {
                 // Whoever asked may be gone.
-                let _ = tell.send(mood.says);
+                let _ = tell.send((mood.says, row));
             } else {
                 sleep(Duration::from_secs(3600)).await;
             }
         });
-        let said = heard.await.unwrap_or(Says::Nothing);
+        let silent = (Says::Nothing, RowEnd::Untouched);
+        let (said, row) = heard.await.unwrap_or(silent);
         if world.strikes(Fault::Panic, 10) {
             world.tell(|| format!("{:?} panics in try {}", self.sandbox, entry.1));
             resume_unwind(Box::new("after the answer"));
         }
         match said {
+            Says::Taken if row == RowEnd::Refused => {
+                Attempt::transient("conflict", "", None).with_row(row)
+            }
             Says::Taken => {
                 entry.hears(Heard::Delivered);
-                Attempt::delivered("ok")
+                Attempt::delivered("written").with_row(row)
             }
             Says::Busy => Attempt::transient("http_503", "", None),
             Says::BusyFor(wait) => Attempt::transient("http_429", "", Some(wait)),

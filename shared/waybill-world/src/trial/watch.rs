@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use waybill_core::digest::Digest;
 use waybill_core::event::Data;
 use waybill_core::id::{Consumer, LedgerKey, MessageId, OwnerId, ReceiptHandle};
 use waybill_core::ledger::{DeadLetter, Record, RouteState, Status};
 use waybill_core::limit::LEASE_SKEW;
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
+use waybill_core::outcome::RowEnd;
 use waybill_core::parcel::Parcel;
 use waybill_core::routes::OnConflict;
 use waybill_core::time::Timestamp;
@@ -18,7 +21,7 @@ use waybill_engine::handler::Delivery;
 use waybill_engine::ports::{Appointment, Outgoing, ScheduleError, Scheduler, Write};
 use waybill_testkit::{FakeGates, FakeLedger, FakeQueue, FakeScheduler, Standing, fixtures};
 
-use super::plan::Plan;
+use super::plan::{ByTarget, Plan};
 use super::target::{Heard, Try, dead_letter_of};
 use crate::fault::Fault;
 use crate::mapping::{Answer, Observer};
@@ -62,6 +65,8 @@ pub(crate) struct Log {
     pub(crate) standing: BTreeSet<MessageId>,
     /// Bodies that were sent to the dead-letter queue.
     pub(crate) buried: BTreeSet<String>,
+    /// Idempotency keys that targets have taken which make each effect once, and when.
+    taken: BTreeMap<String, Timestamp>,
     /// Schedules that have not sent all they will.
     pub(crate) coming: u64,
     pub(crate) counts: Counts,
@@ -80,6 +85,16 @@ pub(crate) struct Counts {
     pub(crate) out_of_turn: u64,
     pub(crate) fenced: u64,
     pub(crate) scheduled: u64,
+    pub(crate) unclaimed: u64,
+}
+
+/// A request to a target that makes each effect once.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) how: ByTarget,
+    pub(crate) idempotency_key: String,
+    /// The row that came with it.
+    pub(crate) row: Option<Record>,
 }
 
 /// A claim as it was written.
@@ -114,6 +129,8 @@ pub(crate) struct Receipt {
     #[expect(dead_code, reason = "said where a promise is broken")]
     by: usize,
     at: Timestamp,
+    /// Whether SQS said that it is the first, of a message that carries no key of ours.
+    first: bool,
     deadline: Timestamp,
     deleted: bool,
     /// When its process heard that others may have it.
@@ -149,7 +166,8 @@ impl Watch {
 
     /// Whether trying this message's event kills processes.
     pub(crate) fn aborts(&self, message: &Message) -> bool {
-        self.world.allows(Fault::Abort) && attribute(&message.attributes).ends_with('7')
+        let key = event_key(&message.attributes, &message.body);
+        self.world.allows(Fault::Abort) && key.ends_with('7')
     }
 
     /// Enters a try in the book.
@@ -189,7 +207,13 @@ impl Watch {
             let receipt = log.receipts.get(&message.receipt_handle.0).cloned();
             (mine, receipt)
         };
-        self.must(mine || self.plan.wild, || {
+        let unclaimed = delivery.row.map(|row| row.owner);
+        let first = receipt.as_ref().is_some_and(|receipt| receipt.first);
+        let may = first && self.plan.tries_first(&data_of(&message.body));
+        self.must(unclaimed.is_none() || may, || {
+            format!("{sandbox:?} began a try of {message:?} without a claim")
+        });
+        self.must(mine || unclaimed.is_some() || self.plan.wild, || {
             format!("{sandbox:?} began a try of {message:?} on a claim it has not: {row:#?}")
         });
         if delivery.given_up.is_some() {
@@ -201,7 +225,7 @@ impl Watch {
         let live = row
             .as_ref()
             .is_some_and(|row| row.lease_until > sandbox.by_its_clock(now));
-        self.must(live || self.plan.wild, || {
+        self.must(live || unclaimed.is_some() || self.plan.wild, || {
             format!("{sandbox:?} began a try of {message:?} when its lease was over: {row:#?}")
         });
         let in_time = receipt
@@ -216,6 +240,10 @@ impl Watch {
             format!("{sandbox:?} began a try of {message:?}, which it lost: {receipt:?}")
         });
         self.begins_on_a_message_it_holds(sandbox, message, now);
+        if unclaimed.is_some() {
+            self.log().counts.unclaimed += 1;
+            return unclaimed;
+        }
         let log = self.log();
         let key = key_of(message);
         let mine = log
@@ -269,7 +297,7 @@ impl Watch {
     /// where the dead go.
     pub(crate) fn may_leave(&self, told: &Message, id: &MessageId) -> Result<(), String> {
         let (body, key) = (told.body.as_str(), &key_of(told));
-        if body.starts_with("ignored:") {
+        if data_of(body).starts_with("ignored:") {
             return Ok(());
         }
         let buried = || self.log().buried.contains(body);
@@ -372,7 +400,8 @@ impl Watch {
             write;
         self.world.tell(|| {
             let kind = match write {
-                Write::Insert(_) => "claims",
+                Write::Insert(next) if next.status == Status::InProgress => "claims",
+                Write::Insert(_) => "writes",
                 Write::TakeOver { .. } => "takes over",
                 Write::Settle { .. } => "settles",
             };
@@ -398,7 +427,13 @@ impl Watch {
                 self.must(before.is_none(), || {
                     format!("a claim was written over a row: {before:#?} {next:#?}")
                 });
-                self.claimed(by, next);
+                match next.status {
+                    Status::InProgress => self.claimed(by, next),
+                    // What was tried without a claim.
+                    Status::Pending | Status::Scheduled | Status::Completed | Status::Dead => {
+                        self.notes_delivered(next);
+                    }
+                }
             }
             Write::TakeOver { next, .. } => {
                 if let Some(before) = before {
@@ -418,18 +453,56 @@ impl Watch {
                 self.must(mine, || {
                     format!("written by one who has no claim: {before:#?} {next:#?}")
                 });
-                let mut log = self.log();
-                for route in &next.routes {
-                    if route.state == RouteState::Delivered {
-                        let name = route.name.as_str().to_owned();
-                        log.delivered.insert((next.owner, name));
-                    } else if route.state == RouteState::DeadLettered {
-                        log.delivered
-                            .insert((next.owner, dead_letter_of(&route.name)));
-                    }
-                }
+                self.notes_delivered(next);
             }
         }
+    }
+
+    /// What a row says is delivered was written so by its owner.
+    fn notes_delivered(&self, next: &Record) {
+        let mut log = self.log();
+        for route in &next.routes {
+            if route.state == RouteState::Delivered {
+                let name = route.name.as_str().to_owned();
+                log.delivered.insert((next.owner, name));
+            } else if route.state == RouteState::DeadLettered {
+                log.delivered
+                    .insert((next.owner, dead_letter_of(&route.name)));
+            }
+        }
+    }
+
+    /// What a request to a target that makes each effect once comes to when it is there: whether
+    /// there is an effect, and what became of the row that came with it.
+    pub(crate) fn takes_once(&self, place: usize, by: usize, asked: &Asked) -> RowEnd {
+        let now = self.world.now();
+        let taken = |log: &Log| log.taken.get(&asked.idempotency_key).copied();
+        match (asked.how, &asked.row) {
+            (ByTarget::Transaction, Some(row)) => {
+                if self.ledger.row(&row.key).is_some() {
+                    self.world
+                        .tell(|| format!("try {place} is refused by a row"));
+                    return RowEnd::Refused;
+                }
+                self.ledger.put(row.clone());
+                self.written(by, &Write::Insert(row.clone()), None);
+                self.takes(place);
+                return RowEnd::Written;
+            }
+            (ByTarget::Transaction, None) => {
+                // A marker lives as long as a row.
+                let life = self.plan.config.time_to_live;
+                let marked = taken(&self.log()).is_some_and(|at| now < at.after(life));
+                if marked {
+                    return RowEnd::Untouched;
+                }
+            }
+            (ByTarget::Key, _) if taken(&self.log()).is_some() => return RowEnd::Untouched,
+            (ByTarget::Key, _) => {}
+        }
+        self.log().taken.insert(asked.idempotency_key.clone(), now);
+        self.takes(place);
+        RowEnd::Untouched
     }
 
     fn claimed(&self, by: usize, next: &Record) {
@@ -569,6 +642,8 @@ impl Log {
             let receipt = Receipt {
                 by,
                 at,
+                first: message.receive_count == 1
+                    && !message.attributes.contains_key("waybill-key"),
                 deadline,
                 deleted: false,
                 lost: None,
@@ -653,17 +728,49 @@ fn troubled_enough(sandbox: &Sandbox, frozen: bool) -> bool {
     frozen || sandbox.troubles() > 0
 }
 
-/// The ledger's key of a message: every message of a world carries it.
+/// The ledger's key of a message: every message of a world carries it, or an event that has it.
 pub(crate) fn key_of(message: &Message) -> LedgerKey {
-    fixtures::key(&attribute(&message.attributes))
+    fixtures::key(&event_key(&message.attributes, &message.body))
 }
 
 /// The ledger's key of a message that stands in a queue.
 pub(crate) fn key_of_standing(message: &Standing) -> LedgerKey {
     match parcel(&message.sent.body) {
         Some(told) => key_of(&told),
-        None => fixtures::key(&attribute(&message.sent.attributes)),
+        None => fixtures::key(&event_key(&message.sent.attributes, &message.sent.body)),
     }
+}
+
+/// What an event is known by: what its message says, else its id, as `key: id` finds it.
+pub(crate) fn event_key(attributes: &BTreeMap<String, MessageAttribute>, body: &str) -> String {
+    match attributes.get("waybill-key") {
+        Some(_) => attribute(attributes),
+        None => {
+            let id = member(body, "id").unwrap_or_default();
+            format!("key:{id}")
+        }
+    }
+}
+
+/// An event with an id of its own, as the body of a message.
+pub(crate) fn cloud_event(id: &str, data: &str) -> String {
+    let event = json!({
+        "specversion": "1.0", "id": id, "source": "world", "type": "order",
+        "datacontenttype": "text/plain", "data": data,
+    });
+    event.to_string()
+}
+
+/// The data of an event: that which its body carries, or the body.
+pub(crate) fn data_of(body: &str) -> String {
+    let carried = member(body, "id").and_then(|_| member(body, "data"));
+    carried.unwrap_or_else(|| body.to_owned())
+}
+
+/// A text of an event that is the body of a message.
+fn member(body: &str, name: &str) -> Option<String> {
+    let event: Value = serde_json::from_str(body).ok()?;
+    event.get(name)?.as_str().map(str::to_owned)
 }
 
 /// A message as it was first sent.
@@ -701,5 +808,5 @@ pub(crate) fn attribute(attributes: &BTreeMap<String, MessageAttribute>) -> Stri
 
 /// No data of a world is JSON.
 pub(crate) fn digest(body: &str) -> Digest {
-    Digest::of(&Data::Text(body.to_owned()))
+    Digest::of(&Data::Text(data_of(body)))
 }

@@ -45,6 +45,7 @@ fn missing(all: &Account) -> Vec<&'static str> {
         ("fenced", all.fenced),
         ("lost_leases", all.lost_leases),
         ("scheduled", all.scheduled),
+        ("unclaimed", all.unclaimed),
     ];
     let of_door = |door: Door| all.doors.get(&door).copied().unwrap_or_default();
     let doors = Door::ALL.map(|door| (door.word(), of_door(door)));
@@ -107,6 +108,22 @@ fn a_process_that_dies_anywhere_on_the_way_to_a_schedule_loses_nothing_f33() {
     }
     println!("{points} points");
     assert!(points > 150, "{points}");
+}
+
+#[test]
+fn a_process_that_dies_anywhere_around_a_try_without_a_claim_makes_no_second_effect_f33_f38() {
+    let mut swept = (0, 0);
+    for seed in [2, 3, 6, 8] {
+        match trial::sweep_once_by_target(seed, 80) {
+            Ok(this) => swept = (swept.0 + this.polls, swept.1 + this.requests),
+            Err(broken) => panic!("seed {seed}: {}", broken.what),
+        }
+    }
+    println!(
+        "{} await points, {} points around requests",
+        swept.0, swept.1
+    );
+    assert!(swept.0 > 100 && swept.1 > 30, "{swept:?}");
 }
 
 #[test]

@@ -1,23 +1,39 @@
-//! By what events are known again that the template itself sends to a source queue.
+//! By what events are known again that the template itself sends to a source queue, and where to
+//! know them by their targets saves nothing.
 //!
 //! A key is in the event: its envelope's id, or what `key` of the routes file finds. Who else sends
 //! to the queue, and what, no template tells.
 
+use waybill_core::ledger::OnceBy;
+use waybill_core::routes::{Filter, Route};
+
 use super::super::finding::Severity;
 use super::super::resource::Resource;
 use super::super::value::{Unknown, Value};
+use super::fan_out::of_route;
 use super::{Fault, Known, Rule, Verdict};
 
 /// The rules.
-pub(super) const RULES: &[Rule] = &[Rule {
-    id: "no-key",
-    severity: Severity::Warning,
-    failures: &["F48"],
-    relation: "what the template itself sends to a source queue comes in its envelope, whose id is \
-               its key, unless the routes file says `key`",
-    remedy: "leave the envelope on, or say `key` in the routes file",
-    judge: |known| known.each_source_many(no_key),
-}];
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "no-key",
+        severity: Severity::Warning,
+        failures: &["F48"],
+        relation: "what the template itself sends to a source queue comes in its envelope, whose id \
+                   is its key, unless the routes file says `key`",
+        remedy: "leave the envelope on, or say `key` in the routes file",
+        judge: |known| known.each_source_many(no_key),
+    },
+    Rule {
+        id: "once-in-vain",
+        severity: Severity::Note,
+        failures: &[],
+        relation: "beside a route with `once: target` no route takes every event: what several \
+                   routes take is claimed all the same",
+        remedy: "give the other route a `filter`, or a queue of its own",
+        judge: |known| known.each_route(in_vain),
+    },
+];
 
 /// What takes the envelope off an event.
 struct Bare {
@@ -74,6 +90,29 @@ impl Known<'_> {
         }
         Ok(bare)
     }
+}
+
+/// A route whose events are claimed although it says that they need not be.
+fn in_vain(known: &Known<'_>, place: usize, route: &Route) -> Verdict {
+    if route.once == OnceBy::Ledger {
+        return Ok(None);
+    }
+    let mut others = known.routes()?.routes.iter();
+    let other = others.find(|other| {
+        other.name != route.name && other.filter == Filter::default() && !other.flags.holds()
+    });
+    Ok(other.map(|other| {
+        let (name, other) = (&route.name, &other.name);
+        of_route(
+            place,
+            "once",
+            format!(
+                "route `{name}` says `once: target`, and route `{other}` takes each of its events \
+                 too: what several routes take is claimed before the first try, and nothing is saved"
+            ),
+            format!("give route `{other}` a `filter`, or a queue of its own"),
+        )
+    }))
 }
 
 /// Events without a key of their own.

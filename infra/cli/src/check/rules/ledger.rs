@@ -1,7 +1,10 @@
 //! The ledger's table: how long it remembers, and that it is one.
 
+use waybill_core::capacity::usage::FirstWrite;
+
 use super::super::finding::Severity;
 use super::super::resource::Resource;
+use super::super::settings::first_write;
 use super::super::value::{Unknown, Value};
 use super::{Fault, Known, Rule, Verdict};
 
@@ -29,8 +32,8 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         failures: &["F43"],
         relation: "a ledger that is billed for each request is warm enough for a claim and an end of \
-                   each event that the functions work on at once; a new one takes 4000 writes a \
-                   second",
+                   each event that the functions work on at once, or for one write where every \
+                   route says `once: target`; a new one takes 4000 writes a second",
         remedy: "set WarmThroughput.WriteUnitsPerSecond of the ledger, or lower the concurrency",
         judge: cold,
     },
@@ -161,6 +164,15 @@ fn at_once(known: &Known<'_>) -> Result<u64, Unknown> {
     Ok(events)
 }
 
+/// Writes of the ledger for an event that is delivered at the first try: its claim and its end, or
+/// one, where its routes need no claim.
+fn writes_of_an_event(known: &Known<'_>) -> u64 {
+    match known.routes().map_or(FirstWrite::Claim, first_write) {
+        FirstWrite::Claim | FirstWrite::Effect => 2,
+        FirstWrite::Try => 1,
+    }
+}
+
 /// A ledger that is not warm.
 fn cold(known: &Known<'_>) -> Vec<Verdict> {
     let judge = |table: &Resource| -> Verdict {
@@ -171,7 +183,7 @@ fn cold(known: &Known<'_>) -> Vec<Verdict> {
         let said = warm.get("WriteUnitsPerSecond").number()?;
         let takes = said.unwrap_or(COLD_WRITES);
         let events = at_once(known)?;
-        let needed = events.saturating_mul(WRITES_OF_AN_EVENT);
+        let needed = events.saturating_mul(writes_of_an_event(known));
         let (id, how) = (
             &table.id,
             if said.is_some() {
@@ -321,9 +333,6 @@ const GLOBAL: &str = "AWS::DynamoDB::GlobalTable";
 /// Writes a second that a new table takes which is billed for each request.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html>
 const COLD_WRITES: u64 = 4000;
-
-/// Writes of the ledger for an event that is delivered at the first try: its claim, and its end.
-const WRITES_OF_AN_EVENT: u64 = 2;
 
 /// How many days a row lives where the functions are not told.
 const TTL_DAYS_DEFAULT: u64 = 35;

@@ -2,8 +2,9 @@ use serde_json::json;
 
 use waybill_core::outcome::Outcome;
 use waybill_core::routes::TargetSpec;
+use waybill_testkit::fixtures;
 
-use super::super::served::{Answer, TRANSIENT, deliver, event, refuses, serving, spec};
+use super::super::served::{Answer, TRANSIENT, event, message, refuses, serving, spec};
 use super::*;
 
 fn table(lines: &str) -> DynamoDbSpec {
@@ -21,16 +22,38 @@ fn markers() -> Markers {
     }
 }
 
+/// The row of the event `e` as a delivery leaves it that was not claimed.
+fn delivered_row() -> Record {
+    let first = fixtures::claimed("e", 1).unwritten();
+    first.as_delivered(&fixtures::route("crm"), "written", 9)
+}
+
 /// What one try comes to, and what was asked for it.
 async fn asked(spec: &DynamoDbSpec, answers: impl Into<Vec<Answer>>) -> (Attempt, Vec<Value>) {
+    asked_with(spec, None, answers).await
+}
+
+/// The same of a try that is to write this row.
+async fn asked_with(
+    spec: &DynamoDbSpec,
+    row: Option<&Record>,
+    answers: impl Into<Vec<Answer>>,
+) -> (Attempt, Vec<Value>) {
     let (connection, mut requests) = serving(answers).await;
     let client = Client::new(&connection.target_config());
     let target = DynamoDbTarget::new(client, spec, markers()).unwrap();
-    let attempt = deliver(
-        &target,
-        &event(r#"{"id": "o-1", "total": 1.5, "n": [null]}"#),
-    )
-    .await;
+    let event = event(r#"{"id": "o-1", "total": 1.5, "n": [null]}"#);
+    let request = TargetRequest {
+        event: &event,
+        data: &event.data,
+        message: &message(),
+        idempotency_key: "c0ffee",
+        limit: Duration::from_secs(30),
+        given_up: None,
+        trace: None,
+        row,
+    };
+    let attempt = target.send(request).await;
     let mut asked = Vec::new();
     while let Ok((_, body)) = requests.try_recv() {
         asked.push(body);
@@ -72,6 +95,56 @@ async fn an_item_is_put_in_one_transaction_with_its_marker() {
     let ends = number(&marker["Item"]["expires_at"]) - now;
     assert!((60..=61).contains(&ends), "{ends}");
     assert_eq!(items.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_row_of_an_event_that_was_not_claimed_stands_in_the_place_of_the_marker() {
+    let row = delivered_row();
+    let answers = [Answer::With(200, "{}".to_owned())];
+    let (attempt, asked) = asked_with(&table("put: data, only: new"), Some(&row), answers).await;
+    let written = Attempt::delivered("written").with_row(RowEnd::Written);
+    assert_eq!(attempt, written);
+    let items = &asked[0]["TransactItems"];
+    assert_eq!(items.as_array().unwrap().len(), 2);
+    let put = &items[1]["Put"];
+    assert_eq!(put["TableName"], "ledger");
+    // No row, whether it has ended or not: that is the ledger's to judge.
+    assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk)");
+    assert_eq!(put["Item"]["pk"], json!({"S": "test#e"}));
+    assert_eq!(put["Item"]["status"], json!({"S": "COMPLETED"}));
+    assert_eq!(put["Item"]["rev"], json!({"N": "1"}));
+    assert_eq!(asked.len(), 1);
+}
+
+#[tokio::test]
+async fn a_row_that_stands_refuses_the_item_with_it_and_nothing_is_read_f09_f39() {
+    let row = delivered_row();
+    for item in ["None", "ConditionalCheckFailed", "TransactionConflict"] {
+        let answer = [canceled(item, "ConditionalCheckFailed")];
+        let spec = table("put: data, only: new");
+        let (attempt, asked) = asked_with(&spec, Some(&row), answer).await;
+        assert_eq!((attempt.outcome, &*attempt.code), (TRANSIENT, "conflict"));
+        assert_eq!((attempt.row, asked.len()), (RowEnd::Refused, 1), "{item}");
+    }
+    // What is refused for another reason leaves the row to the engine.
+    for (item, row_code, code) in [
+        ("ConditionalCheckFailed", "None", "condition_failed"),
+        ("None", "TransactionConflict", "conflict"),
+        ("ValidationError", "None", "item_refused"),
+    ] {
+        let spec = table("put: data, only: new");
+        let answer = [canceled(item, row_code)];
+        let (attempt, asked) = asked_with(&spec, Some(&row), answer).await;
+        assert_eq!((&*attempt.code, attempt.row), (code, RowEnd::Untouched));
+        assert_eq!(asked.len(), 1);
+    }
+    let lost = asked_with(&table("put: data"), Some(&row), [Answer::Close])
+        .await
+        .0;
+    assert_eq!(
+        (lost.outcome, lost.row),
+        (Outcome::Unknown, RowEnd::Untouched)
+    );
 }
 
 #[tokio::test]

@@ -89,6 +89,7 @@ async fn a_dead_letter_says_which_route_gave_it_up_and_why() {
             code: "http_503",
         }),
         trace: None,
+        row: None,
     };
     assert_eq!(target.send(request).await, Attempt::delivered("sent"));
     let (_, body) = requests.try_recv().unwrap();

@@ -19,6 +19,7 @@ fn clean() -> Work {
             failure_rate: 0.0,
             most: 4,
         },
+        first_write: FirstWrite::Claim,
         dead_letter: DeadLetter::Redrive,
         max_receive_count: 25,
         memory_mb: 256,
@@ -48,6 +49,27 @@ fn failing(work: Work, failure_rate: f64) -> Work {
             ..work.attempts
         },
         ..work
+    }
+}
+
+#[test]
+fn without_a_claim_an_event_costs_one_write_and_a_row_in_a_transaction_two() {
+    for (first_write, clean_units) in [
+        (FirstWrite::Claim, 2.0),
+        (FirstWrite::Try, 1.0),
+        (FirstWrite::Effect, 2.0),
+    ] {
+        let work = Work {
+            first_write,
+            ..clean()
+        };
+        let usage = per_event(&work);
+        near(usage.write_units, clean_units);
+        near(usage.read_units, 0.0);
+        // A retry costs the same: a release and a take-over, each with the index.
+        let (failed, claimed) = (failing(work, 0.1), failing(clean(), 0.1));
+        let [failed, claimed] = [failed, claimed].map(|work| per_event(&work).write_units);
+        near(failed - clean_units, claimed - 2.0);
     }
 }
 

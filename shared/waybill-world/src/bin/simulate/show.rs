@@ -59,6 +59,7 @@ pub(crate) fn table(ran: &Ran) {
     row("invocations by a mapping", account.invocations);
     row("invocations of pollers", account.polls);
     row("tries at targets", account.tries);
+    row("  without a claim", account.unclaimed);
     row("effects", account.effects);
     println!("\neffects beyond the first of an event and route");
     row("  in all", account.repeats);
@@ -109,6 +110,7 @@ pub(crate) fn json(ran: &Ran) -> Value {
         "invocations": account.invocations,
         "polls": account.polls,
         "tries": account.tries,
+        "unclaimed": account.unclaimed,
         "effects": account.effects,
         "repeats": account.repeats,
         "doors": named(doors.collect()),

@@ -184,6 +184,32 @@ fn events_too_big_for_a_target_are_a_note() {
 }
 
 #[test]
+fn once_by_a_target_whose_events_another_route_takes_too_is_a_note() {
+    let start = |more: &str| {
+        let target = "{ stepfunctions: { state_machine_arn: '${MACHINE}' } }";
+        let one = format!("{{ name: a, once: target, target: {target}, rate: {{ limit: 10 }} }}");
+        let url = "https://a.example/";
+        routes(&format!(
+            "{one}, {{ name: b, target: {{ http: {{ url: '{url}' }} }}{more} }}"
+        ))
+    };
+    let said = start("").notes("once-in-vain");
+    assert_eq!(said.len(), 1);
+    assert!(
+        said[0].contains("route `b` takes each of its events"),
+        "{said:?}"
+    );
+    for more in [
+        ", filter: { type: [x] }",
+        ", enabled: false",
+        ", shadow: true",
+    ] {
+        assert_eq!(start(more).notes("once-in-vain"), [""; 0], "{more}");
+    }
+    assert_eq!(Case::new().notes("once-in-vain"), [""; 0]);
+}
+
+#[test]
 fn a_target_slower_than_the_function_is_a_warning_f61() {
     let target = |timeout: &str| {
         route(
