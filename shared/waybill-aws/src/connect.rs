@@ -23,6 +23,7 @@ use crate::signed::Asker;
 use crate::sqs::SqsQueue;
 #[cfg(feature = "target-lambda")]
 use crate::survey::Survey;
+use crate::transport::Transport;
 
 /// Region, credentials and endpoints, read once; adapters are made of it when they are needed.
 #[derive(Debug, Clone)]
@@ -65,6 +66,7 @@ impl Connection {
             .build();
         let retries = RetryConfig::standard().with_max_attempts(SQS_TRIES);
         let loader = loader.timeout_config(timeouts).retry_config(retries);
+        let loader = loader.http_client(Transport::new());
         let config = loader.load().await;
         match config.region() {
             Some(region) if !region.as_ref().is_empty() => {

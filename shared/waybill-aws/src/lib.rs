@@ -21,6 +21,7 @@ pub mod sqs;
 pub mod survey;
 pub mod targets;
 pub mod traces;
+mod transport;
 
 mod chain;
 mod kept;

@@ -14,7 +14,7 @@ use super::guard::{Lookup, Reach, Resolver, SystemLookup};
 const POOL_IDLE: Duration = Duration::from_secs(4);
 
 /// Most connections to one host that are kept without use.
-const POOL_MAX: usize = 32;
+const POOL_MAX: usize = 128;
 
 /// The connections that HTTP targets share: made at first use, so that a cold start does not read
 /// the root certificates before there is something to send. Clones share them.
@@ -78,7 +78,7 @@ impl HttpClient {
     /// Makes a client.
     fn build(&self, kind: Kind) -> Result<reqwest::Client, reqwest::Error> {
         // An error says that the process has a provider already, which serves as well.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = reqwest::Client::builder()
             .connect_timeout(kind.connect_timeout)
             .pool_idle_timeout(POOL_IDLE)

@@ -25,6 +25,8 @@ pub(crate) struct Batches {
     pub(crate) sqs: f64,
     /// Write units for a message.
     pub(crate) write_units: f64,
+    /// Read units for a message.
+    pub(crate) read_units: f64,
     /// Bytes sent for a message: requests to AWS and the target.
     pub(crate) bytes_out: f64,
     /// Bytes received for a message, but for the payload.
@@ -52,6 +54,7 @@ impl Batches {
             dynamodb: per_message(traffic, "dynamodb", messages),
             sqs: per_message(traffic, "sqs", messages),
             write_units: each(traffic.units.write),
+            read_units: each(traffic.units.read),
             bytes_out: each(traffic.bytes_in),
             bytes_in: each(traffic.bytes_out),
         }
@@ -73,6 +76,7 @@ impl Batches {
             dynamodb: of(|batches| batches.dynamodb),
             sqs: of(|batches| batches.sqs),
             write_units: of(|batches| batches.write_units),
+            read_units: of(|batches| batches.read_units),
             bytes_out: of(|batches| batches.bytes_out),
             bytes_in: of(|batches| batches.bytes_in),
         }

@@ -21,8 +21,7 @@ use clap::{Parser, Subcommand};
 
 use waybill_local::{LocalError, say};
 
-use rig::Rig;
-use show::Show;
+use rig::{Ground, Rig};
 
 /// Measures the functions as they are deployed: start, speed, memory, requests.
 #[derive(Debug, Parser)]
@@ -54,10 +53,15 @@ enum What {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Runtime::new();
-    let result = runtime
-        .map_err(|error| LocalError::because("no runtime", error))
-        .and_then(|runtime| runtime.block_on(run(&arguments)));
+    let ground = match arguments.what {
+        Some(What::Bare(_)) => Ok(None),
+        Some(What::Own | What::Peers | What::Scale(_)) | None => Ground::prepare().map(Some),
+    };
+    let result = ground.and_then(|ground| {
+        let runtime = tokio::runtime::Runtime::new();
+        let runtime = runtime.map_err(|error| LocalError::because("no runtime", error))?;
+        runtime.block_on(run(&arguments, ground))
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -68,17 +72,17 @@ fn main() -> ExitCode {
 }
 
 /// Measures what was asked for.
-async fn run(arguments: &Arguments) -> Result<(), LocalError> {
-    let what = arguments.what.as_ref().unwrap_or(&What::Own);
-    if let What::Bare(asked) = what {
-        return bare::run(asked).await;
-    }
-    let rig = Rig::prepare(arguments.rounds).await?;
-    let show = match what {
-        What::Own => own::measure(&rig).await?,
-        What::Peers => peers::measure(&rig).await?,
-        What::Scale(asked) => scale::measure(&rig, asked).await?,
-        What::Bare(_) => Show::default(),
+async fn run(arguments: &Arguments, ground: Option<Ground>) -> Result<(), LocalError> {
+    let rig = match ground {
+        Some(ground) => Some(Rig::on(ground, arguments.rounds).await?),
+        None => None,
+    };
+    let show = match (&arguments.what, rig) {
+        (Some(What::Bare(asked)), _) => return bare::run(asked).await,
+        (_, None) => return Err(LocalError::failed("there is nothing to measure with")),
+        (Some(What::Own) | None, Some(rig)) => own::measure(&rig).await?,
+        (Some(What::Peers), Some(rig)) => peers::measure(&rig).await?,
+        (Some(What::Scale(asked)), Some(rig)) => scale::measure(&rig, asked).await?,
     };
     show.print(arguments.json)
 }

@@ -4,7 +4,7 @@ use waybill_local::LocalError;
 use waybill_local::say;
 
 use crate::bare;
-use crate::figures::{Batches, middle, millis};
+use crate::figures::{Batches, Polled, middle, millis};
 use crate::load::Load;
 use crate::rig::Rig;
 use crate::show::Show;
@@ -73,7 +73,76 @@ pub(crate) async fn measure(rig: &Rig) -> Result<Show, LocalError> {
         Some(seen.dynamodb),
     ];
     show.row("10 × 1 KB, target 5 to 50 ms", figures);
+    say("modes");
+    modes(rig, &mut show).await?;
+    say("polls");
+    show.table(
+        "poll, one poller",
+        &[
+            "msg/s",
+            "CPU ms/1,000",
+            "peak MB",
+            "SQS/msg",
+            "DynamoDB/msg",
+        ],
+    );
+    let poller = Subject::own(rig, "poller")?;
+    for (name, slow) in [("0 ms", false), ("AWS 5 ms, target 20 ms", true)] {
+        match slow {
+            true => rig.usual_latency(),
+            false => rig.no_latency(),
+        }
+        let mut rounds = Vec::new();
+        for _ in 0..rig.rounds {
+            rounds.push(poller.polls(rig, POLLED).await?);
+        }
+        let seen = Polled::middle(&rounds);
+        let figures = [Some(seen.rate), seen.cpu_ms, seen.peak_mb];
+        let asked = [Some(seen.sqs), Some(seen.dynamodb)];
+        show.row(name, figures.into_iter().chain(asked));
+    }
     Ok(show)
+}
+
+/// What a route costs where the ledger makes its effects once, and where its target does.
+async fn modes(rig: &Rig, show: &mut Show) -> Result<(), LocalError> {
+    let columns = [
+        "msg/s",
+        "CPU ms/1,000",
+        "p50 ms",
+        "DynamoDB/msg",
+        "WU/msg",
+        "RU/msg",
+    ];
+    show.table("once by, 0 ms", &columns);
+    rig.no_latency();
+    for (name, target) in [("stepfunctions", MACHINE), ("dynamodb", ITEM)] {
+        for once in ["ledger", "target"] {
+            let route = format!("name: measured, once: {once}, target: {target}");
+            let subject = Subject::with_route(rig, "consumer", &route)?;
+            let mut rounds = Vec::new();
+            for _ in 0..rig.rounds {
+                rounds.push(
+                    subject
+                        .batches_to(rig, Load::USUAL, 100, name != "dynamodb")
+                        .await?,
+                );
+            }
+            let seen = Batches::middle(&rounds);
+            show.row(
+                format!("{name}, once: {once}"),
+                [
+                    Some(seen.rate),
+                    seen.cpu_ms,
+                    Some(seen.p50_ms),
+                    Some(seen.dynamodb),
+                    Some(seen.write_units),
+                    Some(seen.read_units),
+                ],
+            );
+        }
+    }
+    Ok(())
 }
 
 /// How fast it is there.
@@ -140,6 +209,16 @@ const LOADS: [(usize, usize); 7] = [
     (1, 1024 * 1024),
     (5, 1024 * 1024),
 ];
+
+/// A Standard state machine.
+const MACHINE: &str = "{stepfunctions: {state_machine_arn: \
+                       \"arn:aws:states:us-east-1:000000000000:stateMachine:measured\"}}";
+
+/// A table that takes each event as an item.
+const ITEM: &str = "{dynamodb: {table: orders, key: \"{pk: id}\", put: \"{payload: data}\"}}";
+
+/// Messages of a queue that is polled.
+const POLLED: usize = 6000;
 
 /// How many fresh processes are timed.
 const STARTS: usize = 15;

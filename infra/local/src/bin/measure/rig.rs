@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+
 use waybill_local::process::find_program;
 use waybill_local::stub::{Latencies, Latency, Stub};
 use waybill_local::{BuiltFunctions, LocalError, Profile, Workspace, functions, say};
@@ -23,22 +26,51 @@ pub(crate) struct Rig {
     pub(crate) core: Option<usize>,
 }
 
-impl Rig {
-    /// Builds the functions, and starts the stand-in.
-    pub(crate) async fn prepare(rounds: u32) -> Result<Self, LocalError> {
+/// What is there before anything runs.
+pub(crate) struct Ground {
+    workspace: Workspace,
+    built: BuiltFunctions,
+    core: Option<usize>,
+}
+
+impl Ground {
+    /// Builds the functions, and keeps this process off the core of what is measured: threads that
+    /// are started from now on too.
+    pub(crate) fn prepare() -> Result<Self, LocalError> {
         let workspace = Workspace::find()?;
         let built = functions::build(&workspace, Profile::Release)?;
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let core = (cores > 1 && find_program("taskset").is_some()).then(|| cores - 1);
+        let core = spare_core();
         if core.is_none() {
             say("one core, or no `taskset`: what is measured shares its core with the harness");
         }
         Ok(Self {
             workspace,
             built,
+            core,
+        })
+    }
+}
+
+/// The last core, where there is another one for the harness, which is kept to those before it.
+fn spare_core() -> Option<usize> {
+    let last = thread::available_parallelism().map_or(1, NonZero::get) - 1;
+    find_program("taskset")?;
+    let mut others = CpuSet::new();
+    (0..last).try_for_each(|core| others.set(core)).ok()?;
+    (last > 0).then_some(())?;
+    sched_setaffinity(Pid::from_raw(0), &others).ok()?;
+    Some(last)
+}
+
+impl Rig {
+    /// Starts the stand-in.
+    pub(crate) async fn on(ground: Ground, rounds: u32) -> Result<Self, LocalError> {
+        Ok(Self {
+            workspace: ground.workspace,
+            built: ground.built,
             stub: Stub::start(VISIBILITY, RECEIVES).await?,
             rounds,
-            core,
+            core: ground.core,
         })
     }
 

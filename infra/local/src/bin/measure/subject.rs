@@ -26,7 +26,13 @@ impl Subject {
     /// One of the project's functions, with one route to the target.
     pub(crate) fn own(rig: &Rig, function: &str) -> Result<Self, LocalError> {
         let url = rig.stub.target_url();
-        let routes = format!(r#"{{routes: [{{name: hook, target: {{http: {{url: "{url}"}}}}}}]}}"#);
+        let route = format!(r#"name: hook, target: {{http: {{url: "{url}"}}}}"#);
+        Self::with_route(rig, function, &route)
+    }
+
+    /// One of the project's functions, with this route.
+    pub(crate) fn with_route(rig: &Rig, function: &str, route: &str) -> Result<Self, LocalError> {
+        let routes = format!("{{routes: [{{{route}}}]}}");
         let environment = Environment::of(function)
             .with("WAYBILL_CONSUMER", function)
             .with("WAYBILL_LEDGER_TABLE", TABLE)
@@ -61,6 +67,17 @@ impl Subject {
         load: Load,
         batches: usize,
     ) -> Result<Batches, LocalError> {
+        self.batches_to(rig, load, batches, true).await
+    }
+
+    /// The same, where the target may be a table, whose items are not counted as deliveries.
+    pub(crate) async fn batches_to(
+        &self,
+        rig: &Rig,
+        load: Load,
+        batches: usize,
+        counted: bool,
+    ) -> Result<Batches, LocalError> {
         rig.stub.clear();
         let (function, _) = self.start().await?;
         for batch in 0..WARM_UP {
@@ -82,8 +99,12 @@ impl Subject {
         let traffic = rig.stub.traffic().since(&before);
         let messages = batches * load.batch;
         let delivered = rig.stub.target().deliveries() - delivered;
-        let distinct = rig.stub.target().distinct() - WARM_UP * load.batch;
-        if delivered != wide(messages) || distinct != messages {
+        let distinct = rig
+            .stub
+            .target()
+            .distinct()
+            .saturating_sub(WARM_UP * load.batch);
+        if counted && (delivered != wide(messages) || distinct != messages) {
             let what = format!("{delivered} deliveries of {distinct} for {messages} messages");
             return Err(self.failed(&what, &function));
         }
@@ -94,8 +115,11 @@ impl Subject {
     /// Lets it poll a queue of so many messages until all are delivered; each must be once.
     pub(crate) async fn polls(&self, rig: &Rig, messages: usize) -> Result<Polled, LocalError> {
         rig.stub.clear();
-        let function = Function::run(&self.program, &self.environment).await?;
         let own = self.title.starts_with("waybill");
+        let function = match own {
+            true => self.start().await?.0,
+            false => Function::run(&self.program, &self.environment).await?,
+        };
         if !own {
             // A poller that is no function has no other sign that it is there.
             self.deliver(rig, &function, WARM_UP * 10).await?;

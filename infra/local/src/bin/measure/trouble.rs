@@ -141,15 +141,23 @@ async fn run(
     let mut cpu = Duration::ZERO;
     let mut started_at = function.cpu_time().unwrap_or_default();
     let mut dice = Dice(7);
+    let mut owed = 0;
     while stub.queue().left() > 0 {
         let batch = stub.queue().receive(BATCH, Some(VISIBILITY));
         if batch.is_empty() {
             tokio::time::sleep(LOOK_AGAIN).await;
             continue;
         }
-        let doomed = kill && dice.below(10) == 0;
-        let effects = doomed.then(|| dice.below(wide(batch.len()) + 1));
-        match hand_over(stub, &function, &batch, effects).await? {
+        // One that has answered before it could be killed is followed by another.
+        owed += u64::from(kill && dice.below(10) == 0);
+        let when = (owed > 0).then(|| {
+            let effects = dice.below(wide(batch.len()) + 1);
+            (
+                effects,
+                PAUSE * u32::try_from(dice.below(4)).unwrap_or_default(),
+            )
+        });
+        match hand_over(stub, &function, &batch, when).await? {
             Some(Answer::Response(answer)) => {
                 let failed = failures(&answer);
                 account.failed += wide(failed.len());
@@ -159,6 +167,7 @@ async fn run(
             Some(Answer::Error(_)) => account.failed += wide(batch.len()),
             None => {
                 account.kills += 1;
+                owed -= 1;
                 cpu += function
                     .cpu_time()
                     .unwrap_or_default()
@@ -183,13 +192,13 @@ async fn run(
     Ok(account)
 }
 
-/// Hands over one batch; its answer, or nothing where the function is to be killed: as soon as so
-/// many of the batch have taken effect, before it has answered.
+/// Hands over one batch; its answer, or nothing where the function is to be killed: so long after
+/// so many of the batch have taken effect, before it has answered.
 async fn hand_over(
     stub: &Stub,
     function: &Function,
     batch: &[Received],
-    effects: Option<u64>,
+    kill: Option<(u64, Duration)>,
 ) -> Result<Option<Answer>, LocalError> {
     let records = batch.iter().map(|message| {
         let record = SqsRecord {
@@ -204,15 +213,15 @@ async fn hand_over(
     let payload = json!({ "Records": records.collect::<Vec<_>>() }).to_string();
     let before = stub.target().deliveries();
     let invoked = function.invoke(payload, TIMEOUT);
-    let Some(effects) = effects else {
+    let Some((effects, pause)) = kill else {
         return invoked.await.map(Some);
     };
     let reached = async {
         while stub.target().deliveries() < before + effects {
             tokio::time::sleep(Duration::from_micros(50)).await;
         }
-        // What was sent may be answered, and what was answered written down.
-        tokio::time::sleep(Duration::from_micros(500)).await;
+        // What was sent may be answered, and what was answered may be on its way to the ledger.
+        tokio::time::sleep(pause).await;
     };
     tokio::select! {
         biased;
@@ -247,6 +256,9 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Six times that, as the documents of Lambda's advise.
 const VISIBILITY: Duration = Duration::from_secs(6);
+
+/// How long after an effect a function is killed, at most three times.
+const PAUSE: Duration = Duration::from_micros(250);
 
 /// How often it is looked whether something is visible again.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
