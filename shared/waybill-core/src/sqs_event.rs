@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::id::{MessageId, ReceiptHandle};
@@ -101,6 +101,19 @@ impl Batch {
             }
         }
         Ok(batch)
+    }
+}
+
+/// A payload read in the moment when it is taken from the text that brought it, so that nothing
+/// of that text is kept: a payload is as large as all its messages together.
+#[derive(Debug)]
+pub struct Payload(pub Result<Batch, PayloadError>);
+
+impl<'de> Deserialize<'de> for Payload {
+    /// Fails for what is no JSON; a text that is JSON and no SQS event is a payload refused.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let payload = <&RawValue>::deserialize(deserializer)?;
+        Ok(Self(Batch::parse(payload.get())))
     }
 }
 
