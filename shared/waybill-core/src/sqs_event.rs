@@ -212,7 +212,7 @@ impl RawRecord {
         Ok(Message {
             message_id: MessageId::new(self.message_id).ok_or("the message id is empty")?,
             receipt_handle: ReceiptHandle(self.receipt_handle),
-            body: self.body,
+            body: self.body.into(),
             receive_count: u32::try_from(receive_count).unwrap_or(u32::MAX),
             sent: number(self.attributes.sent_timestamp).map(Timestamp::from_millis),
             group_id: self.attributes.message_group_id,

@@ -268,7 +268,7 @@ impl Watch {
     /// A message may leave the queue only when the ledger says that all is done, or when it is
     /// where the dead go.
     pub(crate) fn may_leave(&self, told: &Message, id: &MessageId) -> Result<(), String> {
-        let (body, key) = (told.body.as_str(), &key_of(told));
+        let (body, key) = (&*told.body, &key_of(told));
         if body.starts_with("ignored:") {
             return Ok(());
         }
@@ -701,5 +701,5 @@ pub(crate) fn attribute(attributes: &BTreeMap<String, MessageAttribute>) -> Stri
 
 /// No data of a world is JSON.
 pub(crate) fn digest(body: &str) -> Digest {
-    Digest::of(&Data::Text(body.to_owned()))
+    Digest::of(&Data::Text(body.into()))
 }
