@@ -10,6 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use super::Malformed;
 use crate::digest;
 use crate::event::{ByteString, Data};
+use crate::json::Outline;
 
 /// What a text is, as far as one look tells.
 pub(super) enum Body<'a> {
@@ -41,6 +42,9 @@ pub(super) fn read(body: &str) -> Result<Body<'_>, Malformed> {
 /// its values recurses to a limit. What lies between is refused here, because filters and keys
 /// would see nothing where there is something.
 pub(super) fn json(body: &ByteString, text: &str) -> Result<Data, Malformed> {
+    if Outline::of(text).is_some_and(|outline| outline.is_plain()) {
+        return Ok(Data::Json(body.slice_ref(text)));
+    }
     let readable = |text: &str| serde_json::from_str::<Readable>(text).map(|Readable| ());
     if let Err(fault) = readable(text) {
         let repaired = digest::repaired(text);
