@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use serde_json::value::RawValue;
 
 use waybill_aws::assemble::AwsConsumer;
 use waybill_aws::live::{self, Told};
+use waybill_core::sqs_event::Payload;
 use waybill_core::time::Timestamp;
 use waybill_engine::env::{ConfigErrors, ProcessEnv};
 use waybill_engine::router::Router;
@@ -31,14 +31,13 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let serve = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+    let serve = service_fn(move |event: LambdaEvent<Payload>| {
         let live = Arc::clone(&live);
         async move {
             let deadline = Timestamp::from_millis(event.context.deadline);
             let consumer = live.current();
             let trace = event.context.xray_trace_id.as_deref();
-            let work = consumer.handle_traced(event.payload.get(), deadline, trace);
-            let work = Box::pin(work);
+            let work = Box::pin(consumer.handle_batch(event.payload.0, deadline, trace));
             let response = live.beside(deadline, work).await;
             response.map_err(|error| Refused(error.to_string()))
         }

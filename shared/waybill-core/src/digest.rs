@@ -24,19 +24,18 @@ impl Digest {
     /// The digest of data: of its canonical form where it is JSON, of its bytes otherwise.
     pub fn of(data: &Data) -> Self {
         let canonical = match data {
-            Data::Json(text) => canonical(text),
+            Data::Json(text) => canonical::hash(text),
             Data::Text(_) | Data::Bytes(_) | Data::Absent => None,
         };
-        match canonical {
-            Some(text) => Self(format!("json-sha256:{}", sha256(text.as_bytes()))),
-            None => Self(format!("raw-sha256:{}", sha256(data.as_bytes()))),
-        }
+        // In base64url: 43 characters, since rows are billed by size.
+        Self(match canonical {
+            Some(hash) => format!("json-sha256:{}", URL_SAFE_NO_PAD.encode(hash)),
+            None => {
+                let hash = Sha256::digest(data.as_bytes());
+                format!("raw-sha256:{}", URL_SAFE_NO_PAD.encode(hash))
+            }
+        })
     }
-}
-
-/// SHA-256 in base64url: 43 characters, since rows are billed by size.
-fn sha256(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(bytes))
 }
 
 #[cfg(test)]

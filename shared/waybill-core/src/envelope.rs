@@ -28,7 +28,7 @@ mod sns;
 
 use std::collections::BTreeMap;
 
-use crate::event::{Data, Event};
+use crate::event::{ByteString, Data, Event};
 use crate::message::Message;
 use raw::Body;
 
@@ -124,32 +124,32 @@ enum Form {
 }
 
 /// Reads one layer.
-fn read(body: &str) -> Result<Form, Malformed> {
+fn read(body: &ByteString) -> Result<Form, Malformed> {
     let fields = match raw::read(body)? {
-        Body::Text => return Ok(Form::Other(Data::Text(body.to_owned()))),
-        Body::Json => return raw::json(body).map(Form::Other),
+        Body::Text => return Ok(Form::Other(Data::Text(body.clone()))),
+        Body::Json => return raw::json(body, body).map(Form::Other),
         Body::Object(fields) => fields,
     };
-    if let Some(parsed) = cloudevents::read(&fields)? {
+    if let Some(parsed) = cloudevents::read(&fields, body)? {
         return Ok(Form::Event(parsed));
     }
-    if let Some(notification) = sns::read(&fields) {
+    if let Some(notification) = sns::read(&fields, body) {
         return Ok(Form::Notification(notification));
     }
-    if let Some(parsed) = eventbridge::read(&fields)? {
+    if let Some(parsed) = eventbridge::read(&fields, body)? {
         return Ok(Form::Event(parsed));
     }
     if s3::is_test(&fields) {
         return Ok(Form::TestEvent);
     }
     if let Some(mut event) = s3::read(&fields) {
-        event.data = raw::json(body)?;
+        event.data = raw::json(body, body)?;
         return Ok(Form::Nameless(event));
     }
-    if let Some(parsed) = plain::read(&fields)? {
+    if let Some(parsed) = plain::read(&fields, body)? {
         return Ok(Form::Event(parsed));
     }
-    raw::json(body).map(Form::Other)
+    raw::json(body, body).map(Form::Other)
 }
 
 /// Names an event after the notification that carried it, else after the message.

@@ -8,6 +8,12 @@ use crate::digest;
 
 mod structured;
 
+/// Bytes that are shared, not copied: a body is held once, however many hold it.
+pub use bytes::Bytes;
+
+/// Text that is shared, not copied. Made of a `String` or a `&str`, and read like a `&str`.
+pub use bytestring::ByteString;
+
 /// An event in the words of CloudEvents; how each form of body maps to it is told in
 /// [`crate::envelope`].
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -34,14 +40,17 @@ pub struct Event {
 
 /// An event's data, kept as it came: JSON is delivered as the text it was, so that no number
 /// loses a digit on the way.
+///
+/// Text and bytes are slices of the body that brought them, where they stand in it as they are; so
+/// a copy of data costs nothing, and keeps its whole body in memory.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Data {
     /// JSON text that parses.
-    Json(String),
+    Json(ByteString),
     /// Text that is not JSON.
-    Text(String),
+    Text(ByteString),
     /// Bytes.
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     /// The event has none.
     #[default]
     Absent,
@@ -54,6 +63,23 @@ impl Data {
             Self::Json(text) | Self::Text(text) => text.as_bytes(),
             Self::Bytes(bytes) => bytes,
             Self::Absent => &[],
+        }
+    }
+
+    /// The same, shared with the data.
+    pub fn to_bytes(&self) -> Bytes {
+        match self {
+            Self::Json(text) | Self::Text(text) => text.as_bytes().clone(),
+            Self::Bytes(bytes) => bytes.clone(),
+            Self::Absent => Bytes::new(),
+        }
+    }
+
+    /// The text, where it is text; JSON is text.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Json(text) | Self::Text(text) => Some(text),
+            Self::Bytes(_) | Self::Absent => None,
         }
     }
 
@@ -76,7 +102,7 @@ impl Data {
                 let repaired = digest::repaired(text).unwrap_or_default();
                 serde_json::from_str(&repaired).unwrap_or(Value::Null)
             }),
-            Self::Text(text) => Value::String(text.clone()),
+            Self::Text(text) => Value::String(text.to_string()),
             Self::Bytes(_) | Self::Absent => Value::Null,
         }
     }

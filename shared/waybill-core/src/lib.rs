@@ -26,6 +26,7 @@ pub mod event;
 pub mod gate;
 pub mod http;
 pub mod id;
+mod json;
 pub mod key;
 pub mod lease;
 pub mod ledger;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::ByteString;
 use crate::id::{MessageId, ReceiptHandle};
 use crate::time::Timestamp;
 
@@ -12,8 +13,8 @@ pub struct Message {
     pub message_id: MessageId,
     /// The handle of this receive.
     pub receipt_handle: ReceiptHandle,
-    /// The body, never parsed before it is this message's turn (F14).
-    pub body: String,
+    /// The body, never parsed before it is this message's turn (F14). Events share its text.
+    pub body: ByteString,
     /// `ApproximateReceiveCount`, this receive included; at least 1. It is no count of attempts.
     pub receive_count: u32,
     /// `SentTimestamp`, where SQS said it.

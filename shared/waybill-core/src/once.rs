@@ -64,7 +64,7 @@ pub fn operation_key(
 /// not there is a value like others. Fails where it cannot be told exactly; the error says why.
 pub fn part_digest(part: &KeyExpression, payload: &Value) -> Result<Digest, String> {
     match part.find_in(payload) {
-        Found::Value(text) | Found::Nothing(text) => Ok(Digest::of(&Data::Json(text))),
+        Found::Value(text) | Found::Nothing(text) => Ok(Digest::of(&Data::Json(text.into()))),
         Found::Unusable(why) => Err(format!("part `{}` {why}", part.as_str())),
     }
 }

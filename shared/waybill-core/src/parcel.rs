@@ -50,7 +50,7 @@ impl Parcel {
             attributes: attributes
                 .map(|(name, attribute)| (name.clone(), PackedAttribute::of(attribute)))
                 .collect(),
-            body: message.body.clone(),
+            body: message.body.to_string(),
         };
         let wrapped = Wrapped {
             seal: packed.seal(),
@@ -109,7 +109,7 @@ impl Parcel {
             message: Message {
                 message_id,
                 receipt_handle: message.receipt_handle.clone(),
-                body: packed.body,
+                body: packed.body.into(),
                 receive_count: message.receive_count,
                 sent: packed.sent.map(Timestamp::from_millis),
                 group_id: packed.group,

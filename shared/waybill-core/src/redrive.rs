@@ -233,7 +233,7 @@ fn outgoing(dossier: &Dossier, terms: &Terms<'_>) -> Result<(Message, Digest), S
     attributes.remove(KEY_ATTRIBUTE);
     attributes.remove(crate::dossier::REASON_ATTRIBUTE);
     if let Some(edit) = terms.edit {
-        message.body = edit.apply(&message.body)?;
+        message.body = edit.apply(&message.body)?.into();
     }
     if message.attributes.len() < SQS_ATTRIBUTES_MAX {
         let name = KEY_ATTRIBUTE.to_owned();

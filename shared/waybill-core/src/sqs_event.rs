@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::event::ByteString;
 use crate::id::{MessageId, ReceiptHandle};
+use crate::json;
 use crate::message::{AttributeValue, Message, MessageAttribute};
 use crate::time::Timestamp;
 
@@ -63,18 +65,18 @@ impl Batch {
         let mut batch = Self::default();
         let mut queue: Option<String> = None;
         for (at, raw) in event.records.iter().enumerate() {
-            let id = serde_json::from_str::<RawId>(raw.get())
-                .ok()
-                .and_then(|id| id.message_id);
-            batch
-                .ids
-                .push(id.and_then(MessageId::new).ok_or(PayloadError::NoId(at))?);
-            let record: RawRecord = match serde_json::from_str(raw.get()) {
+            let read = RawRecord::read(raw.get());
+            let id = match &read {
+                Ok(record) => Some(record.message_id.clone()),
+                Err(_) => RawId::read(raw.get()),
+            };
+            let id = id.and_then(MessageId::new);
+            batch.ids.push(id.ok_or(PayloadError::NoId(at))?);
+            let record = match read {
                 Ok(record) => record,
                 Err(error) => {
-                    batch
-                        .unread
-                        .push((at, short(&error.to_string()).to_owned()));
+                    let what = short(&error.to_string()).to_owned();
+                    batch.unread.push((at, what));
                     continue;
                 }
             };
@@ -101,6 +103,19 @@ impl Batch {
             }
         }
         Ok(batch)
+    }
+}
+
+/// A payload read in the moment when it is taken from the text that brought it, so that nothing
+/// of that text is kept: a payload is as large as all its messages together.
+#[derive(Debug)]
+pub struct Payload(pub Result<Batch, PayloadError>);
+
+impl<'de> Deserialize<'de> for Payload {
+    /// Fails for what is no JSON; a text that is JSON and no SQS event is a payload refused.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let payload = <&RawValue>::deserialize(deserializer)?;
+        Ok(Self(Batch::parse(payload.get())))
     }
 }
 
@@ -136,13 +151,21 @@ struct RawId {
     message_id: Option<String>,
 }
 
-/// A record.
+impl RawId {
+    /// The id of a record that cannot be read otherwise.
+    fn read(record: &str) -> Option<String> {
+        let id: Self = serde_json::from_str(record).ok()?;
+        id.message_id
+    }
+}
+
+/// A record, with its body as text or as what a text is made of.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawRecord {
+struct RawRecord<B> {
     message_id: String,
     receipt_handle: String,
-    body: String,
+    body: B,
     #[serde(default)]
     attributes: RawAttributes,
     #[serde(default)]
@@ -171,7 +194,42 @@ struct RawMessageAttribute {
     binary_value: Option<String>,
 }
 
-impl RawRecord {
+impl RawRecord<ByteString> {
+    /// Reads a record. The body is written where it stays, at once; a record that cannot be read so
+    /// is read again, for what is wrong with it.
+    fn read(record: &str) -> serde_json::Result<Self> {
+        let raw: Option<RawRecord<&RawValue>> = serde_json::from_str(record).ok();
+        let read = raw.and_then(|raw| {
+            let body = json::content(raw.body.get())?;
+            Some(raw.with_body(body))
+        });
+        match read {
+            Some(record) => Ok(record),
+            None => {
+                let mut record: RawRecord<String> = serde_json::from_str(record)?;
+                let body = std::mem::take(&mut record.body);
+                Ok(record.with_body(body))
+            }
+        }
+    }
+}
+
+impl<B> RawRecord<B> {
+    /// The same with this body.
+    fn with_body(self, body: String) -> RawRecord<ByteString> {
+        RawRecord {
+            message_id: self.message_id,
+            receipt_handle: self.receipt_handle,
+            body: body.into(),
+            attributes: self.attributes,
+            message_attributes: self.message_attributes,
+            event_source_arn: self.event_source_arn,
+        }
+    }
+}
+
+impl RawRecord<ByteString> {
+    /// The message; fails where one of its attributes cannot be read.
     fn into_message(self) -> Result<Message, String> {
         let number = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
         let receive_count = number(self.attributes.approximate_receive_count)

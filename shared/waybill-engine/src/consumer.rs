@@ -90,12 +90,28 @@ impl<H: Handler, L: Ledger, A: Ambient, Q: Queue> Consumer<H, L, A, Q> {
         deadline: Timestamp,
         trace_header: Option<&str>,
     ) -> Result<BatchResponse, Refused> {
+        self.handle_batch(Batch::parse(payload), deadline, trace_header)
+            .await
+    }
+
+    /// The same of a payload that was read already: what it was read from need not be kept while
+    /// its messages are worked on.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub async fn handle_batch(
+        &self,
+        batch: Result<Batch, PayloadError>,
+        deadline: Timestamp,
+        trace_header: Option<&str>,
+    ) -> Result<BatchResponse, Refused> {
         let invocation = trace_header.and_then(Upstream::of_trace_header);
         let budget = Budget {
             started: self.ambient.now(),
             deadline,
         };
-        let batch = Batch::parse(payload)?;
+        let batch = batch?;
         for (at, what) in &batch.unread {
             telemetry::tell(Happened::RecordUnread {
                 message_id: batch.ids.get(*at).map_or("", |id| id.as_str()),

@@ -230,7 +230,7 @@ impl<L: Ledger, A: Ambient> Once<L, A> {
         let key = operation_key(&self.operation, &self.key, &payload)?;
         let digest = match &self.part {
             Some(part) => part_digest(part, &payload).map_err(KeyFault::Unusable)?,
-            None => Digest::of(&Data::Text(key.as_str().to_owned())),
+            None => Digest::of(&Data::Text(key.as_str().into())),
         };
         Ok(Call {
             ledger_key: LedgerKey::new(&self.consumer, &key),

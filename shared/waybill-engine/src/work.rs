@@ -1116,7 +1116,7 @@ fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason, redrive_n:
         }
     }
     Outgoing {
-        body: message.body.clone(),
+        body: message.body.to_string(),
         attributes,
         group_id: message.group_id.clone(),
         deduplication_id: message

@@ -67,7 +67,7 @@ pub fn message(id: &str, body: &str) -> Message {
     Message {
         message_id: message_id(id),
         receipt_handle: ReceiptHandle(format!("{id}@1")),
-        body: body.to_owned(),
+        body: body.into(),
         receive_count: 1,
         sent: Some(NOW),
         group_id: None,

@@ -395,7 +395,7 @@ impl FakeQueue {
         Message {
             message_id: message.message_id.clone(),
             receipt_handle,
-            body: message.sent.body.clone(),
+            body: message.sent.body.as_str().into(),
             receive_count: message.receive_count,
             sent: Some(message.sent_at),
             group_id: message.sent.group_id.clone(),

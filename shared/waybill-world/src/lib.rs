@@ -36,7 +36,7 @@
 //!     async fn invoke(&self, payload: String, _deadline: Timestamp) -> Result<String, String> {
 //!         let batch = Batch::parse(&payload).map_err(|error| error.to_string())?;
 //!         for (_, message) in batch.messages {
-//!             let order = message.body;
+//!             let order = message.body.to_string();
 //!             if self.0.done.lock().unwrap().contains(&order) {
 //!                 continue;
 //!             }

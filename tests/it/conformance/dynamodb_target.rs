@@ -172,7 +172,7 @@ pub(super) fn event(id: &str, data: &str) -> Event {
         id: id.to_owned(),
         source: "shop".to_owned(),
         kind: "order".to_owned(),
-        data: Data::Json(data.to_owned()),
+        data: Data::Json(data.into()),
         ..Event::default()
     }
 }

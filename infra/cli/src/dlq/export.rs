@@ -102,10 +102,7 @@ fn whole(dossier: &Dossier) -> Value {
     let attributes = attributes.map(|(name, value)| (name.clone(), attribute(value)));
     if let Some(members) = told.as_object_mut() {
         members.insert("attributes".to_owned(), Value::Object(attributes.collect()));
-        members.insert(
-            "body".to_owned(),
-            Value::from(dossier.inner().body.as_str()),
-        );
+        members.insert("body".to_owned(), Value::from(&*dossier.inner().body));
     }
     told
 }

@@ -91,10 +91,7 @@ pub(crate) async fn run(
         Output::Json => {
             let mut told = dossier.to_json(now);
             if let (true, Some(members)) = (options.body, told.as_object_mut()) {
-                members.insert(
-                    "body".to_owned(),
-                    Value::from(dossier.inner().body.as_str()),
-                );
+                members.insert("body".to_owned(), Value::from(&*dossier.inner().body));
                 members.insert("body_with_history".to_owned(), with_history(&dossier));
             }
             screen::print(told.to_string())?;
@@ -169,7 +166,7 @@ fn text(dossier: &Dossier, now: Timestamp, body: bool) -> String {
     lines.push(audit(record.map_or(&[], |record| &record.audit)));
     if body {
         lines.push("BODY".to_owned());
-        lines.push(dossier.inner().body.clone());
+        lines.push(dossier.inner().body.to_string());
     }
     while lines.last().is_some_and(String::is_empty) {
         lines.pop();

@@ -7,7 +7,7 @@ use reqwest::header::{
     CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 
-use waybill_core::event::{Data, Event};
+use waybill_core::event::{Bytes, Data, Event};
 use waybill_core::routes::HttpBody;
 use waybill_engine::ports::{GivenUp, TargetRequest};
 
@@ -20,10 +20,10 @@ const AGENT: &str = concat!(
 );
 
 /// The body of one try.
-pub(super) fn body(event: &Event, data: &Data, mode: HttpBody) -> Vec<u8> {
+pub(super) fn body(event: &Event, data: &Data, mode: HttpBody) -> Bytes {
     match mode {
-        HttpBody::Binary | HttpBody::Plain => data.as_bytes().to_vec(),
-        HttpBody::Structured => event.structured(data).into_bytes(),
+        HttpBody::Binary | HttpBody::Plain => data.to_bytes(),
+        HttpBody::Structured => event.structured(data).into(),
     }
 }
 

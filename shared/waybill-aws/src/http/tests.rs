@@ -198,7 +198,7 @@ fn event() -> Event {
         id: "e-1".to_owned(),
         source: "shop".to_owned(),
         kind: "order.created".to_owned(),
-        data: Data::Json("{\"a\": 1.10}".to_owned()),
+        data: Data::Json("{\"a\": 1.10}".into()),
         ..Event::default()
     }
 }
@@ -404,7 +404,7 @@ async fn a_structured_body_is_the_whole_event() {
         body: HttpBody::Structured,
         ..spec(&server.url())
     };
-    for data in [Data::Json("{\"a\": 1.10}".to_owned()), Data::Absent] {
+    for data in [Data::Json("{\"a\": 1.10}".into()), Data::Absent] {
         let event = Event { data, ..event() };
         send_event(&target(&spec), &event, Duration::from_secs(5)).await;
     }
@@ -470,21 +470,21 @@ async fn the_media_type_is_the_producers_or_that_of_the_data() {
     let server = Server::of_status(200, "").await;
     let target = target(&spec(&server.url()));
     let cases = [
-        (None, Data::Json("1".to_owned()), "application/json"),
+        (None, Data::Json("1".into()), "application/json"),
+        (None, Data::Text("x".into()), "text/plain; charset=utf-8"),
         (
             None,
-            Data::Text("x".to_owned()),
-            "text/plain; charset=utf-8",
+            Data::Bytes(vec![1].into()),
+            "application/octet-stream",
         ),
-        (None, Data::Bytes(vec![1]), "application/octet-stream"),
         (None, Data::Absent, "application/octet-stream"),
-        (Some("text/csv"), Data::Json("1".to_owned()), "text/csv"),
+        (Some("text/csv"), Data::Json("1".into()), "text/csv"),
         (
             Some("a\r\nx: y"),
-            Data::Json("1".to_owned()),
+            Data::Json("1".into()),
             "application/json",
         ),
-        (Some(" "), Data::Json("1".to_owned()), "application/json"),
+        (Some(" "), Data::Json("1".into()), "application/json"),
     ];
     for (said, data, expected) in cases {
         let content_type = said.map(str::to_owned);
@@ -508,7 +508,7 @@ async fn what_a_route_made_has_its_own_media_type_and_not_the_producers() {
         content_type: Some("application/vnd.shop+json".to_owned()),
         ..event()
     };
-    let made = Data::Text("order 1".to_owned());
+    let made = Data::Text("order 1".into());
     let request = TargetRequest {
         event: &event,
         data: &made,
@@ -574,7 +574,7 @@ async fn bytes_are_sent_as_they_are_and_a_huge_attribute_is_carried() {
     let server = Server::of_status(200, "").await;
     let event = Event {
         subject: Some("s".repeat(100_000)),
-        data: Data::Bytes(b"\x00\x01binary".to_vec()),
+        data: Data::Bytes(b"\x00\x01binary"[..].into()),
         ..event()
     };
     let target = target(&spec(&server.url()));

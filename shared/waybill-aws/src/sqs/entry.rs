@@ -34,7 +34,7 @@ pub(super) fn message(received: Received, queue_arn: &str) -> Option<Message> {
     Some(Message {
         message_id: MessageId::new(received.message_id?)?,
         receipt_handle: ReceiptHandle(received.receipt_handle?),
-        body: received.body.unwrap_or_default(),
+        body: received.body.unwrap_or_default().into(),
         receive_count: count.unwrap_or(1).max(1),
         sent: sent.map(Timestamp::from_millis),
         group_id: said(System::MessageGroupId),

@@ -118,7 +118,7 @@ async fn a_message_without_its_handle_harms_no_other() {
     let received = received.unwrap();
     assert_eq!(received.len(), 1);
     let message = &received[0];
-    assert_eq!((message.body.as_str(), message.receive_count), ("c", 4));
+    assert_eq!((&*message.body, message.receive_count), ("c", 4));
     assert_eq!(
         message.sent.map(|at| at.as_millis()),
         Some(1_767_225_600_000)

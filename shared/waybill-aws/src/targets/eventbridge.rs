@@ -98,7 +98,7 @@ impl EventBridgeTarget {
             .event_bus_name(&spec.bus)
             .source(source)
             .detail_type(detail_type)
-            .detail(detail)
+            .detail(&**detail)
             .resources(key)
             .set_time(time)
             .set_trace_header(request.trace_header().map(str::to_owned));

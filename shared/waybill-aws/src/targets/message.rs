@@ -22,7 +22,7 @@ pub(super) fn text(
     match body {
         EventBody::Structured => Ok(request.event.structured(request.data)),
         EventBody::Plain => match request.data {
-            Data::Json(text) | Data::Text(text) if !text.is_empty() => Ok(text.clone()),
+            Data::Json(text) | Data::Text(text) if !text.is_empty() => Ok(text.to_string()),
             Data::Json(_) | Data::Text(_) | Data::Absent => {
                 let why = format!(
                     "the event has no data, and {service} takes no empty body; use `structured`"

@@ -14,7 +14,7 @@ pub(super) fn json(request: &TargetRequest<'_>, body: EventBody) -> Result<Strin
             let (key, traceparent) = (request.idempotency_key, request.traceparent());
             Ok(event.structured_alone(data, key, traceparent))
         }
-        (EventBody::Plain, Data::Json(text)) => Ok(text.clone()),
+        (EventBody::Plain, Data::Json(text)) => Ok(text.to_string()),
         (EventBody::Plain, Data::Text(_) | Data::Bytes(_) | Data::Absent) => {
             let why = "the event's data is not JSON; use `structured`";
             Err(Attempt::rejected("body_unfit", why))

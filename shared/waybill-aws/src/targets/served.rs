@@ -149,7 +149,7 @@ pub(crate) fn event(data: &str) -> Event {
         id: "e-1".to_owned(),
         source: "shop".to_owned(),
         kind: "order.created".to_owned(),
-        data: Data::Json(data.to_owned()),
+        data: Data::Json(data.into()),
         ..Event::default()
     }
 }

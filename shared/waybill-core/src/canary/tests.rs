@@ -13,7 +13,7 @@ fn event(source: &str, kind: &str) -> Event {
         time: None,
         content_type: None,
         traceparent: None,
-        data: Data::Text(String::new()),
+        data: Data::Text("".into()),
         attributes: std::collections::BTreeMap::new(),
     }
 }

@@ -2,25 +2,43 @@
 //!
 //! It rewrites text into text and reads no number, so that neither the length of a number nor
 //! the features that another crate switches on in `serde_json` can change a stored digest.
+//!
+//! What is rewritten goes out in pieces of the text, and only the members of the objects that are
+//! open are held, so that to hash it takes no copy of it.
 
-use std::fmt::Write;
+use std::borrow::Cow;
+use std::fmt::Write as _;
 
-use serde::de::IgnoredAny;
+use sha2::{Digest as _, Sha256};
 
-/// Deepest nesting that is rewritten; [`crate::envelope`] lets no deeper JSON in.
-const DEPTH_MAX: usize = 128;
+use crate::json::{self, Outline};
 
 /// Rewrites JSON without white space, members sorted by the bytes of their written name (equal
 /// names stay in order), strings with no escape that they do not need, numbers as they are.
 /// `None` for what is no JSON, or nested deeper than 128.
 pub(crate) fn canonical(text: &str) -> Option<String> {
-    rewrite(text, Halves::Kept)
+    let mut out = String::with_capacity(text.len());
+    rewrite(text, Halves::Kept, &mut out)?;
+    Some(out)
 }
 
 /// The same, with U+FFFD for each half of a surrogate pair that lacks its other half. Producers
 /// that cut text by UTF-16 units write such halves, and no Rust string can hold them.
 pub(crate) fn repaired(text: &str) -> Option<String> {
-    rewrite(text, Halves::Replaced)
+    let mut out = String::with_capacity(text.len());
+    rewrite(text, Halves::Replaced, &mut out)?;
+    Some(out)
+}
+
+/// The SHA-256 of what [`canonical`] makes.
+pub(super) fn hash(text: &str) -> Option<[u8; 32]> {
+    let mut out = Hashed {
+        hasher: Sha256::new(),
+        pending: String::with_capacity(PENDING_MAX),
+    };
+    rewrite(text, Halves::Kept, &mut out)?;
+    out.hasher.update(&out.pending);
+    Some(out.hasher.finalize().into())
 }
 
 /// What becomes of halves of surrogate pairs.
@@ -30,150 +48,254 @@ enum Halves {
     Replaced,
 }
 
+/// Where what is rewritten goes.
+trait Out {
+    /// Takes the next piece.
+    fn push(&mut self, piece: &str);
+}
+
+impl Out for String {
+    fn push(&mut self, piece: &str) {
+        self.push_str(piece);
+    }
+}
+
+/// A hash that is given few long pieces for many short ones.
+struct Hashed {
+    hasher: Sha256,
+    pending: String,
+}
+
+/// How many bytes are hashed at once.
+const PENDING_MAX: usize = 4096;
+
+impl Out for Hashed {
+    fn push(&mut self, piece: &str) {
+        if self.pending.len() + piece.len() > PENDING_MAX {
+            self.hasher.update(&self.pending);
+            self.pending.clear();
+        }
+        if piece.len() > PENDING_MAX {
+            self.hasher.update(piece);
+        } else {
+            self.pending.push_str(piece);
+        }
+    }
+}
+
 /// Rewrites a text that is JSON.
-fn rewrite(text: &str, halves: Halves) -> Option<String> {
-    serde_json::from_str::<IgnoredAny>(text).ok()?;
-    let mut out = String::with_capacity(text.len());
-    Reader { rest: text, halves }.value(&mut out, DEPTH_MAX)?;
-    Some(out)
+fn rewrite(text: &str, halves: Halves, out: &mut impl Out) -> Option<()> {
+    let outline = Outline::of(text)?;
+    let reader = Reader {
+        text,
+        outline,
+        at: 0,
+        group: 0,
+        members: Vec::new(),
+        halves,
+        out,
+    };
+    reader.finish()
 }
 
-/// What is left to read of a text that is known to be JSON.
-struct Reader<'a> {
-    rest: &'a str,
+/// A text that is known to be JSON, and how far it is read.
+struct Reader<'a, O> {
+    text: &'a str,
+    outline: Outline,
+    /// How far the text is read.
+    at: usize,
+    /// The number of the next list or object.
+    group: usize,
+    /// The members of all objects that are open, those of the innermost last.
+    members: Vec<Member<'a>>,
     halves: Halves,
+    out: &'a mut O,
 }
 
-impl<'a> Reader<'a> {
+/// A member of an object that is open.
+struct Member<'a> {
+    /// Its name as it is written.
+    name: Cow<'a, str>,
+    /// Where its value begins.
+    at: usize,
+    /// The number of the first list or object from there on.
+    group: usize,
+}
+
+/// A string as it stands in the text, its quotes included.
+struct Quoted<'a> {
+    text: &'a str,
+    has_escapes: bool,
+}
+
+impl<'a, O: Out> Reader<'a, O> {
+    /// Rewrites the whole text.
+    fn finish(mut self) -> Option<()> {
+        self.value()
+    }
+
     /// Rewrites the next value.
-    fn value(&mut self, out: &mut String, depth: usize) -> Option<()> {
+    fn value(&mut self) -> Option<()> {
         match self.peek()? {
-            b'{' => self.object(out, depth.checked_sub(1)?),
-            b'[' => self.list(out, depth.checked_sub(1)?),
-            b'"' => self.string(out),
+            b'{' => self.object(),
+            b'[' => self.list(),
+            b'"' => {
+                let written = written(&self.quoted()?, self.halves)?;
+                self.out.push(&written);
+                Some(())
+            }
             _ => {
-                let end = self.rest.bytes().position(|b| b",]} \t\n\r".contains(&b));
-                out.push_str(self.take(end.unwrap_or(self.rest.len()))?);
+                let word = self.word()?;
+                self.out.push(word);
                 Some(())
             }
         }
     }
 
     /// Rewrites an object.
-    fn object(&mut self, out: &mut String, depth: usize) -> Option<()> {
-        self.take(1)?;
-        let mut members = Vec::new();
+    fn object(&mut self) -> Option<()> {
+        let behind = self.outline.group(self.group)?;
+        let first = self.members.len();
+        self.at += 1;
+        self.group += 1;
         while self.peek()? != b'}' {
-            let (mut name, mut value) = (String::new(), String::new());
-            self.string(&mut name)?;
-            self.peek()?;
-            self.take(1)?;
-            self.value(&mut value, depth)?;
-            members.push((name, value));
-            self.comma()?;
+            self.member()?;
         }
-        self.take(1)?;
-        members.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut comma = "{";
-        for (name, value) in &members {
-            for piece in [comma, name, ":", value] {
-                out.push_str(piece);
+        let members = self.members.get_mut(first..)?;
+        members.sort_unstable_by(|one, other| (&one.name, one.at).cmp(&(&other.name, other.at)));
+        let end = self.members.len();
+        self.out.push("{");
+        for number in first..end {
+            let member = self.members.get(number)?;
+            let comma = if number > first { "," } else { "" };
+            for piece in [comma, &member.name, ":"] {
+                self.out.push(piece);
             }
-            comma = ",";
+            (self.at, self.group) = (member.at, member.group);
+            self.value()?;
         }
-        out.push_str(if members.is_empty() { "{}" } else { "}" });
+        self.out.push("}");
+        self.members.truncate(first);
+        (self.at, self.group) = (behind.end, behind.next);
         Some(())
+    }
+
+    /// Notes a member, and passes it and the comma behind it.
+    fn member(&mut self) -> Option<()> {
+        let name = written(&self.quoted()?, self.halves)?;
+        // The colon.
+        self.peek()?;
+        self.at += 1;
+        let next = self.peek()?;
+        self.members.push(Member {
+            name,
+            at: self.at,
+            group: self.group,
+        });
+        match next {
+            b'{' | b'[' => {
+                let behind = self.outline.group(self.group)?;
+                (self.at, self.group) = (behind.end, behind.next);
+            }
+            b'"' => {
+                self.quoted()?;
+            }
+            _ => {
+                self.word()?;
+            }
+        }
+        self.comma()
     }
 
     /// Rewrites a list.
-    fn list(&mut self, out: &mut String, depth: usize) -> Option<()> {
-        self.take(1)?;
+    fn list(&mut self) -> Option<()> {
+        self.at += 1;
+        self.group += 1;
+        self.out.push("[");
         let mut comma = "";
-        out.push('[');
         while self.peek()? != b']' {
-            out.push_str(comma);
-            self.value(out, depth)?;
+            self.out.push(comma);
+            self.value()?;
             self.comma()?;
             comma = ",";
         }
-        self.take(1)?;
-        out.push(']');
+        self.at += 1;
+        self.out.push("]");
         Some(())
     }
 
-    /// Rewrites a string, quotes included.
-    fn string(&mut self, out: &mut String) -> Option<()> {
-        self.peek()?;
-        self.take(1)?;
-        out.push('"');
+    /// Takes a string.
+    fn quoted(&mut self) -> Option<Quoted<'a>> {
+        let bytes = self.text.as_bytes();
+        let (start, mut has_escapes) = (self.at, false);
+        self.at += 1;
         loop {
-            let plain = self.rest.bytes().position(|b| b == b'"' || b == b'\\')?;
-            out.push_str(self.take(plain)?);
-            if self.take(1)? == "\"" {
-                out.push('"');
-                return Some(());
+            self.at += json::plain(bytes.get(self.at..)?);
+            if bytes.get(self.at)? == &b'"' {
+                break;
             }
-            self.escape(out)?;
+            has_escapes = true;
+            self.at += 2;
         }
+        self.at += 1;
+        let text = self.text.get(start..self.at)?;
+        Some(Quoted { text, has_escapes })
     }
 
-    /// Rewrites what follows a backslash.
-    fn escape(&mut self, out: &mut String) -> Option<()> {
-        let letter = self.take(1)?;
-        let unit = match letter {
-            "b" => 0x08,
-            "f" => 0x0c,
-            "n" => 0x0a,
-            "r" => 0x0d,
-            "t" => 0x09,
-            "u" => self.unit()?,
-            other => u16::from(*other.as_bytes().first()?),
-        };
-        let low = self.rest.strip_prefix("\\u").and_then(|rest| rest.get(..4));
-        let low = low
-            .and_then(|digits| u16::from_str_radix(digits, 16).ok())
-            .filter(|low| (0xd800..0xdc00).contains(&unit) && (0xdc00..0xe000).contains(low));
-        if low.is_some() {
-            self.take(6)?;
-        }
-        for read in char::decode_utf16([unit].into_iter().chain(low)) {
-            match read.map_err(|half| (half.unpaired_surrogate(), self.halves)) {
-                Ok(letter @ ('"' | '\\')) => write!(out, "\\{letter}"),
-                Ok(letter @ '\0'..'\x20') => write!(out, "\\u{:04x}", u32::from(letter)),
-                Ok(letter) => write!(out, "{letter}"),
-                Err((half, Halves::Kept)) => write!(out, "\\u{half:04x}"),
-                Err((_, Halves::Replaced)) => write!(out, "{}", char::REPLACEMENT_CHARACTER),
-            }
-            .ok()?;
-        }
-        Some(())
-    }
-
-    /// Reads four hexadecimal digits.
-    fn unit(&mut self) -> Option<u16> {
-        u16::from_str_radix(self.take(4)?, 16).ok()
+    /// Takes a number, or a word as `true`.
+    fn word(&mut self) -> Option<&'a str> {
+        let rest = self.text.get(self.at..)?;
+        let end = rest.bytes().position(|b| b",]} \t\n\r".contains(&b));
+        let word = rest.get(..end.unwrap_or(rest.len()))?;
+        self.at += word.len();
+        Some(word)
     }
 
     /// Skips white space and at most one comma.
     fn comma(&mut self) -> Option<()> {
         if self.peek()? == b',' {
-            self.take(1)?;
+            self.at += 1;
         }
         Some(())
     }
 
     /// The next byte that is no white space.
     fn peek(&mut self) -> Option<u8> {
-        let space = |b: &u8| b" \t\n\r".contains(b);
-        let spaces = self.rest.bytes().take_while(space).count();
-        self.take(spaces)?;
-        self.rest.bytes().next()
-    }
-
-    /// Takes that many bytes.
-    fn take(&mut self, length: usize) -> Option<&'a str> {
-        let (taken, rest) = self.rest.split_at_checked(length)?;
-        self.rest = rest;
-        Some(taken)
+        let bytes = self.text.as_bytes();
+        self.at += json::spaces(bytes.get(self.at..)?);
+        bytes.get(self.at).copied()
     }
 }
+
+/// A string as it is written, quotes included: the text itself where that has no escapes.
+fn written<'a>(quoted: &Quoted<'a>, halves: Halves) -> Option<Cow<'a, str>> {
+    if !quoted.has_escapes {
+        return Some(Cow::Borrowed(quoted.text));
+    }
+    let mut out = String::with_capacity(quoted.text.len());
+    let mut rest = quoted.text;
+    while let Some((plain, after)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let escape = json::escape(after)?;
+        rest = escape.rest;
+        // Writing to a string cannot fail.
+        let _ = match (escape.letter, halves) {
+            (Ok(letter @ ('"' | '\\')), _) => write!(out, "\\{letter}"),
+            (Ok(letter @ '\0'..'\x20'), _) => write!(out, "\\u{:04x}", u32::from(letter)),
+            (Ok(letter), _) => {
+                out.push(letter);
+                Ok(())
+            }
+            (Err(half), Halves::Kept) => write!(out, "\\u{half:04x}"),
+            (Err(_), Halves::Replaced) => {
+                out.push(char::REPLACEMENT_CHARACTER);
+                Ok(())
+            }
+        };
+    }
+    out.push_str(rest);
+    Some(Cow::Owned(out))
+}
+
+#[cfg(test)]
+mod tests;

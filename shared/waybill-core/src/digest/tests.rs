@@ -1,5 +1,7 @@
 //! Facts about digests, and about the canonical text below them.
 
+use crate::event::Bytes;
+
 use super::*;
 
 /// Every way to write a value is one text.
@@ -75,7 +77,7 @@ fn nesting_without_end_has_no_canonical_text() {
 
 #[test]
 fn data_that_differs_has_another_digest_f47() {
-    let json = |text: &str| Digest::of(&Data::Json(text.to_owned()));
+    let json = |text: &str| Digest::of(&Data::Json(text.into()));
     let pairs = [
         ("1", "1.0"),
         ("12345678901234567890123", "12345678901234567890124"),
@@ -90,25 +92,25 @@ fn data_that_differs_has_another_digest_f47() {
     for (one, other) in pairs {
         assert_ne!(json(one), json(other), "{one} and {other}");
     }
-    assert_ne!(json("1"), Digest::of(&Data::Text("1".to_owned())));
+    assert_ne!(json("1"), Digest::of(&Data::Text("1".into())));
 }
 
 /// Ledgers hold these: a change here is a conflict for every event in flight.
 #[test]
 fn digests_are_what_they_were() {
     let digest = |data| Digest::of(&data).0;
-    let json = Data::Json(r#"{"b": [1.0, "é"], "a": null}"#.to_owned());
+    let json = Data::Json(r#"{"b": [1.0, "é"], "a": null}"#.into());
     assert_eq!(
         digest(json),
         "json-sha256:qWFCPNrnVGZo9rIOohB9W0m2K45WoTpTKYuzCq1LXuE"
     );
-    let text = Data::Text("hello".to_owned());
+    let text = Data::Text("hello".into());
     assert_eq!(
         digest(text),
         "raw-sha256:LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ"
     );
     let empty = "raw-sha256:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
     assert_eq!(digest(Data::Absent), empty);
-    assert_eq!(digest(Data::Bytes(Vec::new())), empty);
-    assert!(digest(Data::Json("{".to_owned())).starts_with("raw-sha256:"));
+    assert_eq!(digest(Data::Bytes(Bytes::new())), empty);
+    assert!(digest(Data::Json("{".into())).starts_with("raw-sha256:"));
 }

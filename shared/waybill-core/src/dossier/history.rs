@@ -14,7 +14,7 @@ use crate::ledger::AttemptRecord;
 pub fn with_history(dossier: &Dossier) -> Value {
     let errors = errors(dossier);
     let body = serde_json::from_str::<Value>(&dossier.inner().body);
-    let body = body.unwrap_or_else(|_| Value::String(dossier.inner().body.clone()));
+    let body = body.unwrap_or_else(|_| Value::String(dossier.inner().body.to_string()));
     let Value::Object(mut members) = body else {
         return wrapped(body, errors);
     };

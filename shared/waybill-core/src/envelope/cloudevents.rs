@@ -7,10 +7,10 @@ use serde::de::IgnoredAny;
 
 use super::raw::{self, Fields, Raw};
 use super::{Malformed, Parsed};
-use crate::event::{Data, Event};
+use crate::event::{ByteString, Bytes, Data, Event};
 
 /// Reads a CloudEvent; `None` where no text `specversion` claims that it is one.
-pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
+pub(super) fn read(fields: &Fields<'_>, body: &ByteString) -> Result<Option<Parsed>, Malformed> {
     let Some(version) = fields.specversion.string() else {
         return Ok(None);
     };
@@ -27,7 +27,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
         subject: optional(fields.subject, "subject")?,
         time: fields.time.time(),
         traceparent: optional(fields.traceparent, "traceparent")?,
-        data: data(fields, content_type.as_deref())?,
+        data: data(fields, body, content_type.as_deref())?,
         content_type,
         ..Event::default()
     };
@@ -39,11 +39,15 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
 
 /// The data, from whichever member holds it. Bytes that are called JSON and are JSON are seen as
 /// such by filters and keys; they are delivered as they came.
-fn data(fields: &Fields<'_>, content_type: Option<&str>) -> Result<Data, Malformed> {
+fn data(
+    fields: &Fields<'_>,
+    body: &ByteString,
+    content_type: Option<&str>,
+) -> Result<Data, Malformed> {
     if !fields.data_base64.is_set() {
         return match fields.data.text() {
             None => Ok(Data::Absent),
-            Some(text) => text_data(fields.data, text, content_type),
+            Some(text) => text_data(fields.data, body, text, content_type),
         };
     }
     if fields.data.is_set() {
@@ -54,21 +58,28 @@ fn data(fields: &Fields<'_>, content_type: Option<&str>) -> Result<Data, Malform
         .string()
         .and_then(|text| STANDARD.decode(text.as_bytes()).ok())
         .ok_or_else(|| fault("its `data_base64` is not base64"))?;
-    let json = str::from_utf8(&bytes).ok().filter(|text| {
+    let bytes = Bytes::from(bytes);
+    let text = ByteString::try_from(bytes.clone()).ok().filter(|text| {
         content_type.is_some_and(is_json) && serde_json::from_str::<IgnoredAny>(text).is_ok()
     });
-    match json {
-        Some(text) => raw::json(text),
+    match text {
+        Some(text) => raw::json(&text, &text),
         None => Ok(Data::Bytes(bytes)),
     }
 }
 
 /// `data` as it stands: JSON, unless the content type says otherwise and it is a string.
-fn text_data(data: Raw<'_>, text: &str, content_type: Option<&str>) -> Result<Data, Malformed> {
+fn text_data(
+    data: Raw<'_>,
+    body: &ByteString,
+    text: &str,
+    content_type: Option<&str>,
+) -> Result<Data, Malformed> {
     let is_text = content_type.is_some_and(|content_type| !is_json(content_type));
-    match data.string() {
-        Some(content) if is_text => Ok(Data::Text(content.into_owned())),
-        Some(_) | None => raw::json(text),
+    let content = is_text.then(|| data.shared(body)).flatten();
+    match content {
+        Some(content) => Ok(Data::Text(content)),
+        None => raw::json(body, text),
     }
 }
 

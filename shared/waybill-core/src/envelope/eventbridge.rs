@@ -3,10 +3,10 @@
 
 use super::raw::{self, Fields};
 use super::{Malformed, Parsed};
-use crate::event::Event;
+use crate::event::{ByteString, Event};
 
 /// Reads an EventBridge event; `None` where it lacks `id`, `source`, `detail-type` or `detail`.
-pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
+pub(super) fn read(fields: &Fields<'_>, body: &ByteString) -> Result<Option<Parsed>, Malformed> {
     let names = (
         fields.detail_type.name(),
         fields.source.name(),
@@ -22,7 +22,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
         source,
         kind,
         time: fields.time.time(),
-        data: raw::json(detail)?,
+        data: raw::json(body, detail)?,
         ..Event::default()
     };
     Ok(Some(Parsed { event, natural_key }))

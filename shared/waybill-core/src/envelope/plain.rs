@@ -5,11 +5,11 @@
 
 use super::raw::{self, Fields};
 use super::{Malformed, PLAIN_TYPE, Parsed, date};
-use crate::event::Event;
+use crate::event::{ByteString, Event};
 
 /// Reads the plain form; `None` where one of its four members is missing, or `id` or `queue` names
 /// nothing.
-pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
+pub(super) fn read(fields: &Fields<'_>, body: &ByteString) -> Result<Option<Parsed>, Malformed> {
     let members = (
         fields.id.name().or_else(|| fields.id.whole_number()),
         fields.queue.name(),
@@ -25,7 +25,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Parsed>, Malformed> {
         source: queue,
         kind: PLAIN_TYPE.to_owned(),
         time: date::read(fields.dispatch_date),
-        data: raw::json(payload)?,
+        data: raw::json(body, payload)?,
         ..Event::default()
     };
     Ok(Some(Parsed { event, natural_key }))

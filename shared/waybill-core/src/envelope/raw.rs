@@ -9,7 +9,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Malformed;
 use crate::digest;
-use crate::event::Data;
+use crate::event::{ByteString, Data};
+use crate::json::Outline;
 
 /// What a text is, as far as one look tells.
 pub(super) enum Body<'a> {
@@ -35,12 +36,15 @@ pub(super) fn read(body: &str) -> Result<Body<'_>, Malformed> {
     }
 }
 
-/// JSON text as data; fails where [`Data::to_value`] could not read it.
+/// JSON text, a slice of this body, as data; fails where [`Data::to_value`] could not read it.
 ///
 /// Telling whether a text is JSON asks for its grammar only and never recurses, while reading
 /// its values recurses to a limit. What lies between is refused here, because filters and keys
 /// would see nothing where there is something.
-pub(super) fn json(text: &str) -> Result<Data, Malformed> {
+pub(super) fn json(body: &ByteString, text: &str) -> Result<Data, Malformed> {
+    if Outline::of(text).is_some_and(|outline| outline.is_plain()) {
+        return Ok(Data::Json(body.slice_ref(text)));
+    }
     let readable = |text: &str| serde_json::from_str::<Readable>(text).map(|Readable| ());
     if let Err(fault) = readable(text) {
         let repaired = digest::repaired(text);
@@ -48,7 +52,7 @@ pub(super) fn json(text: &str) -> Result<Data, Malformed> {
             return Err(Malformed(format!("unreadable json: {fault}")));
         }
     }
-    Ok(Data::Json(text.to_owned()))
+    Ok(Data::Json(body.slice_ref(text)))
 }
 
 /// The members of any form; all others are skipped. A member that comes twice is an error.
@@ -133,6 +137,14 @@ impl<'a> Raw<'a> {
             return serde_json::from_str(text).ok().map(Cow::Owned);
         }
         Some(Cow::Borrowed(quoted))
+    }
+
+    /// The same as a slice of the body that the value stands in; a copy where it has escapes.
+    pub(super) fn shared(self, body: &ByteString) -> Option<ByteString> {
+        Some(match self.string()? {
+            Cow::Borrowed(slice) => body.slice_ref(slice),
+            Cow::Owned(text) => text.into(),
+        })
     }
 
     /// A string that can be a part of a key: not empty, and without U+0000, which joins parts.

@@ -5,7 +5,7 @@
 
 use super::Parsed;
 use super::raw::Fields;
-use crate::event::{Data, Event};
+use crate::event::{ByteString, Data, Event};
 
 /// The type of an event that is a notification and nothing more.
 const TYPE: &str = "com.amazonaws.sns";
@@ -18,11 +18,11 @@ pub(super) struct Notification {
     subject: Option<String>,
     time: Option<String>,
     /// What was published.
-    pub(super) message: String,
+    pub(super) message: ByteString,
 }
 
 /// Reads a notification; `None` where it lacks what SNS always writes.
-pub(super) fn read(fields: &Fields<'_>) -> Option<Notification> {
+pub(super) fn read(fields: &Fields<'_>, body: &ByteString) -> Option<Notification> {
     if fields.sns_type.string()? != "Notification" {
         return None;
     }
@@ -31,7 +31,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Option<Notification> {
         topic_arn: fields.sns_topic_arn.name()?,
         subject: fields.sns_subject.word(),
         time: fields.sns_timestamp.time(),
-        message: fields.sns_message.string()?.into_owned(),
+        message: fields.sns_message.shared(body)?,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::Bytes;
 use crate::id::{MessageId, ReceiptHandle};
 
 use super::*;
@@ -11,7 +12,7 @@ pub(crate) fn message(body: &str) -> Message {
     Message {
         message_id: MessageId::new("m-1").unwrap(),
         receipt_handle: ReceiptHandle("handle".to_owned()),
-        body: body.to_owned(),
+        body: body.into(),
         receive_count: 1,
         sent: None,
         group_id: None,
@@ -147,7 +148,7 @@ fn what_merely_resembles_a_form_is_other_json() {
         let parsed = read(body).expect(body);
         assert_eq!(parsed.natural_key, ["sqs:m-1"], "{body}");
         assert_eq!(parsed.event.kind, PLAIN_TYPE, "{body}");
-        assert_eq!(parsed.event.data, Data::Json(body.to_owned()));
+        assert_eq!(parsed.event.data, Data::Json(body.into()));
     }
 }
 
@@ -166,7 +167,7 @@ fn what_is_no_json_is_text() {
     ] {
         let parsed = read(body).expect(body);
         assert_eq!(parsed.natural_key, ["sqs:m-1"], "{body}");
-        assert_eq!(parsed.event.data, Data::Text(body.to_owned()));
+        assert_eq!(parsed.event.data, Data::Text(body.into()));
     }
 }
 
@@ -198,7 +199,7 @@ fn a_member_said_twice_is_malformed() {
     let parsed = read(r#"{"other":1,"other":2}"#).expect("what no form reads may come twice");
     assert_eq!(
         parsed.event.data,
-        Data::Json(r#"{"other":1,"other":2}"#.to_owned())
+        Data::Json(r#"{"other":1,"other":2}"#.into())
     );
 }
 
@@ -209,7 +210,7 @@ fn sns_is_unwrapped_three_times_and_no_more() {
         assert_eq!(parsed.natural_key, ["ce:s", "1"]);
         let parsed = read(&wrapped(times, "just text")).expect("a notification");
         assert_eq!(parsed.natural_key, ["sns:n-1"], "the innermost counts");
-        assert_eq!(parsed.event.data, Data::Text("just text".to_owned()));
+        assert_eq!(parsed.event.data, Data::Text("just text".into()));
     }
     for times in [SNS_DEPTH_MAX + 1, SNS_DEPTH_MAX + 3] {
         let fault = read(&wrapped(times, CLOUDEVENT)).expect_err("too deep");
@@ -261,7 +262,7 @@ fn a_number_beyond_every_float_is_malformed() {
 fn half_a_surrogate_pair_is_delivered_as_it_came() {
     let body = r#"{"text":"cut \ud83d"}"#;
     let parsed = read(body).expect("an event");
-    assert_eq!(parsed.event.data, Data::Json(body.to_owned()));
+    assert_eq!(parsed.event.data, Data::Json(body.into()));
     let seen = serde_json::json!({"text": "cut \u{fffd}"});
     assert_eq!(parsed.event.data.to_value(), seen);
 }
@@ -272,7 +273,7 @@ fn data_of_a_cloudevent_is_read_by_its_content_type() {
         let body = format!(r#"{{"specversion":"1.1","id":"1","source":"s","type":"t"{members}}}"#);
         read(&body).expect("an event").event.data
     };
-    let json = |text: &str| Data::Json(text.to_owned());
+    let json = |text: &str| Data::Json(text.into());
     assert_eq!(data(""), Data::Absent);
     assert_eq!(data(r#","data_base64":null"#), Data::Absent);
     assert_eq!(data(r#","data":null"#), json("null"));
@@ -287,16 +288,16 @@ fn data_of_a_cloudevent_is_read_by_its_content_type() {
         json(r#""x""#)
     );
     let xml = data(r#","data":"<a/>\n","datacontenttype":"text/xml""#);
-    assert_eq!(xml, Data::Text("<a/>\n".to_owned()));
+    assert_eq!(xml, Data::Text("<a/>\n".into()));
     assert_eq!(
         data(r#","data":{"a":1},"datacontenttype":"text/xml""#),
         json(r#"{"a":1}"#)
     );
     assert_eq!(
         data(r#","data_base64":"AP8=","data":null"#),
-        Data::Bytes(vec![0, 255])
+        Data::Bytes(vec![0, 255].into())
     );
-    assert_eq!(data(r#","data_base64":"""#), Data::Bytes(Vec::new()));
+    assert_eq!(data(r#","data_base64":"""#), Data::Bytes(Bytes::new()));
 }
 
 #[test]
@@ -308,13 +309,16 @@ fn bytes_of_a_cloudevent_that_are_called_json_and_are_json_are_json() {
         );
         read(&body).expect("an event").event.data
     };
-    let json = Data::Json(r#"{"a": 1.0}"#.to_owned());
+    let json = Data::Json(r#"{"a": 1.0}"#.into());
     assert_eq!(data("application/json", "eyJhIjogMS4wfQ=="), json);
     assert_eq!(data("a/b+json; charset=utf-8", "eyJhIjogMS4wfQ=="), json);
-    let bytes = Data::Bytes(br#"{"a": 1.0}"#.to_vec());
+    let bytes = Data::Bytes(Bytes::from_static(br#"{"a": 1.0}"#));
     assert_eq!(data("application/octet-stream", "eyJhIjogMS4wfQ=="), bytes);
-    assert_eq!(data("application/json", "AP8="), Data::Bytes(vec![0, 255]));
-    let text = Data::Bytes(b"hello".to_vec());
+    assert_eq!(
+        data("application/json", "AP8="),
+        Data::Bytes(vec![0, 255].into())
+    );
+    let text = Data::Bytes(Bytes::from_static(b"hello"));
     assert_eq!(data("application/json", "aGVsbG8="), text);
 }
 

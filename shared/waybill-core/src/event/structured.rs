@@ -41,7 +41,7 @@ impl Event {
         let said = said.filter(|said| !said.is_empty());
         let is_json = said.is_none_or(is_json);
         let (media_type, member) = match data {
-            Data::Json(text) if is_json => (said, Some(("data", text.clone()))),
+            Data::Json(text) if is_json => (said, Some(("data", text.to_string()))),
             Data::Json(text) | Data::Text(text) if said.is_none() || !is_json => {
                 let media_type = said.unwrap_or(data.usual_type());
                 (Some(media_type), Some(("data", quoted(text))))

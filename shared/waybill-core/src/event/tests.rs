@@ -6,9 +6,9 @@ use super::*;
 fn data_is_delivered_to_the_byte() {
     let json = r#"{"n": 1.10}"#;
     let table = [
-        (Data::Json(json.to_owned()), json.as_bytes()),
-        (Data::Text("text".to_owned()), b"text"),
-        (Data::Bytes(vec![0, 255]), &[0, 255]),
+        (Data::Json(json.into()), json.as_bytes()),
+        (Data::Text("text".into()), b"text"),
+        (Data::Bytes(vec![0, 255].into()), &[0, 255]),
         (Data::Absent, &[]),
     ];
     for (data, bytes) in table {
@@ -18,12 +18,12 @@ fn data_is_delivered_to_the_byte() {
 
 #[test]
 fn filters_and_keys_see_json_parsed_text_as_text_and_bytes_not_at_all() {
-    let json = Data::Json(r#"{"a":[1,"x"]}"#.to_owned());
+    let json = Data::Json(r#"{"a":[1,"x"]}"#.into());
     assert_eq!(json.to_value(), json!({"a": [1, "x"]}));
-    let half = Data::Json(r#"["\ud83d"]"#.to_owned());
+    let half = Data::Json(r#"["\ud83d"]"#.into());
     assert_eq!(half.to_value(), json!(["\u{fffd}"]));
-    assert_eq!(Data::Text("7".to_owned()).to_value(), json!("7"));
-    assert_eq!(Data::Bytes(vec![1]).to_value(), Value::Null);
+    assert_eq!(Data::Text("7".into()).to_value(), json!("7"));
+    assert_eq!(Data::Bytes(vec![1].into()).to_value(), Value::Null);
     assert_eq!(Data::Absent.to_value(), Value::Null);
 }
 
@@ -35,7 +35,7 @@ fn an_event_is_seen_in_the_words_of_cloudevents() {
         kind: "t".to_owned(),
         subject: Some("about".to_owned()),
         time: None,
-        data: Data::Json("7".to_owned()),
+        data: Data::Json("7".into()),
         ..Event::default()
     };
     let seen = json!({

@@ -20,10 +20,7 @@ fn an_event_has_its_own_key_and_the_digest_of_its_data() {
     let body = r#"{"id":"7","queue":"q","dispatch_date":"2026-01-01T00:00:00Z","payload":{"a":1}}"#;
     let reading = read_body(body, None);
     assert_eq!(reading.key.as_str(), "plain:q\u{0}7");
-    assert_eq!(
-        reading.digest,
-        Digest::of(&Data::Json("{\"a\":1}".to_owned()))
-    );
+    assert_eq!(reading.digest, Digest::of(&Data::Json("{\"a\":1}".into())));
     assert_eq!(reading.event().unwrap().id, "7");
 }
 
@@ -45,10 +42,7 @@ fn a_missing_key_is_known_by_its_message_and_digested_as_the_event_would_be_f48(
     };
     assert_eq!(reason, DeadReason::KeyMissing);
     assert!(reading.key.as_str().starts_with("sqs:"));
-    assert_eq!(
-        reading.digest,
-        Digest::of(&Data::Json("{\"a\":1}".to_owned()))
-    );
+    assert_eq!(reading.digest, Digest::of(&Data::Json("{\"a\":1}".into())));
 }
 
 #[test]

@@ -90,14 +90,14 @@ impl Transform {
                 return Err(failed("finds nothing in this event".to_owned()));
             }
             Variable::String(text) => {
-                (text.len() <= TRANSFORMED_MAX).then(|| Data::Text(text.clone()))
+                (text.len() <= TRANSFORMED_MAX).then(|| Data::Text(text.as_str().into()))
             }
             Variable::Bool(_) | Variable::Number(_) | Variable::Array(_) | Variable::Object(_) => {
                 if !is_exact(&found) {
                     let why = "finds a number that could have lost digits";
                     return Err(failed(why.to_owned()));
                 }
-                print(&found).map(Data::Json)
+                print(&found).map(|text| Data::Json(text.into()))
             }
         };
         made.ok_or_else(|| failed(format!("makes more than {TRANSFORMED_MAX} bytes")))

@@ -120,3 +120,20 @@ fn records_of_a_fifo_and_another_queue_are_refused() {
 fn an_empty_batch_is_a_batch() {
     assert!(Batch::parse(r#"{"Records":[]}"#).unwrap().ids.is_empty());
 }
+
+#[test]
+fn a_payload_is_read_from_the_bytes_that_brought_it() {
+    let bytes = payload(&[record("m-1", r#""{}""#)]).into_bytes();
+    let read: Payload = serde_json::from_slice(&bytes).unwrap();
+    drop(bytes);
+    let batch = read.0.unwrap();
+    assert_eq!(batch.messages[0].1.body, "{}");
+    for refused in ["[]", "17", r#"{"Records":7}"#, r#" {"a":"b"} "#] {
+        let read: Payload = serde_json::from_slice(refused.as_bytes()).unwrap();
+        let direct = Batch::parse(refused.trim()).unwrap_err().to_string();
+        assert_eq!(read.0.unwrap_err().to_string(), direct);
+    }
+    for broken in ["", "{", r#"{"Records":[}"#] {
+        assert!(serde_json::from_slice::<Payload>(broken.as_bytes()).is_err());
+    }
+}

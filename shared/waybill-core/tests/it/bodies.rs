@@ -22,7 +22,7 @@ fn an_eventbridge_event_is_known_by_its_id() {
         source: "aws.ec2".to_owned(),
         kind: "EC2 Instance State-change Notification".to_owned(),
         time: owned("2026-03-01T18:43:48Z"),
-        data: Data::Json(data.to_owned()),
+        data: Data::Json(data.into()),
         ..Event::default()
     };
     assert_eq!(read.event, expected);
@@ -44,7 +44,7 @@ fn a_cloudevent_speaks_for_itself() {
         time: owned("2026-03-01T17:31:00.123+01:00"),
         content_type: owned("application/vnd.acme.order+json; charset=utf-8"),
         traceparent: owned("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-        data: Data::Json(data.to_owned()),
+        data: Data::Json(data.into()),
         ..Event::default()
     };
     assert_eq!(read.event, expected);
@@ -61,7 +61,7 @@ fn an_s3_notification_is_one_event_with_the_whole_body() {
         kind: "com.amazonaws.s3.ObjectCreated:Put".to_owned(),
         subject: owned("photos/Häppy Face+1.jpg"),
         time: owned("2026-03-01T00:00:00.000Z"),
-        data: Data::Json(body.to_owned()),
+        data: Data::Json(body.into()),
         ..Event::default()
     };
     let natural_key = vec!["sqs:19dd0b57-b21e-4ac1-bd88-01bbb068cb78".to_owned()];
@@ -79,7 +79,7 @@ fn an_s3_notification_through_sns_is_known_by_the_sns_message_id() {
     assert_eq!(read.natural_key, ["sns:m-1"]);
     assert_eq!(read.event.id, "m-1");
     assert_eq!(read.event.kind, "com.amazonaws.s3.ObjectCreated:Put");
-    assert_eq!(read.event.data, Data::Json(body.to_owned()));
+    assert_eq!(read.event.data, Data::Json(body.into()));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_notification_of_mere_text_is_the_event() {
         kind: "com.amazonaws.sns".to_owned(),
         subject: owned("Testing publish to subscribed queues"),
         time: owned("2026-03-01T05:12:16.901Z"),
-        data: Data::Text("Hello \"world\"!".to_owned()),
+        data: Data::Text("Hello \"world\"!".into()),
         ..Event::default()
     };
     assert_eq!(read.event, expected);
@@ -116,14 +116,14 @@ fn an_eventbridge_event_through_sns_is_the_inner_event() {
     assert_eq!(read.event.source, "shop");
     assert_eq!(read.event.kind, "order.created");
     let data = r#"{"total":1.10,"note":"caf\u00e9 \"x\""}"#;
-    assert_eq!(read.event.data, Data::Json(data.to_owned()));
+    assert_eq!(read.event.data, Data::Json(data.into()));
 }
 
 #[test]
 fn a_cloudevent_through_sns_is_the_inner_event() {
     let read = event(include_str!("../bodies/sns-cloudevent.json"));
     assert_eq!(read.natural_key, ["ce:/shop", "1"]);
-    let data = Data::Text("line one\nline two".to_owned());
+    let data = Data::Text("line one\nline two".into());
     assert_eq!(read.event.data, data);
     assert_eq!(read.event.content_type.as_deref(), Some("text/plain"));
 }
@@ -136,7 +136,7 @@ fn the_plain_form_is_known_by_queue_and_id() {
         source: "send-mail".to_owned(),
         kind: "waybill.message".to_owned(),
         time: owned("2026-03-01T10:00:00Z"),
-        data: Data::Json(r#"{"to": "a@b.example", "tries": 0}"#.to_owned()),
+        data: Data::Json(r#"{"to": "a@b.example", "tries": 0}"#.into()),
         ..Event::default()
     };
     assert_eq!(read.event, expected);
@@ -150,7 +150,7 @@ fn other_json_is_an_event_known_by_the_message_id() {
         source: "arn:aws:sqs:us-east-2:123456789012:orders".to_owned(),
         kind: "waybill.message".to_owned(),
         time: owned("2026-03-01T10:00:00Z"),
-        data: Data::Json(" {\"a\": 1.0} ".to_owned()),
+        data: Data::Json(" {\"a\": 1.0} ".into()),
         ..Event::default()
     };
     let read = event(" {\"a\": 1.0} ");

@@ -12,7 +12,7 @@ pub(crate) fn message(body: &str) -> Message {
     Message {
         message_id: MessageId::new("19dd0b57-b21e-4ac1-bd88-01bbb068cb78").unwrap(),
         receipt_handle: ReceiptHandle("MessageReceiptHandle".to_owned()),
-        body: body.to_owned(),
+        body: body.into(),
         receive_count: 1,
         sent: Some(Timestamp::from_millis(1_772_359_200_000)),
         group_id: None,

@@ -40,7 +40,7 @@ fn message(body: String) -> Message {
     Message {
         message_id: MessageId::new("m-1").expect("an id"),
         receipt_handle: ReceiptHandle("r".to_owned()),
-        body,
+        body: body.into(),
         receive_count: 1,
         sent: None,
         group_id: None,

@@ -147,7 +147,7 @@ pub(crate) fn message(place: usize) -> Message {
     Message {
         message_id: MessageId::new(format!("m{place}")).unwrap(),
         receipt_handle: ReceiptHandle(format!("h{place}")),
-        body: String::new(),
+        body: "".into(),
         receive_count: 1,
         sent: None,
         group_id: None,

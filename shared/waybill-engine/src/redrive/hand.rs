@@ -313,7 +313,7 @@ impl<Q: Queue, L: Ledger, R: RunStore, A: Ambient> Redriver<Q, L, R, A> {
         };
         let id = &letter.dossier.message.message_id;
         Some(Outgoing {
-            body: parcel.body.clone(),
+            body: parcel.body.to_string(),
             attributes: parcel.attributes.clone(),
             group_id: parcel.group_id.clone(),
             deduplication_id: self.config.fifo.then(|| deduplication_id(id, redrive_n)),

@@ -13,7 +13,7 @@ use crate::scene::{Answer, Scene, TIMEOUT};
 
 /// A row of somebody else's whose data is the scene's.
 fn others(scene: &Scene, key: &str, lease_until: Timestamp) -> Record {
-    let digest = waybill_core::digest::Digest::of(&waybill_core::event::Data::Text(key.to_owned()));
+    let digest = waybill_core::digest::Digest::of(&waybill_core::event::Data::Text(key.into()));
     Record {
         digest,
         lease_until,

@@ -42,7 +42,7 @@ fn standing(scene: &Scene, id: &str, status: Status) -> Record {
             fixtures::moved(&held, status)
         }
     };
-    row.digest = Digest::of(&Data::Text(id.to_owned()));
+    row.digest = Digest::of(&Data::Text(id.into()));
     row.lease_until = now.after(Duration::from_secs(30));
     row
 }

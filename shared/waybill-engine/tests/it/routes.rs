@@ -185,12 +185,9 @@ async fn each_target_is_given_what_its_route_makes_of_the_event() {
     assert_eq!(world.turn(routes).await, [Handed::Over]);
     let sent = std::mem::take(&mut *world.sent.lock().unwrap());
     for (route, data) in [
-        (
-            "made",
-            Data::Json(r#"{"n":1.5,"text":"order 1"}"#.to_owned()),
-        ),
-        ("plain", Data::Json(r#"{"n": 1.50}"#.to_owned())),
-        ("text", Data::Text("order 1".to_owned())),
+        ("made", Data::Json(r#"{"n":1.5,"text":"order 1"}"#.into())),
+        ("plain", Data::Json(r#"{"n": 1.50}"#.into())),
+        ("text", Data::Text("order 1".into())),
     ] {
         assert!(
             sent.contains(&(route.to_owned(), data)),

@@ -112,10 +112,7 @@ impl Table {
 
 impl Handler for Script {
     fn plan(&self, event: &Event) -> Plan {
-        assert!(
-            event.data != Data::Text("panic in plan".to_owned()),
-            "scripted"
-        );
+        assert!(event.data != Data::Text("panic in plan".into()), "scripted");
         let routes = self.routes.clone();
         self.plan.clone().unwrap_or(Plan::Deliver {
             version: "v1".to_owned(),

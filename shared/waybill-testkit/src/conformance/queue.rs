@@ -142,7 +142,7 @@ async fn sent_is_received<M: MakeQueue>(queues: &M) {
     }
     let received: BTreeMap<_, _> = received
         .into_iter()
-        .map(|message| (message.message_id, message.body))
+        .map(|message| (message.message_id, message.body.into()))
         .collect();
     assert_eq!(received, sent);
 }

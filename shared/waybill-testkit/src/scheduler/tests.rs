@@ -34,7 +34,7 @@ async fn what_is_due_is_sent_once_and_the_first_of_a_name_stays() {
         .await
         .unwrap()
         .into_iter()
-        .map(|m| m.body)
+        .map(|m| m.body.to_string())
         .collect();
     assert_eq!(bodies, ["first"]);
     assert_eq!(scheduler.standing(), [appointment("b", later, "b")]);

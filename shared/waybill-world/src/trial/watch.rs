@@ -296,7 +296,7 @@ impl Watch {
     /// A message may leave the queue only when the ledger says that all is done, or when it is
     /// where the dead go.
     pub(crate) fn may_leave(&self, told: &Message, id: &MessageId) -> Result<(), String> {
-        let (body, key) = (told.body.as_str(), &key_of(told));
+        let (body, key) = (&*told.body, &key_of(told));
         if data_of(body).starts_with("ignored:") {
             return Ok(());
         }
@@ -808,5 +808,5 @@ pub(crate) fn attribute(attributes: &BTreeMap<String, MessageAttribute>) -> Stri
 
 /// No data of a world is JSON.
 pub(crate) fn digest(body: &str) -> Digest {
-    Digest::of(&Data::Text(data_of(body)))
+    Digest::of(&Data::Text(data_of(body).into()))
 }

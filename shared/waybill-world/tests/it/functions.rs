@@ -25,7 +25,8 @@ impl Function for Naive {
     async fn invoke(&self, payload: String, _: Timestamp) -> Result<String, String> {
         let batch = Batch::parse(&payload).map_err(|error| error.to_string())?;
         for (_, message) in batch.messages {
-            if self.0.done.lock().unwrap().contains(&message.body) {
+            let order = message.body.to_string();
+            if self.0.done.lock().unwrap().contains(&order) {
                 continue;
             }
             sleep(Duration::from_millis(20)).await;
@@ -34,10 +35,10 @@ impl Function for Naive {
                 .charges
                 .lock()
                 .unwrap()
-                .entry(message.body.clone())
+                .entry(order.clone())
                 .or_default() += 1;
             sleep(Duration::from_millis(20)).await;
-            self.0.done.lock().unwrap().push(message.body);
+            self.0.done.lock().unwrap().push(order);
         }
         Ok(r#"{"batchItemFailures":[]}"#.to_owned())
     }

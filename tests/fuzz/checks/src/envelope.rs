@@ -97,7 +97,7 @@ fn packing_holds(message: &Message) {
         },
     };
     let carrier = Message {
-        body: parcel.pack(&consumer),
+        body: parcel.pack(&consumer).into(),
         ..message.clone()
     };
     let unpacked = Parcel::unpack(&carrier, &consumer);
@@ -133,7 +133,7 @@ fn parsed_holds(message: &Message, parsed: &Parsed) {
                 algorithm, "json-sha256",
                 "data that is let in has a canonical form"
             );
-            let dressed = Data::Json(format!("\r\n {text}\t"));
+            let dressed = Data::Json(format!("\r\n {text}\t").into());
             assert_eq!(Digest::of(&dressed).0, digest);
             let is_null = text.trim_matches([' ', '\t', '\r', '\n']) == "null";
             assert_eq!(
@@ -181,7 +181,7 @@ fn printing_holds(parsed: &Parsed) {
 /// What names itself is the same inside a notification; what claims a form and breaks it, too.
 fn wrapping_holds(message: &Message, read: &Result<Envelope, Malformed>) {
     let wrapped = Message {
-        body: printed::notification(&message.body),
+        body: printed::notification(&message.body).into(),
         ..message.clone()
     };
     let inner = envelope::parse(&wrapped);
@@ -260,7 +260,7 @@ fn message(body: &str) -> Message {
     Message {
         message_id: MessageId::new("19dd0b57-b21e-4ac1-bd88-01bbb068cb78").unwrap(),
         receipt_handle: ReceiptHandle("r".to_owned()),
-        body: body.to_owned(),
+        body: body.into(),
         receive_count: 1,
         sent: Some(Timestamp::from_millis(1_772_359_200_000)),
         group_id: None,

@@ -36,7 +36,7 @@ pub(crate) fn cloud_event(event: &Event) -> String {
         members.extend(text.map(|text| (name, quoted(text))));
     }
     match &event.data {
-        Data::Json(text) => members.push(("data", text.clone())),
+        Data::Json(text) => members.push(("data", text.to_string())),
         Data::Text(text) => {
             members.push(("datacontenttype", quoted("text/plain")));
             members.push(("data", quoted(text)));

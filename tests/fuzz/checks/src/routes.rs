@@ -232,7 +232,7 @@ fn events() -> [Event; 4] {
         source: source.to_owned(),
         kind: kind.to_owned(),
         subject: subject.map(str::to_owned),
-        data: Data::Json("{}".to_owned()),
+        data: Data::Json("{}".into()),
         ..Event::default()
     };
     [

@@ -97,7 +97,7 @@ async fn what_no_bus_takes_is_rejected_unsent() {
     let cases = [
         (of_aws, "source_reserved"),
         (event("[1]"), "body_unfit"),
-        (with(Data::Text("{}".to_owned())), "body_unfit"),
+        (with(Data::Text("{}".into())), "body_unfit"),
         (with(Data::Absent), "body_unfit"),
         (event(&long(EVENTBRIDGE_ENTRY_MAX + 1)), "too_large"),
     ];

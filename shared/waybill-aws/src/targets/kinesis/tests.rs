@@ -59,7 +59,7 @@ async fn a_record_is_the_data_to_the_byte_under_the_key_that_the_route_picks() {
         "stream: '{arn}', body: plain, partition_key: source"
     ));
     let bytes = Event {
-        data: Data::Bytes(vec![0, 255]),
+        data: Data::Bytes(vec![0, 255].into()),
         ..event("")
     };
     let (attempt, asked) = asked(&spec, &bytes, done()).await;

@@ -99,8 +99,8 @@ async fn what_lambda_does_not_take_is_rejected_unsent() {
     let long = |size: usize| event(&format!(r#""{}""#, "x".repeat(size - 2)));
     let (plain, later) = (", body: plain", ", body: plain, invocation: event");
     let cases = [
-        (plain, with(Data::Text("{}".to_owned())), "body_unfit"),
-        (plain, with(Data::Bytes(vec![1])), "body_unfit"),
+        (plain, with(Data::Text("{}".into())), "body_unfit"),
+        (plain, with(Data::Bytes(vec![1].into())), "body_unfit"),
         (plain, with(Data::Absent), "body_unfit"),
         (plain, long(LAMBDA_REQUEST_MAX + 1), "too_large"),
         (later, long(LAMBDA_EVENT_MAX + 1), "too_large"),

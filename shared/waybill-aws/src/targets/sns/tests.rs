@@ -100,11 +100,16 @@ async fn what_no_topic_takes_is_rejected_unsent() {
     let cases = [
         (
             plain(),
-            with(Data::Bytes(vec![65])),
+            with(Data::Bytes(vec![65].into())),
             message(),
             "body_unfit",
         ),
-        (plain(), with(Data::Text(long)), message(), "too_large"),
+        (
+            plain(),
+            with(Data::Text(long.into())),
+            message(),
+            "too_large",
+        ),
         (fifo, event("1"), alone, "group_missing"),
     ];
     for (spec, event, message, code) in cases {

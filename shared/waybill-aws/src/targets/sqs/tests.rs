@@ -167,7 +167,7 @@ async fn a_message_that_cannot_be_sent_is_rejected_unsent() {
         (plain(), with(Data::Absent), message(), "body_unfit"),
         (
             plain(),
-            with(Data::Bytes(vec![65])),
+            with(Data::Bytes(vec![65].into())),
             message(),
             "body_unfit",
         ),
@@ -179,7 +179,7 @@ async fn a_message_that_cannot_be_sent_is_rejected_unsent() {
         ),
         (
             plain(),
-            with(Data::Text("x".repeat(SQS_MESSAGE_MAX))),
+            with(Data::Text("x".repeat(SQS_MESSAGE_MAX).into())),
             message(),
             "too_large",
         ),

@@ -135,7 +135,7 @@ async fn what_is_no_input_is_rejected_unsent() {
     let with = |data: Data| Event { data, ..event("") };
     let long = format!(r#""{}""#, "x".repeat(EXECUTION_INPUT_MAX - 1));
     let cases = [
-        (with(Data::Text("{}".to_owned())), "body_unfit"),
+        (with(Data::Text("{}".into())), "body_unfit"),
         (with(Data::Absent), "body_unfit"),
         (event(&long), "too_large"),
     ];

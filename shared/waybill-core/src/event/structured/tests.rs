@@ -24,13 +24,13 @@ const HEAD: &str = r#"{"specversion":"1.0","id":"e-1","source":"shop","type":"or
 #[test]
 fn json_is_kept_to_the_byte() {
     let raw = r#"{"a": 1.10, "b": 12345678901234567890123, "c":"\ud800"}"#;
-    let text = printed(None, Data::Json(raw.to_owned()));
+    let text = printed(None, Data::Json(raw.into()));
     assert_eq!(text, format!(r#"{HEAD},"data":{raw}}}"#));
 }
 
 #[test]
 fn data_that_is_no_json_is_text_or_base64() {
-    let text = |text: &str| Data::Text(text.to_owned());
+    let text = |text: &str| Data::Text(text.into());
     let cases = [
         (
             None,
@@ -39,7 +39,7 @@ fn data_that_is_no_json_is_text_or_base64() {
         ),
         (
             Some("text/csv"),
-            Data::Json("1".to_owned()),
+            Data::Json("1".into()),
             r#","datacontenttype":"text/csv","data":"1"}"#,
         ),
         (
@@ -49,10 +49,14 @@ fn data_that_is_no_json_is_text_or_base64() {
         ),
         (
             Some("image/png"),
-            Data::Bytes(vec![0, 255]),
+            Data::Bytes(vec![0, 255].into()),
             r#","datacontenttype":"image/png","data_base64":"AP8="}"#,
         ),
-        (None, Data::Bytes(vec![0]), r#","data_base64":"AA=="}"#),
+        (
+            None,
+            Data::Bytes(vec![0].into()),
+            r#","data_base64":"AA=="}"#,
+        ),
         (None, Data::Absent, "}"),
     ];
     for (content_type, data, expected) in cases {
@@ -63,7 +67,7 @@ fn data_that_is_no_json_is_text_or_base64() {
 
 #[test]
 fn what_a_route_made_has_its_own_media_type() {
-    let text = event(Some("image/png")).structured(&Data::Json("[1]".to_owned()));
+    let text = event(Some("image/png")).structured(&Data::Json("[1]".into()));
     assert_eq!(text, format!(r#"{HEAD},"data":[1]}}"#));
 }
 
@@ -78,9 +82,9 @@ mod properties {
     fn data() -> impl Strategy<Value = Data> {
         let json = ["1.10", "\"x\"", "[1, 2]", "{\"a\": null}", "null", "true"];
         prop_oneof![
-            prop::sample::select(json.to_vec()).prop_map(|text| Data::Json(text.to_owned())),
-            any::<String>().prop_map(Data::Text),
-            any::<Vec<u8>>().prop_map(Data::Bytes),
+            prop::sample::select(json.to_vec()).prop_map(|text| Data::Json(text.into())),
+            any::<String>().prop_map(|text| Data::Text(text.into())),
+            any::<Vec<u8>>().prop_map(|bytes| Data::Bytes(bytes.into())),
             Just(Data::Absent),
         ]
     }
@@ -105,7 +109,7 @@ mod properties {
             let message = Message {
                 message_id: MessageId::new("m-1").unwrap(),
                 receipt_handle: ReceiptHandle("r".to_owned()),
-                body: event.structured(&event.data),
+                body: event.structured(&event.data).into(),
                 receive_count: 1,
                 sent: None,
                 group_id: None,

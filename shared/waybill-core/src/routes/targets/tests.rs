@@ -36,7 +36,7 @@ fn dynamodb(lines: &str) -> String {
 fn event(data: &str) -> Event {
     Event {
         id: "e-1".to_owned(),
-        data: Data::Json(data.to_owned()),
+        data: Data::Json(data.into()),
         ..Event::default()
     }
 }
@@ -376,7 +376,7 @@ fn the_data_that_is_delivered_is_what_is_written() {
     let Ok(TargetSpec::DynamoDb(spec)) = read(&dynamodb("put: data")) else {
         panic!("it is a table");
     };
-    let data = Data::Json(r#"{"id": "made"}"#.to_owned());
+    let data = Data::Json(r#"{"id": "made"}"#.into());
     let written = spec.item_write(&event(r#"{"id": "came"}"#), &data);
     let Ok(ItemWrite::Put { item, .. }) = written else {
         panic!("{written:?}");

@@ -12,7 +12,7 @@ fn event(data: &str) -> Event {
         subject: None,
         time: Some("2026-01-02T03:04:05Z".to_owned()),
         content_type: Some("application/vnd.shop+json".to_owned()),
-        data: Data::Json(data.to_owned()),
+        data: Data::Json(data.into()),
         ..Event::default()
     }
 }
@@ -58,10 +58,10 @@ fn picks_literals_and_the_whole_event_are_made_into_json() {
     ];
     for (text, expected) in table {
         let found = made(text, &event(ORDER));
-        assert_eq!(found, Ok(Data::Json(expected.to_owned())), "{text}");
+        assert_eq!(found, Ok(Data::Json(expected.into())), "{text}");
     }
     let whole = r#"{"data":[1],"id":"e-1","source":"shop","subject":null,"time":"2026-01-02T03:04:05Z","type":"order.created"}"#;
-    assert_eq!(made("@", &event("[1]")), Ok(Data::Json(whole.to_owned())));
+    assert_eq!(made("@", &event("[1]")), Ok(Data::Json(whole.into())));
 }
 
 #[test]
@@ -78,17 +78,17 @@ fn a_string_is_made_into_text_without_quotes() {
     ];
     for (text, expected) in table {
         let found = made(text, &event(ORDER));
-        assert_eq!(found, Ok(Data::Text(expected.to_owned())), "{text}");
+        assert_eq!(found, Ok(Data::Text(expected.into())), "{text}");
     }
 }
 
 #[test]
 fn data_that_is_no_json_is_text_or_nothing() {
     let with = |data| Event { data, ..event("0") };
-    let text = with(Data::Text("hello".to_owned()));
-    let expected = Data::Json(r#"{"text":"hello"}"#.to_owned());
+    let text = with(Data::Text("hello".into()));
+    let expected = Data::Json(r#"{"text":"hello"}"#.into());
     assert_eq!(made("{text: data}", &text), Ok(expected));
-    for none in [Data::Bytes(vec![1]), Data::Absent] {
+    for none in [Data::Bytes(vec![1].into()), Data::Absent] {
         let why = made("data", &with(none)).expect_err("nothing");
         assert_eq!(why, "transform finds nothing in this event");
     }
@@ -124,7 +124,7 @@ fn a_number_is_never_delivered_with_digits_lost() {
             assert_eq!(made(text, &event(&data)), Err(lost.to_owned()), "{text}");
         }
         let other = made("data.m", &event(&data));
-        assert_eq!(other, Ok(Data::Json("1".to_owned())), "not asked for");
+        assert_eq!(other, Ok(Data::Json("1".into())), "not asked for");
     }
     for exact in [
         "-9223372036854775808",
@@ -299,7 +299,7 @@ fn a_route_has_the_transform_of_its_file_and_none_by_default() {
     let read = |text: &str| RoutesFile::parse(text, |_| Some("'v'".to_owned())).expect("a file");
     let with = read(&file("\"{a: data.id, b: ${V}}\""));
     let transform = with.routes[0].transform.clone().expect("a transform");
-    let expected = Data::Json(r#"{"a":7,"b":"v"}"#.to_owned());
+    let expected = Data::Json(r#"{"a":7,"b":"v"}"#.into());
     assert_eq!(transform.apply(&event(ORDER)), Ok(expected));
     let without = read("routes: [{ name: a, target: { http: { url: \"https://a.example/\" } } }]");
     assert!(without.routes[0].transform.is_none());
@@ -342,8 +342,8 @@ fn the_producers_media_type_is_of_the_producers_data_alone() {
         Some("application/vnd.shop+json")
     );
     for made in [
-        Data::Json("8".to_owned()),
-        Data::Text("7".to_owned()),
+        Data::Json("8".into()),
+        Data::Text("7".into()),
         Data::Absent,
         event.data.clone(),
     ] {
@@ -369,9 +369,9 @@ mod properties {
             let data = serde_json::json!({ &name: &value });
             let quoted = serde_json::to_string(&name).unwrap();
             let found = made(&format!("data.{quoted}"), &event(&data.to_string()));
-            prop_assert_eq!(found, Ok(Data::Text(value.clone())));
+            prop_assert_eq!(found, Ok(Data::Text(value.clone().into())));
             let found = made(&format!("{{{quoted}: data.{quoted}}}"), &event(&data.to_string()));
-            prop_assert_eq!(found, Ok(Data::Json(data.to_string())));
+            prop_assert_eq!(found, Ok(Data::Json(data.to_string().into())));
         }
     }
 }
