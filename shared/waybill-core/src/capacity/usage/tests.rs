@@ -94,7 +94,7 @@ fn an_event_that_goes_well_costs_two_writes_and_a_fifth_of_a_request() {
 }
 
 #[test]
-fn a_million_clean_events_cost_one_dollar_forty_nine_behind_a_trigger() {
+fn a_million_clean_events_cost_one_dollar_seventy_one_behind_a_trigger() {
     let usage = per_event(&clean());
     let dollars = US_EAST_1.dollars(&usage);
     near(dollars.sqs * 1e6, 0.08);
@@ -102,8 +102,10 @@ fn a_million_clean_events_cost_one_dollar_forty_nine_behind_a_trigger() {
     near(dollars.lambda_requests * 1e6, 0.02);
     near(dollars.lambda_time * 1e6, 2_000.0 * 0.000_013_333_4);
     near(dollars.logs * 1e6, 0.11);
+    near(dollars.storage * 1e6, 0.125);
+    near(dollars.recovery * 1e6, 0.1);
     assert!(
-        (dollars.total() * 1e6 - 1.4867).abs() < 0.005,
+        (dollars.total() * 1e6 - 1.7117).abs() < 0.005,
         "{dollars:?}"
     );
 }
