@@ -27,7 +27,7 @@ impl Api {
     /// Calls go to this endpoint, `http://host:port` without a path.
     pub fn new(endpoint: &str) -> Result<Self, LocalError> {
         // Fails only where another provider was chosen before, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = Client::builder()
             .no_proxy()
             .build()

@@ -40,10 +40,9 @@ impl Transport {
     pub(crate) fn new() -> Self {
         let tls = |settings: Option<&HttpConnectorSettings>,
                    components: Option<&RuntimeComponents>| {
-            let connector = Connector::builder()
+            let mut connector = Connector::builder()
                 .proxy_config(ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::Ring));
-            let mut connector = connector;
+                .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
             connector.set_connector_settings(settings.cloned());
             connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
             connector.build()

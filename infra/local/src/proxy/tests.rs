@@ -161,7 +161,7 @@ async fn rig() -> (Proxy, Arc<AtomicU64>, reqwest::Client, JoinHandle<()>) {
         },
     ));
     let proxy = Proxy::start(&upstream.to_string()).await.unwrap();
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     (proxy, served, client, server)
 }

@@ -66,7 +66,7 @@ async fn payloads_go_out_with_their_deadline_and_answers_come_back() {
         let address = variables.find_map(|set| set.strip_prefix("AWS_LAMBDA_RUNTIME_API="));
         format!("http://{}/2018-06-01/runtime", address.unwrap())
     };
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let runtime = async {
         for kind in ["response", "error"] {

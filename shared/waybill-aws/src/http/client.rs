@@ -78,7 +78,7 @@ impl HttpClient {
     /// Makes a client.
     fn build(&self, kind: Kind) -> Result<reqwest::Client, reqwest::Error> {
         // An error says that the process has a provider already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let builder = reqwest::Client::builder()
             .connect_timeout(kind.connect_timeout)
             .pool_idle_timeout(POOL_IDLE)

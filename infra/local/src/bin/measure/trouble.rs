@@ -148,9 +148,12 @@ async fn run(
             tokio::time::sleep(LOOK_AGAIN).await;
             continue;
         }
-        // One that has answered before it could be killed is followed by another.
+        // One that has answered before it could be killed is followed by another, but never by what
+        // was killed before: that has its one chance in ten like any.
         owed += u64::from(kill && dice.below(10) == 0);
-        let when = (owed > 0).then(|| {
+        let fresh = batch.iter().all(|message| message.receives == 1);
+        let doomed = owed > 0 && (fresh || dice.below(10) == 0);
+        let when = doomed.then(|| {
             let effects = dice.below(wide(batch.len()) + 1);
             (
                 effects,
