@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -97,7 +98,8 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Writes what is handed in, group by group, until nobody can hand in any more. Store trouble is
+/// Writes what is handed in, group by group, until nobody can hand in any more. Full groups are
+/// written side by side; what fills none shares the write after the one under way. Store trouble is
 /// retried no later than `until`.
 pub(crate) async fn drive<L: Ledger, A: Ambient>(
     ledger: &L,
@@ -107,46 +109,73 @@ pub(crate) async fn drive<L: Ledger, A: Ambient>(
     until: Timestamp,
 ) {
     let mut waiting = Vec::new();
+    let mut writing = FuturesUnordered::new();
     loop {
-        if waiting.is_empty() {
-            match jobs.recv().await {
-                Some(job) => waiting.push(job),
-                None => return,
+        let busy = !writing.is_empty();
+        tokio::select! {
+            biased;
+            Some(again) = writing.next() => waiting.extend(again),
+            () = gather(desk, &mut jobs, &mut waiting, busy) => {
+                let group = take_group(&mut waiting);
+                if group.is_empty() && !busy {
+                    return;
+                }
+                writing.push(write(ledger, ambient, group, until));
             }
-        }
-        gather(desk, &mut jobs, &mut waiting).await;
-        let group = take_group(&mut waiting);
-        let writes: Vec<_> = group.iter().map(Job::write).collect();
-        let answers = ledger.write(&writes).await;
-        telemetry::ledger_written(&writes, &answers);
-        let mut answers = answers.into_iter();
-        let answers = group.into_iter().map(|job| {
-            let answer = answers.next();
-            (job, answer.unwrap_or_else(|| Err(StoreError::unanswered())))
-        });
-        let mut answers: Vec<_> = answers.collect();
-        look_again(ledger, &mut answers).await;
-        let now = ambient.now();
-        for (job, answer) in answers {
-            waiting.extend(answered(job, answer, now, until));
         }
     }
 }
 
+/// Writes one group; what is to be tried again.
+async fn write<L: Ledger, A: Ambient>(
+    ledger: &L,
+    ambient: &A,
+    group: Vec<Job>,
+    until: Timestamp,
+) -> Vec<Job> {
+    let writes: Vec<_> = group.iter().map(Job::write).collect();
+    let answers = ledger.write(&writes).await;
+    telemetry::ledger_written(&writes, &answers);
+    let mut answers = answers.into_iter();
+    let answers = group.into_iter().map(|job| {
+        let answer = answers.next();
+        (job, answer.unwrap_or_else(|| Err(StoreError::unanswered())))
+    });
+    let mut answers: Vec<_> = answers.collect();
+    look_again(ledger, &mut answers).await;
+    let now = ambient.now();
+    let again = answers.into_iter();
+    let again = again.filter_map(|(job, answer)| answered(job, answer, now, until));
+    again.collect()
+}
+
 /// Waits until a group should be written: when nothing else is running, when it is full, when its
-/// first has waited long enough, or when a retry is due.
-async fn gather(desk: &Desk, jobs: &mut mpsc::UnboundedReceiver<Job>, waiting: &mut Vec<Job>) {
+/// first has waited long enough, or when a retry is due; while a write is under way, only when it is
+/// full.
+async fn gather(
+    desk: &Desk,
+    jobs: &mut mpsc::UnboundedReceiver<Job>,
+    waiting: &mut Vec<Job>,
+    busy: bool,
+) {
     loop {
         while let Ok(job) = jobs.try_recv() {
             waiting.push(job);
         }
         let fresh = waiting.iter().filter(|job| job.tries == 0).count();
         let alone = desk.running.load(Ordering::Relaxed) == 0;
-        if (fresh > 0 && alone) || fresh >= STATEMENTS_MAX {
+        if (fresh > 0 && alone && !busy) || fresh >= STATEMENTS_MAX {
             return;
         }
-        let Some(go_at) = waiting.iter().map(|job| job.go_at).min() else {
-            return;
+        let go_at = waiting.iter().map(|job| job.go_at).min();
+        let Some(go_at) = go_at.filter(|_| !busy) else {
+            match jobs.recv().await {
+                Some(job) => waiting.push(job),
+                // Nobody can hand in any more: the write under way is the last, or its retries are.
+                None if busy => std::future::pending().await,
+                None => return,
+            }
+            continue;
         };
         tokio::select! {
             biased;
