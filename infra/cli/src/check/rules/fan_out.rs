@@ -221,7 +221,7 @@ const FILES_MAX: u64 = 1024;
 const BATCH_DEFAULT: u64 = 10;
 
 /// How many events the consumer works on at once.
-const CONSUMER_EVENTS: u64 = 25;
+const CONSUMER_EVENTS: u64 = 100;
 
 /// How many events a poller works on at once that is not told.
 pub(super) const POLLER_EVENTS: u64 = 100;
