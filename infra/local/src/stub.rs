@@ -148,16 +148,6 @@ impl Stub {
         &self.shared.target
     }
 
-    /// Forgets all items, so that a long run needs no memory for them.
-    pub fn forget_items(&self) {
-        lock(&self.shared.tables).clear();
-    }
-
-    /// How many items all tables have.
-    pub fn items(&self) -> usize {
-        lock(&self.shared.tables).len()
-    }
-
     /// Forgets all items, messages and effects.
     pub fn clear(&self) {
         lock(&self.shared.tables).clear();

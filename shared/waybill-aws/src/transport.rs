@@ -5,8 +5,6 @@
 //! once more for the connections: at every cold start, before there is anything to send. Here they
 //! are read once, and not at all where AWS is played over plain HTTP.
 
-use std::sync::OnceLock;
-
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
@@ -30,8 +28,6 @@ struct Carrier {
     transport: Transport,
     settings: HttpConnectorSettings,
     components: RuntimeComponents,
-    plain: OnceLock<SharedHttpConnector>,
-    tls: OnceLock<SharedHttpConnector>,
 }
 
 impl Transport {
@@ -64,20 +60,22 @@ impl HttpClient for Transport {
             transport: self.clone(),
             settings: settings.clone(),
             components: components.clone(),
-            plain: OnceLock::new(),
-            tls: OnceLock::new(),
         })
     }
 }
 
 impl HttpConnector for Carrier {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (client, connector) = match request.uri().starts_with("http:") {
-            true => (&self.transport.plain, &self.plain),
-            false => (&self.transport.tls, &self.tls),
+        let client = match request.uri().starts_with("http:") {
+            true => &self.transport.plain,
+            false => &self.transport.tls,
         };
-        connector
-            .get_or_init(|| client.http_connector(&self.settings, &self.components))
+        // It keeps its connections by itself.
+        client
+            .http_connector(&self.settings, &self.components)
             .call(request)
     }
 }
+
+#[cfg(test)]
+mod tests;

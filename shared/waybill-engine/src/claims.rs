@@ -190,11 +190,7 @@ async fn read<L: Ledger, A: Ambient>(
         return;
     }
     let rows = ledger.read(&keys).await;
-    telemetry::tell(Happened::LedgerAsked {
-        write_units: 0,
-        read_units: keys.len(),
-        failed: rows.iter().any(Result::is_err),
-    });
+    telemetry::ledger_read(&rows);
     let mut rows = rows.into_iter();
     let now = ambient.now();
     for (request, step) in requests

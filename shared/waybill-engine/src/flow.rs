@@ -379,7 +379,9 @@ impl<'f, H: Handler, L: Ledger, A: Ambient> Flow<'f, H, L, A> {
     /// handed back uncharged (F16).
     fn window(&mut self, places: usize) -> (Vec<Arc<Work>>, Vec<Arc<Work>>) {
         let (mut window, mut starting) = (Vec::new(), Vec::new());
-        let is_full = places.min(self.queue.len()) >= STATEMENTS_MAX;
+        let next = self.queue.iter().take(places);
+        let to_claim = next.filter(|work| work.opening != Opening::Try);
+        let is_full = to_claim.take(STATEMENTS_MAX).count() == STATEMENTS_MAX;
         let claims = match self.asked == 0 || is_full {
             true => STATEMENTS_MAX,
             false => 0,

@@ -230,13 +230,8 @@ impl Shared {
     async fn read(&self, keys: &[GateKey]) -> Vec<Option<Option<GateRow>>> {
         let read = timeout(REQUEST_TIME, self.store.read(keys)).await;
         let rows = read.unwrap_or_else(|_| vec![Err(StoreError::unanswered())]);
-        let error = rows.iter().find_map(|row| row.as_ref().err());
-        telemetry::tell(Happened::LedgerAsked {
-            write_units: 0,
-            read_units: keys.len(),
-            failed: error.is_some(),
-        });
-        if let Some(error) = error {
+        telemetry::ledger_read(&rows);
+        if let Some(error) = rows.iter().find_map(|row| row.as_ref().err()) {
             telemetry::tell(Happened::GatesFailed(error));
         }
         rows.into_iter().map(Result::ok).collect()

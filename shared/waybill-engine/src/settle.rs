@@ -17,7 +17,7 @@ use waybill_core::limit::STATEMENTS_MAX;
 use waybill_core::time::Timestamp;
 
 use crate::ports::{Ambient, Ledger, StoreError, StoreErrorKind, Write, Written};
-use crate::telemetry::{self, Happened};
+use crate::telemetry;
 
 /// What came of a write.
 #[derive(Debug)]
@@ -230,11 +230,7 @@ async fn look_again<L: Ledger>(ledger: &L, answers: &mut [(Job, Result<Written, 
         return;
     }
     let rows = ledger.read(&keys).await;
-    telemetry::tell(Happened::LedgerAsked {
-        write_units: 0,
-        read_units: keys.len(),
-        failed: rows.iter().any(Result::is_err),
-    });
+    telemetry::ledger_read(&rows);
     let mut rows = rows.into_iter();
     for (job, answer) in answers {
         if job.is_in_doubt(answer) {

@@ -170,6 +170,15 @@ pub(crate) fn ledger_written(writes: &[ports::Write], answers: &[Result<Written,
     });
 }
 
+/// Rows were to be read in one request of the ledger's, each answered alone.
+pub(crate) fn ledger_read<T>(rows: &[Result<T, StoreError>]) {
+    tell(Happened::LedgerAsked {
+        write_units: 0,
+        read_units: rows.len(),
+        failed: rows.iter().any(Result::is_err),
+    });
+}
+
 /// A row was to be written in a transaction with an effect: a request, and a write that takes twice
 /// the units.
 pub(crate) fn row_transacted(row: &Record) {

@@ -63,11 +63,6 @@ impl Units {
 }
 
 impl Tables {
-    /// How many items there are.
-    pub(super) fn len(&self) -> usize {
-        self.0.values().map(HashMap::len).sum()
-    }
-
     /// Forgets all.
     pub(super) fn clear(&mut self) {
         self.0.clear();

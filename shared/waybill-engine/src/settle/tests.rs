@@ -208,6 +208,15 @@ async fn a_full_group_goes_at_once_and_the_rest_in_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn full_groups_are_written_side_by_side_and_the_rest_waits_for_them() {
+    let ledger = Writes::new().taking(ms(100));
+    ledger
+        .with_desk(async |desk| settle_all(desk, 0..60).await)
+        .await;
+    assert_eq!(ledger.groups(), [(0, 25), (0, 25), (100, 10)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_ends_while_a_write_is_under_way_shares_the_next() {
     let ledger = Writes::new().taking(ms(100));
     ledger

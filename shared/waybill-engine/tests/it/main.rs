@@ -29,3 +29,4 @@ mod scheduled;
 mod store_trouble;
 mod traces;
 mod valve;
+mod wide;

@@ -12,6 +12,7 @@ use waybill_core::deadline::Budget;
 use waybill_core::event::{Data, Event};
 use waybill_core::id::{Consumer, LedgerKey, MessageId, RouteName};
 use waybill_core::ledger::{DeadLetter, OnRejected, OnceBy, Record};
+use waybill_core::limit::SQS_BATCH_MAX;
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
 use waybill_core::outcome::{Attempt, RowEnd};
 use waybill_core::retry::RetryPolicy;
@@ -578,8 +579,10 @@ impl Process<'_> {
         let handles: Vec<_> = over
             .map(|(message, _)| message.receipt_handle.clone())
             .collect();
-        for answer in self.scene.queue.inner().delete(&handles).await {
-            answer.unwrap();
+        for some in handles.chunks(SQS_BATCH_MAX) {
+            for answer in self.scene.queue.inner().delete(some).await {
+                answer.unwrap();
+            }
         }
         handed
     }
@@ -587,8 +590,16 @@ impl Process<'_> {
     /// The same, and nobody deletes anything: what was received, and how it ended.
     pub(crate) async fn run(&self, most: usize) -> (Vec<Message>, Vec<Handed>) {
         let queue = self.scene.queue.inner();
-        let received = queue.receive(most, Duration::ZERO, VISIBILITY).await;
-        let messages = received.unwrap();
+        let mut messages = Vec::new();
+        while messages.len() < most {
+            let max = (most - messages.len()).min(SQS_BATCH_MAX);
+            let received = queue.receive(max, Duration::ZERO, VISIBILITY).await;
+            let received = received.unwrap();
+            if received.is_empty() {
+                break;
+            }
+            messages.extend(received);
+        }
         let started = self.scene.ambient.now();
         let budget = Budget {
             started,

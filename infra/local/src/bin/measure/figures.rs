@@ -62,23 +62,18 @@ impl Batches {
 
     /// The middle of each figure over the rounds.
     pub(crate) fn middle(rounds: &[Self]) -> Self {
-        let of = |figure: fn(&Self) -> f64| middle(rounds.iter().map(figure).collect());
-        let some = |figure: fn(&Self) -> Option<f64>| {
-            let figures: Option<Vec<_>> = rounds.iter().map(figure).collect();
-            figures.map(middle)
-        };
         Self {
-            rate: of(|batches| batches.rate),
-            cpu_ms: some(|batches| batches.cpu_ms),
-            p50_ms: of(|batches| batches.p50_ms),
-            p99_ms: of(|batches| batches.p99_ms),
-            peak_mb: some(|batches| batches.peak_mb),
-            dynamodb: of(|batches| batches.dynamodb),
-            sqs: of(|batches| batches.sqs),
-            write_units: of(|batches| batches.write_units),
-            read_units: of(|batches| batches.read_units),
-            bytes_out: of(|batches| batches.bytes_out),
-            bytes_in: of(|batches| batches.bytes_in),
+            rate: middle_of(rounds, |batches| batches.rate),
+            cpu_ms: known(rounds, |batches| batches.cpu_ms),
+            p50_ms: middle_of(rounds, |batches| batches.p50_ms),
+            p99_ms: middle_of(rounds, |batches| batches.p99_ms),
+            peak_mb: known(rounds, |batches| batches.peak_mb),
+            dynamodb: middle_of(rounds, |batches| batches.dynamodb),
+            sqs: middle_of(rounds, |batches| batches.sqs),
+            write_units: middle_of(rounds, |batches| batches.write_units),
+            read_units: middle_of(rounds, |batches| batches.read_units),
+            bytes_out: middle_of(rounds, |batches| batches.bytes_out),
+            bytes_in: middle_of(rounds, |batches| batches.bytes_in),
         }
     }
 }
@@ -118,19 +113,25 @@ impl Polled {
 
     /// The middle of each figure over the rounds.
     pub(crate) fn middle(rounds: &[Self]) -> Self {
-        let of = |figure: fn(&Self) -> f64| middle(rounds.iter().map(figure).collect());
-        let some = |figure: fn(&Self) -> Option<f64>| {
-            let figures: Option<Vec<_>> = rounds.iter().map(figure).collect();
-            figures.map(middle)
-        };
         Self {
-            rate: of(|polled| polled.rate),
-            cpu_ms: some(|polled| polled.cpu_ms),
-            peak_mb: some(|polled| polled.peak_mb),
-            sqs: of(|polled| polled.sqs),
-            dynamodb: of(|polled| polled.dynamodb),
+            rate: middle_of(rounds, |polled| polled.rate),
+            cpu_ms: known(rounds, |polled| polled.cpu_ms),
+            peak_mb: known(rounds, |polled| polled.peak_mb),
+            sqs: middle_of(rounds, |polled| polled.sqs),
+            dynamodb: middle_of(rounds, |polled| polled.dynamodb),
         }
     }
+}
+
+/// The middle of one figure over the rounds.
+fn middle_of<T>(rounds: &[T], figure: fn(&T) -> f64) -> f64 {
+    middle(rounds.iter().map(figure).collect())
+}
+
+/// The same of a figure that every round must have.
+fn known<T>(rounds: &[T], figure: fn(&T) -> Option<f64>) -> Option<f64> {
+    let figures: Option<Vec<_>> = rounds.iter().map(figure).collect();
+    figures.map(middle)
 }
 
 /// The middle one; 0 of none.

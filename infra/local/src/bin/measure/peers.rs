@@ -3,7 +3,6 @@
 use std::fs;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use waybill_local::{Environment, LocalError, Program, say};
 
@@ -30,6 +29,9 @@ struct Peer {
     name: String,
     mode: Mode,
     argv: Vec<String>,
+    /// Whether it is given fewer messages.
+    #[serde(default)]
+    slow: bool,
     env: std::collections::BTreeMap<String, String>,
 }
 
@@ -65,7 +67,8 @@ impl Peer {
                 core: rig.core,
             },
             environment,
-            slow: !self.name.starts_with("rust"),
+            own: false,
+            slow: self.slow,
         }
     }
 }
@@ -204,11 +207,18 @@ async fn polls(rig: &Rig, subjects: &[Subject], show: &mut Show) -> Result<(), L
     for round in 0..rig.rounds {
         say(format!("polls, round {} of {}", round + 1, rig.rounds));
         for ((subject, fast), slow) in subjects.iter().zip(&mut fast).zip(&mut slow) {
-            let own = subject.title.starts_with("waybill");
             rig.no_latency();
-            fast.push(subject.polls(rig, if own { 6000 } else { 1000 }).await?);
+            fast.push(
+                subject
+                    .polls(rig, if subject.own { 6000 } else { 1000 })
+                    .await?,
+            );
             rig.usual_latency();
-            slow.push(subject.polls(rig, if own { 4000 } else { 300 }).await?);
+            slow.push(
+                subject
+                    .polls(rig, if subject.own { 4000 } else { 300 })
+                    .await?,
+            );
         }
     }
     show.table(
@@ -235,14 +245,6 @@ async fn polls(rig: &Rig, subjects: &[Subject], show: &mut Show) -> Result<(), L
         show.row(&subject.title, figures);
     }
     Ok(())
-}
-
-/// Whether an answer names a message as failed; which, by their ids.
-pub(crate) fn failures(answer: &str) -> Vec<String> {
-    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
-    let failures = answer.get("batchItemFailures").and_then(Value::as_array);
-    let id = |failure: &Value| Some(failure.get("itemIdentifier")?.as_str()?.to_owned());
-    failures.into_iter().flatten().filter_map(id).collect()
 }
 
 /// Fresh processes of a round.

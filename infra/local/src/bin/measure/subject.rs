@@ -18,6 +18,8 @@ pub(crate) struct Subject {
     pub(crate) program: Program,
     /// Its variables.
     pub(crate) environment: Environment,
+    /// Whether it is one of the project's functions.
+    pub(crate) own: bool,
     /// Whether it is given fewer messages.
     pub(crate) slow: bool,
 }
@@ -46,6 +48,7 @@ impl Subject {
             title: format!("waybill {function}"),
             program,
             environment,
+            own: true,
             slow: false,
         })
     }
@@ -115,12 +118,11 @@ impl Subject {
     /// Lets it poll a queue of so many messages until all are delivered; each must be once.
     pub(crate) async fn polls(&self, rig: &Rig, messages: usize) -> Result<Polled, LocalError> {
         rig.stub.clear();
-        let own = self.title.starts_with("waybill");
-        let function = match own {
+        let function = match self.own {
             true => self.start().await?.0,
             false => Function::run(&self.program, &self.environment).await?,
         };
-        if !own {
+        if !self.own {
             // A poller that is no function has no other sign that it is there.
             self.deliver(rig, &function, WARM_UP * 10).await?;
         }
@@ -129,7 +131,7 @@ impl Subject {
         let cpu = function.cpu_time();
         let bodies = (0..messages).map(|n| event(&format!("polled-{n}"), 1024));
         rig.stub.queue().send(bodies);
-        if own {
+        if self.own {
             let payload = r#"{"stop_when_empty":true}"#;
             let polling = function.invoke(payload, PATIENCE);
             match polling.await? {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use waybill_local::runtime_api::SqsRecord;
 use waybill_local::stub::{Received, Stub};
@@ -14,7 +14,6 @@ use waybill_local::{Answer, Function, LocalError, say};
 
 use crate::figures::millis;
 use crate::load::event;
-use crate::peers::failures;
 use crate::rig::Rig;
 use crate::show::Show;
 use crate::subject::{Subject, wide};
@@ -231,6 +230,14 @@ async fn hand_over(
         () = reached => Ok(None),
         answer = invoked => answer.map(Some),
     }
+}
+
+/// The ids of the messages that an answer names as failed.
+fn failures(answer: &str) -> Vec<String> {
+    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+    let failures = answer.get("batchItemFailures").and_then(Value::as_array);
+    let id = |failure: &Value| Some(failure.get("itemIdentifier")?.as_str()?.to_owned());
+    failures.into_iter().flatten().filter_map(id).collect()
 }
 
 /// Numbers that are the same in every run.

@@ -58,7 +58,7 @@ fn a_transaction_writes_all_or_nothing() {
     let code = |at: usize| reasons.pointer(&format!("/{at}/Code")).cloned();
     assert_eq!(code(0), Some(json!("None")));
     assert_eq!(code(1), Some(json!("ConditionalCheckFailed")));
-    assert_eq!(tables.len(), 2);
+    assert_eq!(tables.0["t"].len(), 2);
 }
 
 #[test]
