@@ -35,6 +35,16 @@ struct Arguments {
     /// How often everything is measured; the median counts.
     #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
     rounds: u32,
+    /// A variable more for the project's functions, as NAME=VALUE: to see what it gives. May be
+    /// said several times.
+    #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+}
+
+/// Reads `NAME=VALUE`.
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("say it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// What is measured.
@@ -74,7 +84,7 @@ fn main() -> ExitCode {
 /// Measures what was asked for.
 async fn run(arguments: &Arguments, ground: Option<Ground>) -> Result<(), LocalError> {
     let rig = match ground {
-        Some(ground) => Some(Rig::on(ground, arguments.rounds).await?),
+        Some(ground) => Some(Rig::on(ground, arguments.rounds, &arguments.env).await?),
         None => None,
     };
     let show = match (&arguments.what, rig) {

@@ -22,6 +22,8 @@ pub(crate) struct Rig {
     pub(crate) stub: Stub,
     /// How often everything is measured.
     pub(crate) rounds: u32,
+    /// Variables more for the project's functions.
+    pub(crate) variables: Vec<(String, String)>,
     /// The core of what is measured, where there is one to spare.
     pub(crate) core: Option<usize>,
 }
@@ -64,12 +66,17 @@ fn spare_core() -> Option<usize> {
 
 impl Rig {
     /// Starts the stand-in.
-    pub(crate) async fn on(ground: Ground, rounds: u32) -> Result<Self, LocalError> {
+    pub(crate) async fn on(
+        ground: Ground,
+        rounds: u32,
+        variables: &[(String, String)],
+    ) -> Result<Self, LocalError> {
         Ok(Self {
             workspace: ground.workspace,
             built: ground.built,
             stub: Stub::start(VISIBILITY, RECEIVES).await?,
             rounds,
+            variables: variables.to_vec(),
             core: ground.core,
         })
     }

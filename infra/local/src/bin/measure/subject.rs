@@ -35,13 +35,16 @@ impl Subject {
     /// One of the project's functions, with this route.
     pub(crate) fn with_route(rig: &Rig, function: &str, route: &str) -> Result<Self, LocalError> {
         let routes = format!("{{routes: [{{{route}}}]}}");
-        let environment = Environment::of(function)
+        let mut environment = Environment::of(function)
             .with("WAYBILL_CONSUMER", function)
             .with("WAYBILL_LEDGER_TABLE", TABLE)
             .with("WAYBILL_QUEUE_URL", rig.stub.queue_url())
             .with("WAYBILL_ROUTES", format!("inline:{routes}"))
             .with("WAYBILL_ALLOW_PRIVATE_TARGETS", "true")
             .with("AWS_ENDPOINT_URL", rig.stub.endpoint());
+        for (name, value) in &rig.variables {
+            environment = environment.with(name, value);
+        }
         let mut program = Program::binary(&rig.binary(function)?);
         program.core = rig.core;
         Ok(Self {
