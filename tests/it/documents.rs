@@ -126,9 +126,9 @@ fn every_code_that_a_try_fails_with_may_have_waits_of_its_own() {
     let text = yaml::text("docs/FAILURES.md");
     let retried = rows(&section(&text, "Attempts")).into_iter();
     let retried = retried.filter(|row| row[1].contains("transient") || row[1].contains("unknown"));
-    // A route that is not known has no policy.
+    // A route that is not known has no policy, and an error of a handler's own is no route's.
     let codes = retried.flat_map(|row| quoted(&row[0]));
-    for code in codes.filter(|code| code != "route_unknown") {
+    for code in codes.filter(|code| !["route_unknown", "error"].contains(&code.as_str())) {
         let text = format!(
             "defaults: {{ retry: {{ on: {{ {code}: {{ duration: 1s }} }} }} }}\n\
              routes: [{{ name: a, target: {{ http: {{ url: \"https://a.example\" }} }} }}]\n"
@@ -462,13 +462,31 @@ fn every_example_of_a_target_is_one_that_is_read() {
 #[test]
 fn the_readme_shows_the_handler_that_is_built() {
     let readme = yaml::text("README.md");
-    let example = yaml::text("shared/waybill-aws/examples/own_handler.rs");
+    let example = yaml::text("functions/examples/order-handler/src/main.rs");
     let shown = block(&readme, "rust");
-    assert!(shown.contains("impl Handler for"));
+    assert!(shown.contains("waybill::handler("));
     assert!(
         example.contains(shown),
         "the README's handler is not the example's"
     );
+}
+
+#[test]
+fn the_guide_to_handlers_shows_the_example_that_is_built_and_names_tests_that_are_run() {
+    let page = yaml::text("docs/HANDLERS.md");
+    let shown: Vec<_> = page.split("```rust\n").skip(1).collect();
+    assert_eq!(shown.len(), 2);
+    for (block, file) in shown.iter().zip(["main.rs", "tests.rs"]) {
+        let (block, _) = block.split_once("```").expect("its end");
+        let built = yaml::text(&format!("functions/examples/order-handler/src/{file}"));
+        assert_eq!(block, built, "{file}");
+    }
+    let tests = tests();
+    let rows = rows(&section(&page, "From Powertools"));
+    let named: Vec<_> = rows.iter().flat_map(|row| quoted(&row[2])).collect();
+    assert!(named.len() > 12, "{named:?}");
+    let gone: Vec<_> = named.iter().filter(|name| !tests.contains(*name)).collect();
+    assert!(gone.is_empty(), "no such tests: {gone:?}");
 }
 
 #[test]

@@ -184,12 +184,19 @@ fn the_testkit_and_the_world_are_for_tests_only() {
     for (path, manifest) in files("Cargo.toml") {
         for (section, names) in dependencies(&manifest) {
             let allowed = section == "dev-dependencies" || section == "workspace.dependencies";
-            // The world is a tool for tests too.
+            // The world is a tool for tests too, and so is the face's feature `testing`.
             let of_world = path.starts_with("shared/waybill-world/");
+            let of_face = path == "shared/waybill/Cargo.toml";
             let kit = names.contains("waybill-testkit") && !of_world;
             let named = kit || names.contains("waybill-world");
-            assert!(allowed || !named, "{path} names it in [{section}]");
+            assert!(
+                allowed || of_face || !named,
+                "{path} names it in [{section}]"
+            );
         }
+        let (_, own) = manifest.split_once("[dependencies]").unwrap_or_default();
+        let (own, _) = own.split_once("\n[").unwrap_or((own, ""));
+        assert!(!own.contains(r#""testing""#), "{path} tests in production");
     }
 }
 

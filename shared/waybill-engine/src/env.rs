@@ -99,13 +99,8 @@ impl FunctionSettings {
         consumer: Option<Consumer>,
         dead_letter: Option<DeadLetter>,
     ) -> Result<Self, ConfigErrors> {
-        let ledger_table = said(env, "WAYBILL_LEDGER_TABLE").ok_or_else(|| {
-            ConfigErrors::one(
-                "WAYBILL_LEDGER_TABLE is not set: give the name of the ledger's DynamoDB table",
-            )
-        });
         let queue_url = said(env, "WAYBILL_QUEUE_URL");
-        let names = all(ledger_table, namespace(env, consumer));
+        let names = all(ledger_table(env), namespace(env, consumer));
         let dead = dead_letters(env, dead_letter, queue_url.as_deref());
         let times = all(time_to_live(env), retention(env));
         let outside = all(schedules(env, queue_url.as_deref()), traces::read(env));
@@ -131,6 +126,30 @@ impl FunctionSettings {
             dead_letter_url,
             schedules,
             traces,
+        })
+    }
+}
+
+/// What an operation that is run once in effect is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnceSettings {
+    /// The ledger's namespace.
+    pub consumer: Consumer,
+    /// Name of the ledger's table.
+    pub ledger_table: String,
+}
+
+impl OnceSettings {
+    /// Reads `WAYBILL_CONSUMER` and `WAYBILL_LEDGER_TABLE`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is missing or wrong.
+    pub fn read(env: &impl EnvSource) -> Result<Self, ConfigErrors> {
+        let (ledger_table, consumer) = all(ledger_table(env), namespace(env, None))?;
+        Ok(Self {
+            consumer,
+            ledger_table,
         })
     }
 }
@@ -472,6 +491,15 @@ pub fn all<A, B>(
 /// The value of a variable; an empty one counts as not set.
 fn said(env: &impl EnvSource, name: &str) -> Option<String> {
     env.var(name).filter(|value| !value.is_empty())
+}
+
+/// The name of the ledger's table.
+fn ledger_table(env: &impl EnvSource) -> Result<String, ConfigErrors> {
+    said(env, "WAYBILL_LEDGER_TABLE").ok_or_else(|| {
+        ConfigErrors::one(
+            "WAYBILL_LEDGER_TABLE is not set: give the name of the ledger's DynamoDB table",
+        )
+    })
 }
 
 /// The ledger's namespace: the file's, or the environment's.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use waybill_core::once::Kept;
-use waybill_core::outcome::{Attempt, DeadReason};
+use waybill_core::outcome::{Attempt, DeadReason, Outcome};
 use waybill_core::time::Timestamp;
 
 use crate::ports::StoreError;
@@ -62,6 +62,16 @@ impl Failure {
     /// What it says of the try.
     pub fn attempt(&self) -> &Attempt {
         &self.attempt
+    }
+}
+
+impl From<Attempt> for Failure {
+    /// What an attempt says that failed. One that delivered is no failure, and counts as unknown.
+    fn from(attempt: Attempt) -> Self {
+        match attempt.outcome {
+            Outcome::Delivered => Self::unknown(attempt.code, attempt.message),
+            Outcome::Rejected | Outcome::Transient { .. } | Outcome::Unknown => Self { attempt },
+        }
     }
 }
 

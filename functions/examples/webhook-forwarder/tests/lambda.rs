@@ -1,0 +1,48 @@
+//! The function's binary under Lambda's Runtime API, before a table and a receiver in memory.
+
+use std::path::Path;
+use std::time::Duration;
+
+use waybill_local::runtime_api::sqs_event;
+use waybill_local::stub::Stub;
+use waybill_local::{Answer, Environment, Function};
+
+const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:hooks";
+
+#[tokio::test]
+async fn each_event_is_posted_once_with_its_key() {
+    let stub = Stub::start(Duration::from_secs(60), 5)
+        .await
+        .expect("it listens");
+    let environment = Environment::of("webhook-forwarder")
+        .with("WAYBILL_CONSUMER", "hooks")
+        .with("WAYBILL_LEDGER_TABLE", "ledger")
+        .with("WEBHOOK_URL", stub.target_url())
+        .with("AWS_ENDPOINT_URL", stub.endpoint());
+    let binary = Path::new(env!("CARGO_BIN_EXE_webhook-forwarder"));
+    let mut function = Function::start(binary, &environment)
+        .await
+        .expect("it can be started");
+    function.ready(PATIENCE).await.expect("it starts");
+
+    let event = r#"{"id": "e-1", "queue": "hooks", "dispatch_date": "2026-01-01T00:00:00Z", "payload": [1]}"#;
+    let payload = sqs_event(
+        QUEUE,
+        [("m-1", event), ("m-2", event), ("m-3", "no JSON at all")],
+    );
+    let answer = function
+        .invoke(payload, PATIENCE)
+        .await
+        .expect("it answers");
+    assert_eq!(
+        answer,
+        Answer::Response(r#"{"batchItemFailures":[]}"#.to_owned())
+    );
+    assert_eq!(
+        (stub.target().deliveries(), stub.target().distinct()),
+        (2, 2)
+    );
+}
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);

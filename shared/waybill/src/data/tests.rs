@@ -1,0 +1,58 @@
+//! What fits a type, and what is said of what does not.
+
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Order {
+    id: String,
+    lines: Vec<Line>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Line {
+    amount: u64,
+}
+
+fn json(text: &'static str) -> Data {
+    Data::Json(text.into())
+}
+
+fn fault(data: &Data) -> String {
+    read::<Order>(data).unwrap_err()
+}
+
+#[test]
+fn json_is_read_as_its_type() {
+    let order = read::<Order>(&json(r#"{"id": "o-1", "lines": [{"amount": 3}]}"#)).unwrap();
+    assert_eq!(order.lines, [Line { amount: 3 }]);
+}
+
+#[test]
+fn text_is_a_string_and_nothing_is_a_unit() {
+    assert_eq!(
+        read::<String>(&Data::Text("hello".into())).unwrap(),
+        "hello"
+    );
+    read::<()>(&Data::Absent).unwrap();
+    assert_eq!(read::<Option<u8>>(&Data::Absent).unwrap(), None);
+}
+
+#[test]
+fn what_does_not_fit_is_named_by_its_place_and_not_repeated() {
+    let card = json(r#"{"id": "o-1", "lines": [{"amount": 1}, {"amount": "4111 1111"}]}"#);
+    let said = fault(&card);
+    assert_eq!(
+        said,
+        "the data is no `Order` at `lines[1].amount`: expected u64 at line 1 column 61"
+    );
+    assert_eq!(
+        fault(&json(r#"{"lines": []}"#)),
+        "the data is no `Order`: missing field `id` at line 1 column 13"
+    );
+    assert_eq!(
+        fault(&Data::Text("4111 1111".into())),
+        "text that is not JSON is no `Order`: expected struct Order"
+    );
+}
