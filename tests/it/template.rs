@@ -16,6 +16,7 @@ pub(crate) mod chosen;
 pub(crate) mod deployed;
 mod fifo;
 mod polling;
+mod secured;
 
 /// How long a redriven message may still be on its way after the dead-letter queue let it go.
 const REDRIVE_WINDOW_DAYS: u64 = 7;

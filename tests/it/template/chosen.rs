@@ -222,10 +222,17 @@ impl Template {
             let named = resource["Fn::GetAtt"].as_str();
             let named = named.or(resource["Fn::Sub"].as_str());
             let actions: BTreeSet<_> = one_or_many(&statement["Action"]).into_iter().collect();
-            // X-Ray has no resources to name.
+            // X-Ray has no resources to name, and a network interface none before it is made.
+            let nameless =
+                |action: &String| ["xray:", "ec2:"].iter().any(|of| action.starts_with(of));
             let any = resource.as_str().filter(|any| *any == "*");
-            let any = any.filter(|_| actions.iter().all(|action| action.starts_with("xray:")));
-            let resource = named.or(any).expect("one named resource").to_owned();
+            let any = any.filter(|_| actions.iter().all(nameless));
+            let given = resource.as_str().filter(|arn| arn.starts_with("arn:"));
+            let resource = named
+                .or(any)
+                .or(given)
+                .expect("one named resource")
+                .to_owned();
             allowed.entry(resource).or_default().extend(actions);
         }
         allowed
