@@ -490,6 +490,17 @@ fn the_guide_to_handlers_shows_the_example_that_is_built_and_names_tests_that_ar
 }
 
 #[test]
+fn the_page_of_security_names_tests_that_are_run() {
+    let page = yaml::text("docs/SECURITY.md");
+    let tests = tests();
+    let rows = rows(&section(&page, "Threats"));
+    let named: Vec<_> = rows.iter().flat_map(|row| quoted(&row[3])).collect();
+    assert!(named.len() > 12, "{named:?}");
+    let gone: Vec<_> = named.iter().filter(|name| !tests.contains(*name)).collect();
+    assert!(gone.is_empty(), "no such tests: {gone:?}");
+}
+
+#[test]
 fn the_readme_names_the_options_of_the_demo_and_the_soak() {
     for command in ["demo", "soak"] {
         let section = format!("What `cargo {command}` shows");
