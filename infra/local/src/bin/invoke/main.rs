@@ -288,3 +288,6 @@ const VISIBILITY: Duration = Duration::from_secs(360);
 
 /// How often it is looked whether something is visible again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests;
