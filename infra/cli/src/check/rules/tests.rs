@@ -460,10 +460,11 @@ fn functions_that_are_told_no_retention_are_a_warning_f08() {
 
 #[test]
 fn a_key_of_ones_own_is_a_note_f30() {
-    let to = "KmsMasterKeyId: alias/own";
-    let own = Case::new().edit("SourceQueue", "SqsManagedSseEnabled: true", to);
+    let key = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555";
+    let own = Case::new().set("KmsKeyArn", key);
     assert_eq!(own.broken(), [""; 0]);
-    assert_eq!(own.notes("queue-key").len(), 1);
+    // One for the source queue and one for its dead-letter queue.
+    assert_eq!(own.notes("queue-key").len(), 2);
 }
 
 #[test]
