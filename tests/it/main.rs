@@ -16,6 +16,7 @@ mod fan_out;
 mod fifo;
 mod live;
 mod metrics;
+mod permitted;
 mod poller;
 mod redriven;
 mod reference;

@@ -142,6 +142,17 @@ impl Bundle {
         Ok(ids.into_iter().collect())
     }
 
+    /// The name that a resource of the template has got.
+    pub async fn physical_id(&self, logical_id: &str) -> Result<String, LocalError> {
+        let asked = [
+            ("StackName".to_owned(), self.stack.clone()),
+            ("LogicalResourceId".to_owned(), logical_id.to_owned()),
+        ];
+        let told = cloudformation(&self.api, "DescribeStackResource", &asked).await?;
+        let missing = || LocalError::failed(format!("the stack has no `{logical_id}`"));
+        element(&told, "PhysicalResourceId").ok_or_else(missing)
+    }
+
     /// What a function has logged so far, line by line; lines appear when an invocation ends.
     pub async fn logs(&self, function: &str) -> Result<Vec<String>, LocalError> {
         let group = self.log_group(function).await?;

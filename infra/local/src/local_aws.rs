@@ -42,6 +42,23 @@ pub struct LocalAws {
     run: Run,
 }
 
+/// Whether roles mean anything.
+#[derive(Debug, Clone, Copy)]
+enum Permissions {
+    Ignored,
+    Enforced,
+}
+
+impl Permissions {
+    /// As MiniStack's `AUTH` says it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ignored => "false",
+            Self::Enforced => "true",
+        }
+    }
+}
+
 /// A process that runs a function, as Lambda's execution environment does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sandbox {
@@ -57,6 +74,20 @@ impl LocalAws {
 
     /// Starts a stand-in on a free port, with nothing in it; installs it first where it must.
     pub async fn start(workspace: &Workspace) -> Result<Self, LocalError> {
+        Self::start_with(workspace, Permissions::Ignored).await
+    }
+
+    /// Starts one that lets a function do only what its role allows. Our own calls are root's; those to
+    /// queues must go by the proxy, because the queues' policies refuse what does not come by TLS.
+    pub async fn start_enforcing(workspace: &Workspace) -> Result<Self, LocalError> {
+        Self::start_with(workspace, Permissions::Enforced).await
+    }
+
+    /// Starts one, on another port where somebody took the first.
+    async fn start_with(
+        workspace: &Workspace,
+        permissions: Permissions,
+    ) -> Result<Self, LocalError> {
         let for_install = workspace.clone();
         let python = tokio::task::spawn_blocking(move || venv::python(&for_install))
             .await
@@ -64,7 +95,7 @@ impl LocalAws {
         let home = workspace.home()?;
         let mut last = None;
         for _ in 0..PORTS_TRIED {
-            match Self::start_once(&python, &home).await {
+            match Self::start_once(&python, &home, permissions).await {
                 Ok(running) => return Ok(running),
                 Err(error) => last = Some(error),
             }
@@ -118,10 +149,17 @@ impl LocalAws {
     }
 
     /// One try on one port.
-    async fn start_once(python: &Path, home: &Path) -> Result<Self, LocalError> {
+    async fn start_once(
+        python: &Path,
+        home: &Path,
+        permissions: Permissions,
+    ) -> Result<Self, LocalError> {
         let port = free_port()?;
         let run = Run::new(home, port)?;
         let proxy = Proxy::start(&format!("127.0.0.1:{port}")).await?;
+        if matches!(permissions, Permissions::Enforced) {
+            proxy.pass_as_tls();
+        }
         let failed = |error| LocalError::because("cannot write MiniStack's log", error);
         let log = File::create(run.log()).map_err(failed)?;
         let twin = log.try_clone().map_err(failed)?;
@@ -143,6 +181,7 @@ impl LocalAws {
             .env("MINISTACK_REGION", REGION)
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0")
+            .env("AUTH", permissions.word())
             .stdout(log)
             .stderr(twin);
         let mut running = Self {

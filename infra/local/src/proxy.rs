@@ -13,6 +13,7 @@ mod record;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -57,6 +58,8 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     upstream: Authority,
+    /// Whether requests are said to have come by TLS.
+    as_tls: AtomicBool,
     client: Client<HttpConnector, Full<Bytes>>,
     counts: Mutex<Counts>,
     faults: Mutex<FaultBook>,
@@ -81,6 +84,7 @@ impl Proxy {
         connector.set_nodelay(true);
         let shared = Arc::new(Shared {
             upstream,
+            as_tls: AtomicBool::new(false),
             client: Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(Duration::from_secs(20))
                 .pool_timer(TokioTimer::new())
@@ -96,6 +100,12 @@ impl Proxy {
             address,
             server,
         })
+    }
+
+    /// Says of every request from now on that TLS ended here (`X-Forwarded-Proto`), for policies that
+    /// refuse what comes without.
+    pub fn pass_as_tls(&self) {
+        self.shared.as_tls.store(true, Ordering::Relaxed);
     }
 
     /// Where to send requests, `http://127.0.0.1:port`.
@@ -300,6 +310,10 @@ async fn forward(
         header::CONTENT_LENGTH,
     ] {
         parts.headers.remove(hop);
+    }
+    if shared.as_tls.load(Ordering::Relaxed) {
+        let by_tls = header::HeaderValue::from_static("https");
+        parts.headers.insert("x-forwarded-proto", by_tls);
     }
     let request = Request::from_parts(parts, Full::new(body));
     let reply = shared.client.request(request).await.map_err(|_| NoAnswer)?;

@@ -34,6 +34,8 @@ pub(crate) struct Stage {
 pub(crate) struct Setting {
     name: &'static str,
     aws: Arc<LocalAws>,
+    /// Where our own calls go.
+    endpoint: String,
     routes: String,
     parameters: Vec<(&'static str, String)>,
 }
@@ -42,12 +44,25 @@ impl Setting {
     /// A stand-in, and the bundle's usual parameters but for shorter times. A message whose
     /// function was killed is taken over when the function's time and four seconds are over.
     pub(crate) async fn new(name: &'static str) -> Self {
-        let aws = LocalAws::start(&workspace())
-            .await
-            .expect("the stand-in starts");
+        let aws = LocalAws::start(&workspace()).await;
+        let aws = aws.expect("the stand-in starts");
+        let endpoint = aws.endpoint().to_owned();
+        Self::on(name, aws, endpoint)
+    }
+
+    /// The same on a stand-in where a function may only do what its role allows.
+    pub(crate) async fn enforced(name: &'static str) -> Self {
+        let aws = LocalAws::start_enforcing(&workspace()).await;
+        let aws = aws.expect("the stand-in starts");
+        let endpoint = aws.proxy().endpoint();
+        Self::on(name, aws, endpoint)
+    }
+
+    fn on(name: &'static str, aws: LocalAws, endpoint: String) -> Self {
         let setting = Self {
             name,
             aws: Arc::new(aws),
+            endpoint,
             routes: ROUTES.to_owned(),
             parameters: Vec::new(),
         };
@@ -99,7 +114,7 @@ impl Setting {
             options = options.parameter(name, value);
         }
         let workspace = workspace();
-        let bundle = Bundle::deploy(self.aws.endpoint(), &workspace, built(), options);
+        let bundle = Bundle::deploy(&self.endpoint, &workspace, built(), options);
         let bundle = bundle.await.expect("the bundle deploys");
         Stage {
             bundle,
