@@ -14,6 +14,8 @@ use waybill_engine::telemetry::metric::{ALL, Dimension};
 use crate::tidy::{files, product_sources};
 use crate::yaml;
 
+mod blocks;
+
 /// What stands below a heading, up to the next one of its level.
 fn section(text: &str, heading: &str) -> String {
     let (_, after) = text

@@ -24,7 +24,8 @@ pub(crate) fn read(path: &str) -> Value {
     parse(&text(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-fn parse(text: &str) -> Result<Value, serde_saphyr::Error> {
+/// A YAML text, read likewise.
+pub(crate) fn parse(text: &str) -> Result<Value, serde_saphyr::Error> {
     serde_saphyr::from_str::<Tagged<Node>>(text).map(long_form)
 }
 
