@@ -83,6 +83,12 @@ impl Connection {
         }
     }
 
+    /// What clients of your own are made of: of the same region, credentials and endpoints, over the
+    /// same kind of connections, with time-outs that fit a function.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.config
+    }
+
     /// The ledger in the DynamoDB table `table`. Its client makes one try: the engine retries
     /// within its deadline, and reads a refusal that may be its own earlier try (F40).
     pub fn ledger(&self, table: impl Into<String>) -> DynamoLedger {

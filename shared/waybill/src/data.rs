@@ -39,6 +39,17 @@ pub(crate) fn of_value<T: DeserializeOwned>(payload: &Value) -> Result<T, String
     serde_path_to_error::deserialize(payload).map_err(|error| misfit::<T>("payload", &error))
 }
 
+/// Reads JSON that came from elsewhere than an event, with the same errors; it must be JSON to its
+/// end.
+pub(crate) fn of_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let read = serde_path_to_error::deserialize(&mut json);
+    let read = read.map_err(|error| misfit::<T>("data", &error))?;
+    let more = |_| format!("the data is no `{}`: something follows it", name::<T>());
+    json.end().map_err(more)?;
+    Ok(read)
+}
+
 /// Where JSON does not fit its type, and what was expected there.
 fn misfit<T>(what: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let at = error.path().to_string();

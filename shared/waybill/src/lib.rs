@@ -79,6 +79,17 @@ where
     HandlerBuilder::new(name.into(), work)
 }
 
+/// Reads JSON that a handler fetched from elsewhere, such as an object of S3's, as the data of an
+/// event is read.
+///
+/// # Errors
+///
+/// What does not fit is permanent, `data_unfit`; the message names the place and what was expected
+/// there, and never what stands there.
+pub fn read_json<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, Failure> {
+    data::of_json(json).map_err(|why| Failure::permanent("data_unfit", why))
+}
+
 /// An operation that is run once in effect for each value that `key`, as JMESPath, finds in a
 /// payload, in whatever function it is called. Operations of one name in one namespace are one
 /// operation. The name has 1 to 64 characters of a-z, 0-9 and `-`.

@@ -56,3 +56,19 @@ fn what_does_not_fit_is_named_by_its_place_and_not_repeated() {
         "text that is not JSON is no `Order`: expected struct Order"
     );
 }
+
+#[test]
+fn json_from_elsewhere_is_read_to_its_end_with_the_same_errors() {
+    let order: Order = of_json(br#" {"id": "o-1", "lines": []} "#).unwrap();
+    assert_eq!(order.id, "o-1");
+    let fault = |json: &[u8]| of_json::<Order>(json).unwrap_err();
+    let unfit = fault(br#"{"id": "o-1", "lines": "4111 1111"}"#);
+    assert!(unfit.starts_with("the data is no `Order` at `lines`: expected"));
+    assert!(!unfit.contains("4111"), "{unfit}");
+    let more = fault(br#"{"id": "o-1", "lines": []} 4111"#);
+    assert_eq!(more, "the data is no `Order`: something follows it");
+    for broken in [&b""[..], b"{", b"4111 1111", b"\xff\xfe"] {
+        let said = fault(broken);
+        assert!(said.starts_with("the data is no `Order`"), "{said}");
+    }
+}
