@@ -51,4 +51,5 @@ pub use proxy::{Asked, Call, Counts, Deletion, EntryFault, Fault, FaultAction, F
 pub use receiver::{Exchange, Gate, Received, Receiver, Reply};
 pub use runtime_api::{Answer, Environment, Function, Program};
 pub use say::say;
+pub use venv::Venv;
 pub use workspace::Workspace;

@@ -18,7 +18,7 @@ use crate::api::REGION;
 use crate::error::LocalError;
 use crate::process::Group;
 use crate::proxy::Proxy;
-use crate::venv::{self, tail};
+use crate::venv::{Venv, tail};
 use crate::workspace::Workspace;
 
 /// How long MiniStack may take until it answers; it takes half a second where the disk is warm.
@@ -69,7 +69,7 @@ impl LocalAws {
     /// Installs MiniStack where it is not there yet. [`LocalAws::start`] does so too; a caller that
     /// has slow work to do before learns sooner what is missing. Blocks, some 15 s the first time.
     pub fn install(workspace: &Workspace) -> Result<(), LocalError> {
-        venv::python(workspace).map(|_| ())
+        Venv::MINISTACK.python(workspace).map(|_| ())
     }
 
     /// Starts a stand-in on a free port, with nothing in it; installs it first where it must.
@@ -89,7 +89,7 @@ impl LocalAws {
         permissions: Permissions,
     ) -> Result<Self, LocalError> {
         let for_install = workspace.clone();
-        let python = tokio::task::spawn_blocking(move || venv::python(&for_install))
+        let python = tokio::task::spawn_blocking(move || Venv::MINISTACK.python(&for_install))
             .await
             .map_err(|error| LocalError::because("the installation broke off", error))??;
         let home = workspace.home()?;

@@ -1,4 +1,4 @@
-//! MiniStack in a private virtual environment: installed once, whole or not at all.
+//! Python programs in private virtual environments: installed once, whole or not at all.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,42 +10,69 @@ use crate::process::{Group, find_program};
 use crate::say::say;
 use crate::workspace::Workspace;
 
-/// What pip is asked for, in one call: asked one after the other, the second may change what the
-/// first brought.
-const PINS: [&str; 2] = ["ministack==1.5.33", "aws-sam-translator==1.115.0"];
-
-/// The folder under the target folder, and the name of what it holds.
-const FOLDER: &str = "ministack-1.5.33";
+/// A virtual environment, and what is in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Venv {
+    /// The folder under the target folder.
+    folder: &'static str,
+    /// What it is called, and how much it is.
+    what: &'static str,
+    /// What pip is asked for, in one call: asked one after the other, the second may change what the
+    /// first brought.
+    pins: &'static [&'static str],
+}
 
 /// Written last, with the pins in it: an environment without it was broken off and is made anew.
 const MARKER: &str = "installed";
 
-/// The Python of an environment that has MiniStack, installed if it is not there.
-///
-/// Blocks; needs `python3` (3.10 or newer, with the `venv` module) and, the first time, a package
-/// index that pip can reach.
-pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf, LocalError> {
-    let home = workspace.home()?;
-    let folder = home.join(FOLDER);
-    let _lock = Lock::take(&home.join("install.lock"), "installing MiniStack")?;
-    let python = folder.join("bin").join("python3");
-    let pins = PINS.join("\n");
-    if fs::read_to_string(folder.join(MARKER)).is_ok_and(|found| found == pins) && python.exists() {
-        return Ok(python);
+impl Venv {
+    /// The stand-in for AWS.
+    pub(crate) const MINISTACK: Self = Self {
+        folder: "ministack-1.5.33",
+        what: "MiniStack (once, about 110 MB)",
+        pins: &["ministack==1.5.33", "aws-sam-translator==1.115.0"],
+    };
+
+    /// What others write for the queues that our functions read.
+    pub const PRODUCERS: Self = Self {
+        folder: "producers",
+        what: "Amazon's SQS Extended Client (once, about 35 MB)",
+        pins: &[
+            "amazon-sqs-extended-client==1.0.1",
+            "boto3==1.43.106",
+            "botocore==1.43.106",
+        ],
+    };
+
+    /// The Python of the environment, which is installed if it is not there.
+    ///
+    /// Blocks; needs `python3` (3.10 or newer, with the `venv` module) and, the first time, a package
+    /// index that pip can reach.
+    pub fn python(&self, workspace: &Workspace) -> Result<PathBuf, LocalError> {
+        let home = workspace.home()?;
+        let folder = home.join(self.folder);
+        let _lock = Lock::take(&home.join("install.lock"), "installing Python packages")?;
+        let python = folder.join("bin").join("python3");
+        let pins = self.pins.join("\n");
+        let found = fs::read_to_string(folder.join(MARKER));
+        if found.is_ok_and(|found| found == pins) && python.exists() {
+            return Ok(python);
+        }
+        say(format!(
+            "installing {} into {}",
+            self.what,
+            folder.display()
+        ));
+        install(self.pins, &home, &folder, &python)?;
+        fs::write(folder.join(MARKER), &pins).map_err(|error| {
+            LocalError::because(format!("cannot write into {}", folder.display()), error)
+        })?;
+        Ok(python)
     }
-    say(format!(
-        "installing MiniStack (once, about 110 MB) into {}",
-        folder.display()
-    ));
-    install(&home, &folder, &python)?;
-    fs::write(folder.join(MARKER), &pins).map_err(|error| {
-        LocalError::because(format!("cannot write into {}", folder.display()), error)
-    })?;
-    Ok(python)
 }
 
 /// Makes the environment from nothing.
-fn install(home: &Path, folder: &Path, python: &Path) -> Result<(), LocalError> {
+fn install(pins: &[&str], home: &Path, folder: &Path, python: &Path) -> Result<(), LocalError> {
     let system = system_python()?;
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|error| {
@@ -67,12 +94,12 @@ fn install(home: &Path, folder: &Path, python: &Path) -> Result<(), LocalError> 
     let mut pip = Group::command(python);
     pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
         .arg("--disable-pip-version-check")
-        .args(PINS);
+        .args(pins);
     if !run(pip, &log)? {
         return Err(LocalError::missing(
             format!(
                 "pip could not install {}: {}",
-                PINS.join(" and "),
+                pins.join(" and "),
                 tail(&log)
             ),
             format!(

@@ -58,8 +58,8 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     Ok(handler.run().await)
 }
 
-/// Orders at once. Each may hold [`store::OBJECT_MAX`] of text and what it was read to, which is
-/// some three times that: four fit into a function of 512 MB (F17).
+/// Orders at once. Each may hold [`store::OBJECT_MAX`] of text, and beside it what it is read to: four
+/// fit into a function of 512 MB, where that is no more than five times the text (F17).
 const AT_ONCE: usize = 4;
 
 /// The longest that one try may take: [`store::READ_TIMEOUT`], and as long again for the booking.
