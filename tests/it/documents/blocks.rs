@@ -233,14 +233,22 @@ fn json_that_is_shown_has_the_fields_of_the_code() {
     all_sound(&["json"], |block| json_fault(block, &sources));
 }
 
-/// Each key is a public field of something.
+/// Each key is a public field of something; of a list each text is written in the code.
 fn json_fault(block: &Block, sources: &[String]) -> Option<String> {
     let read = match serde_json::from_str::<Value>(&block.text) {
         Ok(read) => read,
         Err(error) => return Some(format!("is no JSON: {error}")),
     };
+    if let Some(list) = read.as_array() {
+        let keys = list.iter().filter_map(Value::as_object);
+        let keys = keys.flat_map(|entries| entries.keys().map(String::as_str));
+        let mut texts = list.iter().filter_map(Value::as_str).chain(keys);
+        let written = |text: &str| sources.iter().any(|source| source.contains(text));
+        let unknown = texts.find(|text| !written(text));
+        return unknown.map(|text| format!("nothing that is deployed knows `{text}`"));
+    }
     let Some(entries) = read.as_object() else {
-        return Some("is no object".to_owned());
+        return Some("is neither object nor list".to_owned());
     };
     let field = |key: &str| format!("\n    pub {key}: ");
     let unknown = entries
