@@ -477,7 +477,7 @@ fn the_readme_shows_the_handler_that_is_built() {
 fn the_guide_to_handlers_shows_the_example_that_is_built_and_names_tests_that_are_run() {
     let page = yaml::text("docs/HANDLERS.md");
     let shown: Vec<_> = page.split("```rust\n").skip(1).collect();
-    assert_eq!(shown.len(), 2);
+    assert!(shown.len() >= 2, "the first two are the example's files");
     for (block, file) in shown.iter().zip(["main.rs", "tests.rs"]) {
         let (block, _) = block.split_once("```").expect("its end");
         let built = yaml::text(&format!("functions/examples/order-handler/src/{file}"));

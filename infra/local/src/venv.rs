@@ -33,14 +33,16 @@ impl Venv {
         pins: &["ministack==1.5.33", "aws-sam-translator==1.115.0"],
     };
 
-    /// What others write for the queues that our functions read.
-    pub const PRODUCERS: Self = Self {
-        folder: "producers",
-        what: "Amazon's SQS Extended Client (once, about 35 MB)",
+    /// What others write to the queues and tables that our functions read.
+    pub const PEERS: Self = Self {
+        folder: "peers",
+        what: "Amazon's SQS Extended Client and Powertools (once, about 40 MB)",
         pins: &[
             "amazon-sqs-extended-client==1.0.1",
+            "aws-lambda-powertools==3.37.0",
             "boto3==1.43.106",
             "botocore==1.43.106",
+            "jmespath==1.1.0",
         ],
     };
 

@@ -13,7 +13,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use waybill_engine::env::ScheduleSettings;
 
 use crate::ambient::System;
-use crate::dynamodb::{DynamoDesk, DynamoGates, DynamoLedger, DynamoRuns};
+use crate::dynamodb::{DynamoDesk, DynamoGates, DynamoLedger, DynamoRuns, PowertoolsTable};
 use crate::http::HttpClient;
 use crate::kept::Keeping;
 use crate::logs::FunctionLogs;
@@ -103,6 +103,12 @@ impl Connection {
     /// The rows of runs in the DynamoDB table `table`, which is the ledger's.
     pub fn runs(&self, table: impl Into<String>) -> DynamoRuns {
         DynamoRuns::new(self.table_client(), table)
+    }
+
+    /// The rows that Powertools for AWS Lambda left in the DynamoDB table `table`. Its client makes one
+    /// try: an event that has no answer waits outside of its time.
+    pub fn powertools(&self, table: impl Into<String>) -> PowertoolsTable {
+        PowertoolsTable::new(self.table_client(), table)
     }
 
     /// The ledger in the DynamoDB table `table`, as people look through it.

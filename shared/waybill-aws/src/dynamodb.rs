@@ -6,6 +6,7 @@ pub mod item;
 mod desk;
 mod error;
 mod gates;
+mod powertools;
 mod runs;
 mod statement;
 
@@ -24,6 +25,7 @@ use statement::Statement;
 
 pub use desk::{DynamoDesk, INDEX, Next};
 pub use gates::DynamoGates;
+pub use powertools::PowertoolsTable;
 pub use runs::DynamoRuns;
 
 /// The ledger in one DynamoDB table. Clones share their client.

@@ -9,7 +9,8 @@
 //! it ([`outcome`], [`retry`], [`deadline`]), what spares a target ([`gate`]) and what is answered
 //! ([`batch`]); and, where we poll ourselves, when to
 //! receive ([`polling`]) and how long to hold what was received ([`lease`]); what waits outside its
-//! queue ([`schedule`], [`parcel`]); how an operation of your own is run once in effect ([`once`]);
+//! queue ([`schedule`], [`parcel`]); how an operation of your own is run once in effect ([`once`]),
+//! and what another library did before ([`powertools`]);
 //! what is known of the dead and how they come back ([`dossier`], [`selection`], [`edit`],
 //! [`redrive`]); how what happened is told to those who follow traces ([`mod@trace`]); and what a load
 //! needs and costs ([`capacity`], [`price`]).
@@ -37,6 +38,7 @@ pub mod outage;
 pub mod outcome;
 pub mod parcel;
 pub mod polling;
+pub mod powertools;
 pub mod price;
 pub mod reading;
 pub mod redrive;

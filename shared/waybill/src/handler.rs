@@ -12,12 +12,14 @@ use waybill_core::id::RouteName;
 use waybill_core::key::KeyExpression;
 use waybill_core::ledger::{OnRejected, OnceBy};
 use waybill_core::outcome::Attempt;
+use waybill_core::powertools::OldKey;
 use waybill_core::retry::RetryPolicy;
 use waybill_core::routes::OnConflict;
 use waybill_engine::engine::Config;
 use waybill_engine::env::ConfigErrors;
-use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
+use waybill_engine::handler::{Admission, Asks, Delivery, Handler, Pass, Plan, Policy};
 
+use crate::powertools::{Earlier, Looking, Powertools, Rows};
 use crate::{Context, Failure, Receipt, data};
 
 /// Makes a handler of an async function that takes an event's data, as whatever type serde can
@@ -32,6 +34,7 @@ pub struct HandlerBuilder<F, T> {
     on_rejected: OnRejected,
     timeout: Duration,
     concurrency: usize,
+    earlier: Option<Powertools>,
     work: F,
     data: PhantomData<fn(T)>,
 }
@@ -43,6 +46,7 @@ pub struct EventHandler<F, T> {
     on_conflict: OnConflict,
     concurrency: usize,
     policy: Arc<Policy>,
+    earlier: Option<Earlier>,
     work: F,
     data: PhantomData<fn(T)>,
 }
@@ -57,6 +61,7 @@ impl<F, T> HandlerBuilder<F, T> {
             on_rejected: OnRejected::default(),
             timeout: TIMEOUT,
             concurrency: CONCURRENCY,
+            earlier: None,
             work,
             data: PhantomData,
         }
@@ -106,6 +111,14 @@ impl<F, T> HandlerBuilder<F, T> {
         self
     }
 
+    /// While you come from Powertools for AWS Lambda: what its rows say is done is not done again. Before
+    /// each try its row is read, once, by `GetItem`. Where that is not possible the event waits, and no
+    /// try is charged. Take it out when the last of those rows has expired.
+    pub fn after_powertools(mut self, earlier: Powertools) -> Self {
+        self.earlier = Some(earlier);
+        self
+    }
+
     /// The handler, for an engine of your own.
     ///
     /// # Errors
@@ -129,6 +142,7 @@ impl<F, T> HandlerBuilder<F, T> {
             let fault = "the handler's concurrency is 0; give at least 1";
             return Err(ConfigErrors::one(fault));
         }
+        let earlier = self.earlier.map(Powertools::build).transpose()?;
         Ok(EventHandler {
             name,
             key,
@@ -141,6 +155,7 @@ impl<F, T> HandlerBuilder<F, T> {
                 dead_letter: None,
                 once: OnceBy::Ledger,
             }),
+            earlier,
             work: self.work,
             data: PhantomData,
         })
@@ -148,6 +163,14 @@ impl<F, T> HandlerBuilder<F, T> {
 }
 
 impl<F, T> EventHandler<F, T> {
+    /// The same, which reads there what was done earlier, if it is to read it at all.
+    pub(crate) fn reading(mut self, rows: impl FnOnce(&str, &OldKey) -> Arc<dyn Rows>) -> Self {
+        if let Some(earlier) = &mut self.earlier {
+            earlier.read_by(rows);
+        }
+        self
+    }
+
     /// How long one try may take.
     pub(crate) fn timeout(&self) -> Duration {
         self.policy.time
@@ -179,7 +202,21 @@ where
         (*route == self.name).then(|| Arc::clone(&self.policy))
     }
 
+    async fn admit<'a>(&'a self, _: Asks<'a>) -> Admission {
+        Admission::Go(match self.earlier {
+            Some(_) => Pass::new(Looking),
+            None => Pass::default(),
+        })
+    }
+
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {
+        if let Some(earlier) = &self.earlier {
+            match earlier.look(&delivery).await {
+                Ok(Some(receipt)) => return Attempt::from(receipt),
+                Ok(None) => {}
+                Err(failure) => return failure.into(),
+            }
+        }
         let data = match data::read(&delivery.event.data) {
             Ok(data) => data,
             Err(why) => return Attempt::rejected("data_unfit", why),
@@ -201,6 +238,7 @@ impl<F: Clone, T> Clone for EventHandler<F, T> {
             on_conflict: self.on_conflict,
             concurrency: self.concurrency,
             policy: Arc::clone(&self.policy),
+            earlier: self.earlier.clone(),
             work: self.work.clone(),
             data: PhantomData,
         }

@@ -45,6 +45,7 @@ mod data;
 mod failure;
 mod handler;
 mod once;
+mod powertools;
 mod run;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -53,6 +54,7 @@ pub use context::Context;
 pub use failure::{Failure, Receipt};
 pub use handler::{EventHandler, HandlerBuilder};
 pub use once::{Once, OnceBuilder, OnceFunction, Unanswered};
+pub use powertools::Powertools;
 pub use run::{Polling, Refused, StartError, Triggered};
 
 pub use waybill_core::event::{Data, Event};

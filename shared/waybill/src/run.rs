@@ -110,7 +110,9 @@ where
         let told = all(self.build(), settings).map_err(StartError::Config);
         let (handler, mut settings) = told?;
         handler.configure(&mut settings.engine);
-        Ok((handler, settings, connect().await?))
+        let connection = connect().await?;
+        let handler = handler.reading(|table, _| Arc::new(connection.powertools(table)));
+        Ok((handler, settings, connection))
     }
 }
 

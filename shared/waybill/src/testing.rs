@@ -33,9 +33,11 @@
 //! ```
 
 mod bench;
+mod powertools;
 mod simulated;
 
 pub use bench::{BATCHES_MAX, Bench, Dead, Report};
+pub use powertools::OldTable;
 pub use simulated::{Played, play};
 
 pub use waybill_testkit::{FakeLedger, FakeQueue, TestAmbient};

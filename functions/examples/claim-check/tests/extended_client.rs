@@ -21,7 +21,7 @@ impl Stage {
     /// Installs, starts and deploys what is not there.
     async fn new() -> Self {
         let workspace = Workspace::find().expect("the tests run inside the project");
-        let (of_python, for_python) = (workspace.clone(), Venv::PRODUCERS);
+        let (of_python, for_python) = (workspace.clone(), Venv::PEERS);
         let python = tokio::task::spawn_blocking(move || for_python.python(&of_python));
         let python = python.await.expect("it ends").expect("it can be installed");
         let aws = LocalAws::start(&workspace).await.expect("it starts");

@@ -19,6 +19,7 @@ use waybill_testkit::{FakeLedger, FakeQueue, TestAmbient};
 use waybill_world::sqs_payload;
 
 use crate::handler::{EventHandler, HandlerBuilder};
+use crate::testing::OldTable;
 
 /// A function behind an SQS trigger, with its queue, its dead-letter queue and its ledger in memory.
 ///
@@ -31,6 +32,7 @@ pub struct Bench<H> {
     queue: FakeQueue,
     dead_letters: FakeQueue,
     ledger: FakeLedger,
+    old_table: OldTable,
 }
 
 /// What a function did until its queue was empty.
@@ -83,6 +85,8 @@ where
     /// A function before a queue of this name.
     fn of(handler: EventHandler<F, T>, name: &str, dead_letter: DeadLetter) -> Self {
         let ambient = Arc::new(TestAmbient::default());
+        let old_table = OldTable::new(Arc::clone(&ambient));
+        let handler = handler.reading(|_, key| old_table.known_by(key));
         let dead_letters = FakeQueue::new(&format!("dead-{name}"), ambient.clone());
         let queue = FakeQueue::new(name, ambient.clone());
         let receives = match dead_letter {
@@ -104,6 +108,7 @@ where
             queue,
             dead_letters,
             ledger,
+            old_table,
         }
     }
 }
@@ -238,6 +243,11 @@ impl<H: Handler> Bench<H> {
     /// The dead-letter queue.
     pub fn dead_letter_queue(&self) -> &FakeQueue {
         &self.dead_letters
+    }
+
+    /// The table of [`HandlerBuilder::after_powertools`].
+    pub fn old_table(&self) -> &OldTable {
+        &self.old_table
     }
 
     /// The ledger.

@@ -10,3 +10,4 @@
 mod builder;
 mod handler;
 mod played;
+mod powertools;
