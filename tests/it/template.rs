@@ -15,6 +15,7 @@ use chosen::{Template, number};
 pub(crate) mod chosen;
 pub(crate) mod deployed;
 mod fifo;
+mod gradual;
 mod polling;
 mod secured;
 

@@ -44,14 +44,15 @@ impl LambdaMapping {
         if let Some(id) = self.ids().get(queue_arn) {
             return Ok(id.clone());
         }
+        // Not by the function: its name alone does not stand for its aliases.
         let request = self.client.list_event_source_mappings();
-        let request = request.function_name(&self.function_name);
         let found = request.event_source_arn(queue_arn).send().await;
         let found = found.map_err(|error| self.failed(queue_arn, &error))?;
         let mut ids = found
             .event_source_mappings()
             .iter()
-            .filter_map(|m| m.uuid());
+            .filter(|one| is_of(one.function_arn(), &self.function_name))
+            .filter_map(|one| one.uuid());
         let id = ids.next().map(str::to_owned).ok_or_else(|| {
             format!(
                 "the function `{}` has no event source mapping of `{queue_arn}`",
@@ -121,6 +122,12 @@ impl SourceMapping for LambdaMapping {
     ) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(self.set(queue_arn, maximum))
     }
+}
+
+/// Whether a function's ARN, with a version or an alias or without, is of the function of this name.
+fn is_of(arn: Option<&str>, function_name: &str) -> bool {
+    // arn:aws:lambda:<region>:<account>:function:<name>[:<version or alias>]
+    arn.and_then(|arn| arn.split(':').nth(6)) == Some(function_name)
 }
 
 /// What an answer says. Between the two states in which it stays a mapping takes no change.

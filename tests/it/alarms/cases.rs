@@ -317,3 +317,24 @@ fn an_alarm_ends_when_its_cause_does() {
         assert!(ended, "{} does not end", case.alarm);
     }
 }
+
+#[test]
+fn what_ends_a_deployment_rings_within_minutes_and_not_on_one_event_that_dies() {
+    let stack = Stack::gradual();
+    let rang = |id: &str, happens: fn(&mut Series)| {
+        let mut series = Series::calm(START + 30);
+        happens(&mut series);
+        let states = stack
+            .metric_alarm(id)
+            .states(&series, FillOfNothing::Nothing);
+        begins(states.get(60..).unwrap()).first().map(|n| n + 60)
+    };
+    assert_eq!(rang("ReleaseErrorsAlarm", |_| {}), None);
+    let failed = |series: &mut Series| series.hold(RELEASE_ERRORS, minutes(1), 1.0);
+    assert!(rang("ReleaseErrorsAlarm", failed).is_some_and(|at| at <= START + 1));
+    assert_eq!(rang("ReleaseFailedAlarm", |_| {}), None);
+    let one = |series: &mut Series| series.hold(FAILED, minutes(1), 1.0);
+    assert_eq!(rang("ReleaseFailedAlarm", one), None);
+    let many = |series: &mut Series| series.hold(FAILED, minutes(5), 10.0);
+    assert!(rang("ReleaseFailedAlarm", many).is_some_and(|at| at <= START + 5));
+}

@@ -13,6 +13,8 @@ pub(super) const DEAD: &str = "AWS/SQS ApproximateNumberOfMessagesVisible DeadLe
 pub(super) const DEAD_HELD: &str = "AWS/SQS ApproximateNumberOfMessagesNotVisible DeadLetterQueue";
 pub(super) const DEAD_AGE: &str = "AWS/SQS ApproximateAgeOfOldestMessage DeadLetterQueue";
 pub(super) const THROTTLES: &str = "AWS/Lambda Throttles ConsumerFunction";
+pub(super) const RELEASE_ERRORS: &str =
+    "AWS/Lambda Errors 1 ConsumerFunction ConsumerFunction:live";
 pub(super) const DELIVERED: &str = "Waybill Delivered SourceQueue";
 pub(super) const FAILED: &str = "Waybill Failed SourceQueue";
 pub(super) const FENCED: &str = "Waybill Fenced SourceQueue";
@@ -42,6 +44,7 @@ impl Series {
             (DEAD_HELD, 0.0),
             (DEAD_AGE, 0.0),
             (THROTTLES, 0.0),
+            (RELEASE_ERRORS, 0.0),
             (DELIVERED, 100.0),
             (CANARY, 1.0),
         ] {

@@ -70,6 +70,12 @@ impl Stack {
         Self { template }
     }
 
+    /// With a deployment that goes back when an alarm rings.
+    pub(super) fn gradual() -> Self {
+        let template = Template::new().with("Deployment", "Canary10Percent5Minutes");
+        Self::of(template.with("Release", "4f2c9d1"))
+    }
+
     /// A resource's properties, whole.
     pub(super) fn properties(&self, id: &str) -> Value {
         let written = &self.template.text["Resources"][id]["Properties"];
@@ -158,6 +164,7 @@ impl Stack {
         match attribute {
             "" | "QueueName" => id.to_owned(),
             "Arn" => format!("arn:{id}"),
+            "Version.Version" => "1".to_owned(),
             _ => panic!("{name}"),
         }
     }
@@ -218,7 +225,7 @@ impl Metric {
         }
     }
 
-    /// What its samples are kept under: namespace, name, and the value of its one dimension.
+    /// What its samples are kept under: namespace, name, and the values of its dimensions.
     pub(super) fn key(&self) -> String {
         let of: Vec<_> = self.dimensions.values().map(String::as_str).collect();
         format!("{} {} {}", self.namespace, self.name, of.join(" "))

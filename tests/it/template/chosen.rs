@@ -193,15 +193,9 @@ impl Template {
 
     /// Every event source mapping of every function.
     pub(crate) fn mappings(&self) -> Vec<Value> {
-        let functions = self.of_type("AWS::Serverless::Function").into_iter();
-        let events = functions.flat_map(|function| {
-            let events = self.property(&function, "Events");
-            let events = events.as_object().cloned().unwrap_or_default();
-            events.into_iter().map(|(_, event)| event)
-        });
-        let mappings: Vec<_> = events
-            .filter(|event| event["Type"] == "SQS")
-            .map(|event| event["Properties"].clone())
+        let mappings = self.of_type("AWS::Lambda::EventSourceMapping").into_iter();
+        let mappings: Vec<_> = mappings
+            .map(|mapping| self.resolve(&self.text["Resources"][mapping]["Properties"]))
             .collect();
         assert!(!mappings.is_empty());
         mappings

@@ -10,10 +10,14 @@ use crate::tidy::{REQUESTS, product_sources};
 const TICK_SECONDS: u64 = 60;
 
 /// What the consumer alone needs.
-const CONSUMER: [&str; 6] = [
+const CONSUMER: [&str; 10] = [
     "ConsumerFunction",
+    "ConsumerFunctionSourceQueueMessages",
     "ConsumerLogGroup",
     "ConsumerRole",
+    "DeploymentRole",
+    "ReleaseErrorsAlarm",
+    "ReleaseFailedAlarm",
     "SourceValvePolicy",
     "ThrottledAlarm",
     "ThrottlesAlarm",
@@ -37,6 +41,7 @@ fn each_mode_makes_what_it_needs_and_no_more() {
     assert_eq!(Template::new().parameters["Mode"], "trigger");
     let of = |mode| {
         let template = Template::new().with("Mode", mode);
+        let template = template.with("Deployment", "Canary10Percent5Minutes");
         template.with("SourceValve", "true").made("Resources")
     };
     let all = of("both");

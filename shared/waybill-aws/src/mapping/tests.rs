@@ -9,8 +9,19 @@ fn told(answer: &Value) -> Answer {
     Answer::With(200, answer.to_string())
 }
 
+/// The ARN of a function, with or without what stands behind its name.
+fn function(name: &str) -> String {
+    format!("arn:aws:lambda:eu-central-1:123456789012:function:{name}")
+}
+
+/// A list with one mapping of ours.
+fn listed_as(id: &str) -> Answer {
+    let ours = json!({ "UUID": id, "FunctionArn": function("consumer") });
+    told(&json!({ "EventSourceMappings": [ours] }))
+}
+
 fn listed() -> Answer {
-    told(&json!({ "EventSourceMappings": [{ "UUID": "m-1" }] }))
+    listed_as("m-1")
 }
 
 async fn mapping_of(answers: Vec<Answer>) -> (LambdaMapping, Requests) {
@@ -50,11 +61,34 @@ async fn a_mapping_is_found_once_and_told_as_it_is() {
     let (path, _) = requests.try_recv().unwrap();
     let (place, query) = path.split_once('?').unwrap();
     assert_eq!(place, "/2015-03-31/event-source-mappings");
-    assert!(query.contains("functionname=consumer"), "{query}");
     assert!(query.contains("orders"), "{query}");
     for _ in &cases {
         let (path, _) = requests.try_recv().unwrap();
         assert_eq!(path, "/2015-03-31/event-source-mappings/m-1");
+    }
+}
+
+#[tokio::test]
+async fn a_mapping_is_ours_by_the_functions_name_also_where_it_invokes_an_alias() {
+    for (ours, found) in [
+        ("consumer:live", true),
+        ("consumer:7", true),
+        ("consumer", true),
+        ("consumer-2", false),
+        ("other:consumer", false),
+    ] {
+        let other = json!({ "UUID": "m-0", "FunctionArn": function("other") });
+        let nameless = json!({ "UUID": "m-1" });
+        let ours = json!({ "UUID": "m-2", "FunctionArn": function(ours) });
+        let list = told(&json!({ "EventSourceMappings": [other, nameless, ours] }));
+        let state = told(&json!({ "State": "Enabled" }));
+        let (mapping, mut requests) = mapping_of(vec![list, state]).await;
+        let told = mapping.look(QUEUE).await;
+        assert_eq!(told.is_ok(), found, "{ours}: {told:?}");
+        requests.try_recv().unwrap();
+        let looked = requests.try_recv().map(|(path, _)| path);
+        let looked = looked.as_deref() == Ok("/2015-03-31/event-source-mappings/m-2");
+        assert_eq!(looked, found, "{ours}");
     }
 }
 
@@ -76,7 +110,7 @@ async fn a_maximum_is_set_or_taken_away_and_nothing_else_is_touched() {
 #[tokio::test]
 async fn a_mapping_that_a_deploy_made_anew_is_looked_for_again() {
     let gone = refuses(404, "ResourceNotFoundException");
-    let anew = told(&json!({ "EventSourceMappings": [{ "UUID": "m-2" }] }));
+    let anew = listed_as("m-2");
     let state = told(&json!({ "State": "Enabled" }));
     let (mapping, mut requests) = mapping_of(vec![listed(), gone, anew, state]).await;
     assert!(mapping.look(QUEUE).await.is_err());

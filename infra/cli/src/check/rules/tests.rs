@@ -218,8 +218,8 @@ fn a_visibility_shorter_than_six_timeouts_is_an_error_f20() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let window = "BatchSize: !Ref BatchSize\n            MaximumBatchingWindowInSeconds: 1";
-    let windowed = Case::new().edit("ConsumerFunction", "BatchSize: !Ref BatchSize", window);
+    let window = "BatchSize: !Ref BatchSize\n      MaximumBatchingWindowInSeconds: 1";
+    let windowed = Case::new().edit(MAPPING, "BatchSize: !Ref BatchSize", window);
     assert_eq!(windowed.broken(), ["visibility-too-short"]);
     let long = windowed.set("VisibilityTimeoutSeconds", "361");
     assert_eq!(long.broken(), [""; 0]);
@@ -228,23 +228,23 @@ fn a_visibility_shorter_than_six_timeouts_is_an_error_f20() {
 #[test]
 fn a_mapping_without_batch_responses_is_an_error_f12_f13() {
     let from = "FunctionResponseTypes: [ReportBatchItemFailures]";
-    let without = Case::new().edit("ConsumerFunction", from, "FunctionResponseTypes: []");
+    let without = Case::new().edit(MAPPING, from, "FunctionResponseTypes: []");
     assert_eq!(without.broken(), ["batch-responses-missing"]);
-    let gone = Case::new().edit("ConsumerFunction", from, "Enabled: true");
+    let gone = Case::new().edit(MAPPING, from, "Enabled: true");
     assert_eq!(gone.broken(), ["batch-responses-missing"]);
 }
 
 #[test]
 fn a_mapping_that_filters_is_a_warning_f21() {
-    let to = "BatchSize: 10\n            FilterCriteria: { Filters: [{ Pattern: '{}' }] }";
-    let filters = Case::new().edit("ConsumerFunction", "BatchSize: !Ref BatchSize", to);
+    let to = "BatchSize: 10\n      FilterCriteria: { Filters: [{ Pattern: '{}' }] }";
+    let filters = Case::new().edit(MAPPING, "BatchSize: !Ref BatchSize", to);
     assert_eq!(filters.broken(), ["filter-deletes"]);
 }
 
 #[test]
 fn a_batch_of_more_than_ten_is_a_warning_f23() {
-    let to = "BatchSize: 11\n            MaximumBatchingWindowInSeconds: 1";
-    let large = Case::new().edit("ConsumerFunction", "BatchSize: !Ref BatchSize", to);
+    let to = "BatchSize: 11\n      MaximumBatchingWindowInSeconds: 1";
+    let large = Case::new().edit(MAPPING, "BatchSize: !Ref BatchSize", to);
     let large = large.set("VisibilityTimeoutSeconds", "400");
     assert_eq!(large.broken(), ["batch-too-large"]);
 }
@@ -253,10 +253,10 @@ fn a_batch_of_more_than_ten_is_a_warning_f23() {
 fn a_batch_that_lambda_refuses_is_an_error_f23() {
     let size = "BatchSize: !Ref BatchSize";
     let batch = |to: &str| {
-        let case = Case::new().edit("ConsumerFunction", size, to);
+        let case = Case::new().edit(MAPPING, size, to);
         case.set("VisibilityTimeoutSeconds", "400")
     };
-    let window = "BatchSize: 10\n            MaximumBatchingWindowInSeconds: 1";
+    let window = "BatchSize: 10\n      MaximumBatchingWindowInSeconds: 1";
     assert_eq!(batch(window).fifo().broken(), ["batch-refused"]);
     let both = ["batch-refused", "batch-too-large"];
     assert_eq!(batch("BatchSize: 11").broken(), both);
@@ -264,16 +264,16 @@ fn a_batch_that_lambda_refuses_is_an_error_f23() {
     assert_eq!(batch("BatchSize: 11").fifo().broken(), both);
 }
 
-/// What bounds the consumer's mapping.
+/// The consumer's event source mapping.
+const MAPPING: &str = "ConsumerFunctionSourceQueueMessages";
+
+/// What bounds it.
 const SCALING: &str = "ScalingConfig:
-              MaximumConcurrency: !FindInMap
-                - Concurrency
-                - !Ref MaximumConcurrency
-                - Invocations";
+        MaximumConcurrency: !FindInMap [Concurrency, !Ref MaximumConcurrency, Invocations]";
 
 #[test]
 fn a_mapping_that_nothing_bounds_is_an_error_f18() {
-    let bounded = |to: &str| Case::new().edit("ConsumerFunction", SCALING, to);
+    let bounded = |to: &str| Case::new().edit(MAPPING, SCALING, to);
     assert_eq!(bounded("Enabled: true").broken(), ["concurrency-unbounded"]);
     let pollers = "ProvisionedPollerConfig: { MinimumPollers: 2 }";
     assert_eq!(bounded(pollers).broken(), ["concurrency-unbounded"]);
@@ -283,8 +283,8 @@ fn a_mapping_that_nothing_bounds_is_an_error_f18() {
 
 #[test]
 fn concurrency_and_provisioned_pollers_together_are_an_error_f18() {
-    let both = format!("{SCALING}\n            ProvisionedPollerConfig: {{ MaximumPollers: 5 }}");
-    let both = Case::new().edit("ConsumerFunction", SCALING, &both);
+    let both = format!("{SCALING}\n      ProvisionedPollerConfig: {{ MaximumPollers: 5 }}");
+    let both = Case::new().edit(MAPPING, SCALING, &both);
     assert_eq!(both.broken(), ["concurrency-and-pollers"]);
 }
 
@@ -578,8 +578,8 @@ fn a_ledger_that_is_cold_for_its_concurrency_is_a_warning_f43() {
 
 #[test]
 fn a_mapping_that_is_switched_off_is_a_warning_f08() {
-    let to = "BatchSize: !Ref BatchSize\n            Enabled: false";
-    let off = Case::new().edit("ConsumerFunction", "BatchSize: !Ref BatchSize", to);
+    let to = "BatchSize: !Ref BatchSize\n      Enabled: false";
+    let off = Case::new().edit(MAPPING, "BatchSize: !Ref BatchSize", to);
     assert_eq!(off.broken(), ["mapping-disabled"]);
 }
 

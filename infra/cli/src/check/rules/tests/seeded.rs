@@ -1,7 +1,7 @@
 //! Mistakes of which a template is full, each put into our own: each is found, by its rule and by no
 //! other.
 
-use super::{Case, RESERVED, SCALING, mapping};
+use super::{Case, MAPPING, RESERVED, SCALING, mapping};
 
 /// A mistake: what it is, the rules that find it, and the template that has it.
 type Mistake = (&'static str, &'static [&'static str], Case);
@@ -89,20 +89,20 @@ fn of_queues() -> Vec<Mistake> {
 fn of_functions() -> Vec<Mistake> {
     let batch = "BatchSize: !Ref BatchSize";
     let with = |more: &str| {
-        let to = format!("{batch}\n            {more}");
-        edit("ConsumerFunction", batch, &to)
+        let to = format!("{batch}\n      {more}");
+        edit(MAPPING, batch, &to)
     };
     let responses = "FunctionResponseTypes: [ReportBatchItemFailures]";
     vec![
         (
             "no partial responses",
             &["batch-responses-missing"],
-            edit("ConsumerFunction", responses, "Enabled: true"),
+            edit(MAPPING, responses, "Enabled: true"),
         ),
         (
             "reserved concurrency without MaximumConcurrency",
             &["concurrency-unbounded"],
-            edit("ConsumerFunction", SCALING, "Enabled: true"),
+            edit(MAPPING, SCALING, "Enabled: true"),
         ),
         (
             "less is reserved than may be started",
