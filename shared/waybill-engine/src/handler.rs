@@ -220,6 +220,9 @@ pub struct Delivery<'a> {
     pub idempotency_key: &'a str,
     /// Which try this is, by the ledger's count: 1 for the first.
     pub attempt: u32,
+    /// How often the event's row had been written when the try began: whoever takes the claim over
+    /// has a larger number. 0 where the event was not claimed.
+    pub revision: u64,
     /// How long it may take at most; it is cut off then.
     pub limit: Duration,
     /// Where the part gave the event up: it is to be handed to the part's own dead-letter target,

@@ -731,6 +731,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             return None;
         };
         let attempt = at.attempts.saturating_add(1);
+        let revision = record.rev;
         let given_up = given_up.map(|(reason, code)| (reason, code.to_owned()));
         let life = self.life(shift.source, work, record);
         let row = record.held().is_none().then(|| {
@@ -797,6 +798,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
                 route,
                 idempotency_key: &key,
                 attempt,
+                revision,
                 limit,
                 given_up: given_up.as_ref().map(|(reason, code)| GivenUp {
                     route,

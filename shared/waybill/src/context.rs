@@ -18,6 +18,7 @@ pub struct Context {
     pub(crate) attempt: u32,
     pub(crate) last_attempt: bool,
     pub(crate) receive_count: u32,
+    pub(crate) fencing_token: u64,
     pub(crate) cut_off: Instant,
     pub(crate) trace: Option<Carried>,
 }
@@ -34,6 +35,7 @@ impl Context {
             attempt: delivery.attempt,
             last_attempt: delivery.attempt >= attempts_max,
             receive_count: message.receive_count,
+            fencing_token: delivery.revision,
             cut_off: Instant::now() + delivery.limit,
             trace: delivery.trace.cloned(),
         }
@@ -82,6 +84,14 @@ impl Context {
     /// down. The try is cut off, at its next await, when nothing is left.
     pub fn time_left(&self) -> Duration {
         self.cut_off.saturating_duration_since(Instant::now())
+    }
+
+    /// The lease's number, by the ledger's count of the event's row: whoever takes the event over
+    /// has a larger one. Where the effect is a write of your own, keep the number beside it, and let
+    /// no write pass that brings a smaller one: then a try whose lease was lost while it wrote comes
+    /// too late. It begins anew when the row has expired.
+    pub fn fencing_token(&self) -> u64 {
+        self.fencing_token
     }
 
     /// Where the try stands in its trace, as W3C's `traceparent`; nothing where traces are off and

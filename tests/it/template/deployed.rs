@@ -65,8 +65,12 @@ async fn attribute(queue: &Queue, name: QueueAttributeName) -> Option<String> {
     asked.unwrap().attributes.unwrap_or_default().remove(&name)
 }
 
-/// What the names of versions begin with.
-const VERSIONS: [&str; 2] = ["RoutesLayer", "ConsumerFunctionVersion"];
+/// Whether it is a version of something, whose name tells what is in it.
+fn is_version(name: &str) -> bool {
+    ["RoutesLayer", "ConsumerFunctionVersion"]
+        .iter()
+        .any(|of| name.starts_with(of))
+}
 
 /// What SAM makes beside what is written, by mode.
 fn made_by_sam(mode: Mode) -> &'static [&'static str] {
@@ -105,8 +109,7 @@ async fn every_mode_deploys_with_both_kinds_of_queues() {
             };
             let expected = &template.made("Resources") | &set(made_by_sam(mode));
             let mut resources = bundle.resources().await.unwrap();
-            // SAM names versions by what is in them.
-            resources.retain(|name| !VERSIONS.iter().any(|of| name.starts_with(of)));
+            resources.retain(|name| !is_version(name));
             assert_eq!(resources, &expected - &set(&["RoutesLayer"]), "{stack}");
             for output in ["ConsumerFunctionName", "PollerFunctionName"] {
                 let there = bundle.output(output).is_some();
@@ -201,6 +204,50 @@ async fn dashboards_and_a_canary_deploy_and_the_canary_comes() {
         sleep(Duration::from_millis(500)).await;
     }
     bundle.remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn stacks_side_by_side_share_nothing() {
+    let aws = ministack().await;
+    let [orders, invoices] = ["orders", "invoices"].map(DeployOptions::new);
+    let orders = deploy(&aws, orders).await.unwrap();
+    let invoices = deploy(&aws, invoices).await.unwrap();
+    let mut names = orders.resources().await.unwrap();
+    names.retain(|name| !is_version(name));
+    for name in names {
+        let of_orders = orders.physical_id(&name).await.unwrap();
+        let of_invoices = invoices.physical_id(&name).await.unwrap();
+        assert_ne!(of_orders, of_invoices, "{name}");
+    }
+    orders
+        .source()
+        .send(&["for orders".to_owned()])
+        .await
+        .unwrap();
+    invoices
+        .source()
+        .send(&["for invoices".to_owned()])
+        .await
+        .unwrap();
+    let end = Instant::now() + TICK_LIMIT;
+    for (bundle, own, other) in [
+        (&orders, "for orders", "for invoices"),
+        (&invoices, "for invoices", "for orders"),
+    ] {
+        loop {
+            let lines = bundle.logs(bundle.consumer_function()).await.unwrap();
+            assert!(!lines.iter().any(|line| line.contains(other)), "{lines:?}");
+            if lines.iter().any(|line| line.contains(own)) {
+                break;
+            }
+            assert!(Instant::now() < end, "nothing came: {lines:?}");
+            sleep(Duration::from_millis(500)).await;
+        }
+    }
+    orders.remove().await.unwrap();
+    let left = invoices.resources().await.unwrap();
+    assert!(left.contains("LedgerTable"), "{left:?}");
+    invoices.remove().await.unwrap();
 }
 
 #[tokio::test]

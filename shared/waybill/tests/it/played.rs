@@ -120,3 +120,34 @@ fn whatever_goes_wrong_no_order_is_lost() {
         assert!(charges.values().all(|times| *times == 1), "seed {seed}");
     }
 }
+
+#[test]
+fn whoever_tries_an_order_later_has_a_larger_fencing_token_f02() {
+    let mut again = 0;
+    for seed in 1..=30 {
+        let tokens = Arc::<Mutex<BTreeMap<String, Vec<u64>>>>::default();
+        let seen = Arc::clone(&tokens);
+        let work = move |order: Order, context: Context| {
+            let mut seen = seen.lock().unwrap();
+            let of_order = seen.entry(order.id).or_default();
+            of_order.push(context.fencing_token());
+            let fails = of_order.len() == 1;
+            async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                match fails {
+                    true => Err(Failure::retry("busy", "come back later")),
+                    false => Ok(()),
+                }
+            }
+        };
+        let handler = waybill::handler("charge", work).key("data.id");
+        let bodies = (0..20).map(|n| json!({"id": format!("order-{n}")}).to_string());
+        play(seed, Faults::all(), bodies, handler).unwrap();
+        for (order, tokens) in &*tokens.lock().unwrap() {
+            let grow = tokens.windows(2).all(|pair| pair[0] < pair[1]);
+            assert!(grow && tokens[0] > 0, "seed {seed}: {order}: {tokens:?}");
+            again += usize::from(tokens.len() > 2);
+        }
+    }
+    assert!(again > 0, "some were taken over");
+}
