@@ -178,6 +178,31 @@ impl Bundle {
         }
     }
 
+    /// Waits until a line of a function has this in it, and gives the function's lines then.
+    ///
+    /// # Errors
+    ///
+    /// When it was not there after this time: with the lines that were.
+    pub async fn until_logged(
+        &self,
+        function: &str,
+        text: &str,
+        limit: Duration,
+    ) -> Result<Vec<String>, LocalError> {
+        let end = Instant::now() + limit;
+        loop {
+            let lines = self.logs(function).await?;
+            if lines.iter().any(|line| line.contains(text)) {
+                return Ok(lines);
+            }
+            if Instant::now() >= end {
+                let what = format!("{function} has not said `{text}`: {lines:#?}");
+                return Err(LocalError::failed(what));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Maps the source queue to a function once more, as a second consumer would be.
     pub async fn add_trigger(&self, function: &str) -> Result<(), LocalError> {
         let body = json!({

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::json;
-use tokio::time::sleep;
 
 use waybill_local::{
     BuiltFunctions, Bundle, DeployOptions, GroupedMessage, LocalAws, LocalError, Mode, Queue,
@@ -167,15 +166,11 @@ async fn a_tick_invokes_the_poller_with_an_empty_event() {
     let options = DeployOptions::new("ticking").mode(Mode::Poll);
     let options = options.parameter("PollerSchedule", "ENABLED");
     let bundle = deploy(&aws, options).await.unwrap();
-    let end = Instant::now() + TICK_LIMIT;
-    loop {
-        let lines = bundle.logs(bundle.poller_function()).await.unwrap();
-        if lines.iter().any(|line| line.contains("event {}")) {
-            return;
-        }
-        assert!(Instant::now() < end, "no tick came: {lines:?}");
-        sleep(Duration::from_millis(500)).await;
-    }
+    let poller = bundle.poller_function();
+    bundle
+        .until_logged(poller, "event {}", TICK_LIMIT)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -194,15 +189,11 @@ async fn dashboards_and_a_canary_deploy_and_the_canary_comes() {
     ] {
         assert!(made.contains(name), "{name} of {made:?}");
     }
-    let end = Instant::now() + TICK_LIMIT;
-    loop {
-        let lines = bundle.logs(bundle.consumer_function()).await.unwrap();
-        if lines.iter().any(|line| line.contains("waybill.canary")) {
-            break;
-        }
-        assert!(Instant::now() < end, "no canary came: {lines:?}");
-        sleep(Duration::from_millis(500)).await;
-    }
+    let consumer = bundle.consumer_function();
+    let came = bundle
+        .until_logged(consumer, "waybill.canary", TICK_LIMIT)
+        .await;
+    came.unwrap();
     bundle.remove().await.unwrap();
 }
 
@@ -229,20 +220,16 @@ async fn stacks_side_by_side_share_nothing() {
         .send(&["for invoices".to_owned()])
         .await
         .unwrap();
-    let end = Instant::now() + TICK_LIMIT;
     for (bundle, own, other) in [
         (&orders, "for orders", "for invoices"),
         (&invoices, "for invoices", "for orders"),
     ] {
-        loop {
-            let lines = bundle.logs(bundle.consumer_function()).await.unwrap();
-            assert!(!lines.iter().any(|line| line.contains(other)), "{lines:?}");
-            if lines.iter().any(|line| line.contains(own)) {
-                break;
-            }
-            assert!(Instant::now() < end, "nothing came: {lines:?}");
-            sleep(Duration::from_millis(500)).await;
-        }
+        let consumer = bundle.consumer_function();
+        let lines = bundle
+            .until_logged(consumer, own, TICK_LIMIT)
+            .await
+            .unwrap();
+        assert!(!lines.iter().any(|line| line.contains(other)), "{lines:?}");
     }
     orders.remove().await.unwrap();
     let left = invoices.resources().await.unwrap();

@@ -43,7 +43,12 @@ fn repository(path: &str) -> String {
 
 /// How our own template ends with these options.
 fn ends(more: &[&str]) -> Result<Ended, String> {
-    let template = repository("template.yaml");
+    ends_of("template.yaml", more)
+}
+
+/// How a template of the repository ends with these options.
+fn ends_of(template: &str, more: &[&str]) -> Result<Ended, String> {
+    let template = repository(template);
     let typed = [&["--template", &template], more].concat();
     let options = options(&typed);
     let ends = || {
@@ -62,6 +67,15 @@ fn a_clean_template_ends_well_and_one_to_mend_in_part() {
     let warned = "LedgerDeletionProtection=false";
     assert_eq!(ends(&["--parameter", warned]), Ok(Ended::InPart));
     assert_eq!(ended(&[]), Ended::Well);
+}
+
+#[test]
+fn the_templates_that_are_shown_to_be_copied_are_clean() {
+    for example in ["order-handler", "claim-check"] {
+        let template = format!("functions/examples/{example}/template.yaml");
+        let ends = ends_of(&template, &["--routes", "none"]);
+        assert_eq!(ends, Ok(Ended::Well), "{example}");
+    }
 }
 
 #[tokio::test]
