@@ -1,8 +1,6 @@
 //! One claimed event: its routes tried side by side, each end written down, the message's fate
 //! decided from the routes' states.
 
-use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,11 +9,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{sleep, timeout};
 
 use waybill_core::canary;
-use waybill_core::deadline::{Budget, Start};
+use waybill_core::deadline::Budget;
 use waybill_core::dossier::REASON_ATTRIBUTE;
 use waybill_core::event::Event;
 use waybill_core::id::{EventKey, OwnerId, RouteName};
-use waybill_core::key::{KEY_ATTRIBUTE, dead_letter_key, idempotency_key, key_attribute};
+use waybill_core::key::{KEY_ATTRIBUTE, key_attribute};
 use waybill_core::ledger::{Ask, DeadLetter, Record, RouteRecord, RouteState, Status, TryTerms};
 use waybill_core::limit::{SCHEDULE_WAIT_MIN, SQS_ATTRIBUTES_MAX, WAIT_MAX};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
@@ -27,12 +25,15 @@ use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
 use crate::flow::Item;
-use crate::handler::{Admission, Asks, Charge, Delivery, Handler, PassEnd, Policy};
+use crate::handler::{Charge, Handler, PassEnd};
 use crate::keeper::Hold;
-use crate::ports::{Ambient, Appointment, GivenUp, Ledger, Outgoing, Queue};
+use crate::ports::{Ambient, Appointment, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
 use crate::telemetry::{self, Happened};
-use crate::traces::TrySpan;
+
+mod trial;
+
+use trial::{Ended, Trying};
 
 /// An event that is to be worked on.
 #[derive(Debug, Clone)]
@@ -236,77 +237,6 @@ impl Turn {
             attempt,
             took,
         });
-    }
-}
-
-/// What a try that waits for its turn and the work that it is part of tell each other.
-struct Trying {
-    begun: AtomicBool,
-    /// When the row's lease ends, in milliseconds since the epoch.
-    lease_until: AtomicU64,
-}
-
-impl Trying {
-    /// Not begun, on a lease until then.
-    fn new(lease_until: Timestamp) -> Self {
-        Self {
-            begun: AtomicBool::new(false),
-            lease_until: AtomicU64::new(lease_until.as_millis()),
-        }
-    }
-
-    /// The lease was renewed.
-    fn set_lease(&self, until: Timestamp) {
-        self.lease_until.store(until.as_millis(), Ordering::Relaxed);
-    }
-
-    /// Whether an effect may begin.
-    fn may_begin(&self, hold: &Hold, now: Timestamp) -> bool {
-        let lease_until = Timestamp::from_millis(self.lease_until.load(Ordering::Relaxed));
-        hold.may_begin(now) && hold.cut_at(lease_until).is_none_or(|at| now < at)
-    }
-
-    /// The effect begins.
-    fn begin(&self) {
-        self.begun.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether an effect may have happened.
-    fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::Relaxed)
-    }
-}
-
-/// How one route's turn ended.
-enum Ended {
-    /// A try was made, and took so long; or it could not be.
-    Tried(Attempt, Option<Arc<Policy>>, PassEnd, Option<Duration>),
-    /// A try was made of what was not claimed, and its target has written this row with its effect.
-    Recorded(Attempt, PassEnd, Duration, Box<Record>),
-    /// A try was to do so, and was refused by a row that stands there: nothing has happened.
-    RowStands(Box<Record>),
-    /// It waits until then, untried.
-    PutOff(Timestamp, DeferCause),
-    /// Its turn came too late.
-    Unbegun,
-}
-
-impl Ended {
-    /// How a try ended that was given this row to write, or none.
-    fn of(
-        attempt: Attempt,
-        policy: Option<Arc<Policy>>,
-        told: PassEnd,
-        took: Duration,
-        row: Option<Box<Record>>,
-    ) -> Self {
-        match (attempt.row, row) {
-            (RowEnd::Written, Some(row)) => Self::Recorded(attempt, told, took, row),
-            (RowEnd::Refused, Some(row)) => Self::RowStands(row),
-            (RowEnd::Untouched, _) | (RowEnd::Written | RowEnd::Refused, None) => {
-                Self::Tried(attempt, policy, told, Some(took))
-            }
-        }
     }
 }
 
@@ -702,129 +632,6 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         Ok(())
     }
 
-    /// One try of one route, when its handler lets it begin, and cut off at its limit; nothing when
-    /// there is no time for it. A route that this release does not know counts as a transient
-    /// failure: during a deployment the older release may see what the newer one planned.
-    fn start_route<'a, Q: Queue>(
-        &'a self,
-        shift: Shift<'a, Q>,
-        work: &'a Work,
-        record: &Record,
-        route: &'a RouteName,
-        state: Arc<Trying>,
-    ) -> Option<impl Future<Output = (&'a RouteName, Ended)> + use<'a, H, L, A, Q>> {
-        let at = record.routes.iter().find(|at| at.name == *route)?;
-        let policy = self.handler.policy(route);
-        let given_up = record.given_up(route);
-        let unknown = match &policy {
-            None => Some(format!("the routes file in force has no route `{route}`")),
-            Some(policy) if given_up.is_some() && policy.dead_letter.is_none() => Some(format!(
-                "the routes file in force gives route `{route}` no dead-letter target"
-            )),
-            Some(_) => None,
-        };
-        let wanted = policy.as_ref().map_or(Duration::ZERO, |policy| {
-            let own = policy.dead_letter.as_ref().filter(|_| given_up.is_some());
-            own.map_or(policy.time, |own| own.time)
-        });
-        let Start::Now { .. } = shift.budget.start(self.ambient.now(), wanted) else {
-            return None;
-        };
-        let attempt = at.attempts.saturating_add(1);
-        let revision = record.rev;
-        let given_up = given_up.map(|(reason, code)| (reason, code.to_owned()));
-        let life = self.life(shift.source, work, record);
-        let row = record.held().is_none().then(|| {
-            let expires_at = self.expires_at(self.ambient.now());
-            Box::new(record.as_delivered(route, WRITTEN, expires_at))
-        });
-        Some(async move {
-            let event = match (work.event.as_ref(), unknown) {
-                (Some(event), None) => event,
-                (_, unknown) => {
-                    let message = unknown.unwrap_or_default();
-                    let attempt = Attempt::transient("route_unknown", message, None);
-                    return (
-                        route,
-                        Ended::Tried(attempt, policy, PassEnd::default(), None),
-                    );
-                }
-            };
-            // No event is too old for a dead-letter target.
-            let policy_of_age = policy.as_ref().filter(|_| given_up.is_none());
-            let max_age = policy_of_age.and_then(|policy| policy.retry.max_event_age);
-            let sent = life.first_sent.or(life.sent);
-            let too_old = sent.zip(max_age).map(|(sent, age)| sent.after(age));
-            let until = shift.budget.start_until(wanted);
-            let asks = Asks {
-                route,
-                receive_count: work.item.message.receive_count,
-                until: too_old.map_or(until, |old| old.min(until)),
-                given_up: given_up.is_some(),
-            };
-            let admitting = AssertUnwindSafe(self.handler.admit(asks)).catch_unwind();
-            let pass = match admitting.await {
-                Ok(Admission::Go(pass)) => pass,
-                Ok(Admission::Wait { after, cause }) => {
-                    let until = self.ambient.now().after(after);
-                    return (route, Ended::PutOff(until, cause));
-                }
-                Err(_) => {
-                    let attempt = Attempt::unknown("panicked", "the handler panicked");
-                    return (
-                        route,
-                        Ended::Tried(attempt, policy, PassEnd::default(), None),
-                    );
-                }
-            };
-            // It may have waited, until its lease was lost (F04) or the event too old (F11).
-            let now = self.ambient.now();
-            let may = state.may_begin(&work.item.hold, now) && !life.is_older(max_age, now);
-            let limit = match shift.budget.start(now, wanted) {
-                Start::Now { limit } if may => limit,
-                Start::Now { .. } | Start::TooLate => return (route, Ended::Unbegun),
-            };
-            state.begin();
-            let _running = shift.desk.running();
-            let span = work.item.span.as_ref();
-            let span = span.map(|span| span.a_try(route, attempt, given_up.is_some()));
-            let key = match given_up {
-                None => idempotency_key(&self.config.consumer, &work.key, route),
-                Some(_) => dead_letter_key(&self.config.consumer, &work.key, route),
-            };
-            let delivery = Delivery {
-                event,
-                message: &work.told.message,
-                route,
-                idempotency_key: &key,
-                attempt,
-                revision,
-                limit,
-                given_up: given_up.as_ref().map(|(reason, code)| GivenUp {
-                    route,
-                    reason: *reason,
-                    code,
-                }),
-                trace: span.as_ref().map(TrySpan::carried),
-                row: row.as_deref(),
-            };
-            // The call itself may panic, before there is a future.
-            let trying = async { self.handler.deliver(delivery).await };
-            let tried = AssertUnwindSafe(trying).catch_unwind();
-            let attempt = match timeout(limit, tried).await {
-                Ok(Ok(attempt)) => attempt,
-                Ok(Err(_)) => Attempt::unknown("panicked", "the handler panicked"),
-                Err(_) => Attempt::unknown("timeout", "the handler did not end in its time"),
-            };
-            if let Some(span) = span {
-                span.end(&attempt);
-            }
-            let took = self.ambient.now().since(now);
-            let told = pass.ended(&attempt, took);
-            (route, Ended::of(attempt, policy, told, took, row))
-        })
-    }
-
     /// Notes in the row how a route's turn ended.
     fn take_in<Q: Queue>(
         &self,
@@ -1130,9 +937,6 @@ fn dead_letter(message: &Message, key: &EventKey, reason: DeadReason, redrive_n:
 
 /// How long a message waits that was not begun, for want of time.
 pub(crate) const UNSTARTED_WAIT: Duration = Duration::from_secs(1);
-
-/// The code of a delivery that a target writes down with its effect.
-const WRITTEN: &str = "written";
 
 /// How long is tried to tell others how tries ended.
 const TELL_TIME: Duration = Duration::from_secs(1);
