@@ -88,7 +88,14 @@ fn block<'a>(text: &'a str, language: &str) -> &'a str {
 
 #[test]
 fn every_code_of_an_attempt_is_explained_and_none_that_is_not() {
-    let mut codes = literals_after(&["transient(", "unknown(", "rejected(", "delivered("]);
+    let ends = [
+        "transient(",
+        "unknown(",
+        "rejected(",
+        "delivered(",
+        "Attempt::put_off(",
+    ];
+    let mut codes = literals_after(&ends);
     let status = literals_after(&["let code = format!("]);
     assert_eq!(status, set(&["http_{status}"]));
     codes.insert("http_NNN".to_owned());
@@ -128,9 +135,13 @@ fn every_code_that_a_try_fails_with_may_have_waits_of_its_own() {
     let text = yaml::text("docs/FAILURES.md");
     let retried = rows(&section(&text, "Attempts")).into_iter();
     let retried = retried.filter(|row| row[1].contains("transient") || row[1].contains("unknown"));
-    // A route that is not known has no policy, and an error of a handler's own is no route's.
+    // A route that is not known has no policy, an error of a handler's own is no route's, nor is
+    // what Powertools left.
+    let others = |code: &String| {
+        ["route_unknown", "error"].contains(&code.as_str()) || code.starts_with("powertools_")
+    };
     let codes = retried.flat_map(|row| quoted(&row[0]));
-    for code in codes.filter(|code| !["route_unknown", "error"].contains(&code.as_str())) {
+    for code in codes.filter(|code| !others(code)) {
         let text = format!(
             "defaults: {{ retry: {{ on: {{ {code}: {{ duration: 1s }} }} }} }}\n\
              routes: [{{ name: a, target: {{ http: {{ url: \"https://a.example\" }} }} }}]\n"

@@ -45,6 +45,23 @@ pub struct Attempt {
     pub message: String,
     /// What it did to the ledger's row, where it was asked to write that with its effect.
     pub row: RowEnd,
+    /// Whether it counts among those that its route may have.
+    pub charge: Charge,
+}
+
+/// Whether a try counts among those that a route may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Charge {
+    /// It does.
+    #[default]
+    Charged,
+    /// It does not: what ended it is not the event's. The route waits.
+    Free {
+        /// How long.
+        after: Duration,
+        /// Why.
+        cause: DeferCause,
+    },
 }
 
 /// What a try did to the row of its event, where the target was asked to write the row and have
@@ -68,6 +85,7 @@ impl Attempt {
             code: code.into(),
             message: String::new(),
             row: RowEnd::Untouched,
+            charge: Charge::Charged,
         }
     }
 
@@ -78,6 +96,7 @@ impl Attempt {
             code: code.into(),
             message: message.into(),
             row: RowEnd::Untouched,
+            charge: Charge::Charged,
         }
     }
 
@@ -93,6 +112,7 @@ impl Attempt {
             code: code.into(),
             message: message.into(),
             row: RowEnd::Untouched,
+            charge: Charge::Charged,
         }
     }
 
@@ -103,6 +123,20 @@ impl Attempt {
             code: code.into(),
             message: message.into(),
             row: RowEnd::Untouched,
+            charge: Charge::Charged,
+        }
+    }
+
+    /// Ended before anything was begun, by what is not the event's: it comes again after so long.
+    pub fn put_off(
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+        after: Duration,
+        cause: DeferCause,
+    ) -> Self {
+        Self {
+            charge: Charge::Free { after, cause },
+            ..Self::transient(code, message, Some(after))
         }
     }
 

@@ -136,7 +136,8 @@ impl OldRow {
     }
 }
 
-/// Whether Powertools takes it for no key: nothing, or a list or an object of only that.
+/// Whether Powertools takes it for no key: nothing, or a list or an object of only null. It does not
+/// look further in, as keys of ours do.
 fn is_missing(found: &Value) -> bool {
     match found {
         Value::Null => true,

@@ -20,13 +20,13 @@ use waybill_core::gate::breaker::Breaker;
 use waybill_core::gate::valve::Flow;
 use waybill_core::gate::{GateKey, GateRow, Health, put_off_wait};
 use waybill_core::id::{Consumer, RouteName};
-use waybill_core::outcome::{Attempt, DeferCause, Outcome};
+use waybill_core::outcome::{Attempt, Charge, DeferCause, Outcome};
 use waybill_core::polling::Appetite;
 use waybill_core::retry::Jitter;
 use waybill_core::routes::Route;
 use waybill_core::time::Timestamp;
 
-use crate::handler::{Admission, Asks, Charge, Pass, PassEnd, Passage};
+use crate::handler::{Admission, Asks, Pass, PassEnd, Passage};
 use crate::ports::{Ambient, GatePut, GateStore, StoreError};
 use crate::telemetry::{self, Happened};
 

@@ -13,7 +13,7 @@ use waybill_core::gate::valve::Flow;
 use waybill_core::id::RouteName;
 use waybill_core::ledger::{OnRejected, OnceBy, Record};
 use waybill_core::message::Message;
-use waybill_core::outcome::{Attempt, DeadReason, DeferCause};
+use waybill_core::outcome::{Attempt, Charge, DeadReason, DeferCause};
 use waybill_core::polling::Appetite;
 use waybill_core::retry::RetryPolicy;
 use waybill_core::time::Timestamp;
@@ -167,21 +167,6 @@ pub struct PassEnd {
     pub charge: Charge,
     /// What others are to be told, where anything is.
     pub tell: Option<BoxFuture<'static, ()>>,
-}
-
-/// Whether a try counts among those that a part may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Charge {
-    /// It does.
-    #[default]
-    Charged,
-    /// It does not: it found out whether the target is back. The part waits.
-    Free {
-        /// How long.
-        after: Duration,
-        /// Why.
-        cause: DeferCause,
-    },
 }
 
 impl Pass {

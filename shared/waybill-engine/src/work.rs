@@ -17,7 +17,7 @@ use waybill_core::key::{KEY_ATTRIBUTE, key_attribute};
 use waybill_core::ledger::{Ask, DeadLetter, Record, RouteRecord, RouteState, Status, TryTerms};
 use waybill_core::limit::{SCHEDULE_WAIT_MIN, SQS_ATTRIBUTES_MAX, WAIT_MAX};
 use waybill_core::message::{AttributeValue, Message, MessageAttribute};
-use waybill_core::outcome::{Attempt, DeadReason, DeferCause, Disposition, RowEnd};
+use waybill_core::outcome::{Attempt, Charge, DeadReason, DeferCause, Disposition, RowEnd};
 use waybill_core::parcel::{self, Parcel};
 use waybill_core::retry::{Jitter, Life, Moment, store_trouble_wait};
 use waybill_core::schedule::Standing;
@@ -25,7 +25,7 @@ use waybill_core::time::Timestamp;
 
 use crate::engine::{Engine, Source};
 use crate::flow::Item;
-use crate::handler::{Charge, Handler, PassEnd};
+use crate::handler::{Handler, PassEnd};
 use crate::keeper::Hold;
 use crate::ports::{Ambient, Appointment, Ledger, Outgoing, Queue};
 use crate::settle::{Desk, Settled};
@@ -668,7 +668,11 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         let dead_letter = record.given_up(route).is_some();
         turn.notes_try(work, route, dead_letter, &attempt, took);
         turn.tell.extend(told.tell);
-        if let Charge::Free { after, cause } = told.charge
+        let charge = match attempt.charge {
+            Charge::Charged => told.charge,
+            own @ Charge::Free { .. } => own,
+        };
+        if let Charge::Free { after, cause } = charge
             && record.note_uncharged(route, &attempt, now, now.after(after))
         {
             turn.put_off = Some(cause);

@@ -24,8 +24,8 @@ pub struct Context {
 }
 
 impl Context {
-    /// Of a delivery of which there may be so many.
-    pub(crate) fn new(delivery: &Delivery<'_>, attempts_max: u32) -> Self {
+    /// Of a delivery that is cut off then, and of which there may be so many.
+    pub(crate) fn new(delivery: &Delivery<'_>, cut_off: Instant, attempts_max: u32) -> Self {
         let message = delivery.message;
         Self {
             event: delivery.event.clone(),
@@ -36,7 +36,7 @@ impl Context {
             last_attempt: delivery.attempt >= attempts_max,
             receive_count: message.receive_count,
             fencing_token: delivery.revision,
-            cut_off: Instant::now() + delivery.limit,
+            cut_off,
             trace: delivery.trace.cloned(),
         }
     }

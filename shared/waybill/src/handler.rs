@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use waybill_core::event::Event;
 use waybill_core::id::RouteName;
@@ -17,9 +18,9 @@ use waybill_core::retry::RetryPolicy;
 use waybill_core::routes::OnConflict;
 use waybill_engine::engine::Config;
 use waybill_engine::env::ConfigErrors;
-use waybill_engine::handler::{Admission, Asks, Delivery, Handler, Pass, Plan, Policy};
+use waybill_engine::handler::{Delivery, Handler, Plan, Policy};
 
-use crate::powertools::{Earlier, Looking, Powertools, Rows};
+use crate::powertools::{Earlier, Powertools, Rows};
 use crate::{Context, Failure, Receipt, data};
 
 /// Makes a handler of an async function that takes an event's data, as whatever type serde can
@@ -202,27 +203,19 @@ where
         (*route == self.name).then(|| Arc::clone(&self.policy))
     }
 
-    async fn admit<'a>(&'a self, _: Asks<'a>) -> Admission {
-        Admission::Go(match self.earlier {
-            Some(_) => Pass::new(Looking),
-            None => Pass::default(),
-        })
-    }
-
     async fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> Attempt {
-        if let Some(earlier) = &self.earlier {
-            match earlier.look(&delivery).await {
-                Ok(Some(receipt)) => return Attempt::from(receipt),
-                Ok(None) => {}
-                Err(failure) => return failure.into(),
-            }
+        let cut_off = Instant::now() + delivery.limit;
+        if let Some(earlier) = &self.earlier
+            && let Some(ended) = earlier.look(&delivery).await
+        {
+            return ended;
         }
         let data = match data::read(&delivery.event.data) {
             Ok(data) => data,
             Err(why) => return Attempt::rejected("data_unfit", why),
         };
         let attempts_max = self.policy.retry.steps.saturating_add(1);
-        let context = Context::new(&delivery, attempts_max);
+        let context = Context::new(&delivery, cut_off, attempts_max);
         match (self.work)(data, context).await {
             Ok(receipt) => Attempt::from(receipt.into()),
             Err(failure) => failure.into(),

@@ -5,17 +5,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use waybill_aws::ambient::System;
 use waybill_aws::dynamodb::PowertoolsTable;
 use waybill_core::key::KeyExpression;
-use waybill_core::outcome::{Attempt, DeferCause, Outcome};
+use waybill_core::outcome::{Attempt, DeferCause};
 use waybill_core::powertools::{Before, Language, OldKey, OldRow};
+use waybill_core::retry::outage_wait;
 use waybill_core::time::Timestamp;
 use waybill_engine::env::ConfigErrors;
-use waybill_engine::handler::{Charge, Delivery, PassEnd, Passage};
+use waybill_engine::handler::Delivery;
 use waybill_engine::ports::Ambient;
-
-use crate::{Failure, Receipt};
 
 /// What a function that ran under Powertools for AWS Lambda has left: where its rows are, and what
 /// each is known by. See [`crate::HandlerBuilder::after_powertools`].
@@ -83,7 +84,7 @@ impl Powertools {
 }
 
 /// What was done earlier, looked up row by row.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Earlier {
     /// What each row is known by.
     key: OldKey,
@@ -94,7 +95,7 @@ pub(crate) struct Earlier {
 }
 
 /// Where rows are read, and the time that they are judged by.
-pub(crate) trait Rows: Send + Sync {
+pub(crate) trait Rows: fmt::Debug + Send + Sync {
     /// The row of a key; or why it cannot be said.
     fn row<'a>(&'a self, id: &'a str) -> Looked<'a>;
 
@@ -112,40 +113,43 @@ impl Earlier {
         self.rows = Some(rows(&self.table, &self.key));
     }
 
-    /// Whether the work of this event is still to be done; a receipt where it was done.
-    ///
-    /// # Errors
-    ///
-    /// Where that cannot be said, or not yet: then nothing may be done.
-    pub(crate) async fn look(&self, delivery: &Delivery<'_>) -> Result<Option<Receipt>, Failure> {
-        let id = self.key.of(delivery.event, delivery.message);
-        let id = id.map_err(|why| Failure::permanent("powertools_key_missing", why))?;
+    /// How a try ends without its work: where that was done, or it cannot be said, or not yet. The
+    /// look takes half of the try's time at most, so that one without an answer is not cut off.
+    pub(crate) async fn look(&self, delivery: &Delivery<'_>) -> Option<Attempt> {
+        let id = match self.key.of(delivery.event, delivery.message) {
+            Ok(id) => id,
+            Err(why) => return Some(Attempt::rejected("powertools_key_missing", why)),
+        };
+        let unreadable = |why: String| {
+            let after = outage_wait(delivery.message.receive_count);
+            let cause = DeferCause::StoreDown;
+            Some(Attempt::put_off("powertools_unreadable", why, after, cause))
+        };
         let Some(rows) = &self.rows else {
             let why = "only what `run`, `poll`, `triggered` and `polling` make reads the old table";
-            return Err(unreadable(why));
+            return unreadable(why.to_owned());
         };
-        let row = rows.row(&id).await.map_err(|why| unreadable(&why))?;
+        let row = match timeout(delivery.limit / 2, rows.row(&id)).await {
+            Ok(Ok(row)) => row,
+            Ok(Err(why)) => return unreadable(why),
+            Err(_) => {
+                return unreadable(format!(
+                    "Powertools' table `{}` does not answer",
+                    self.table
+                ));
+            }
+        };
         let now = rows.now();
         match OldRow::judge(row.as_ref(), now) {
-            Before::Nothing => Ok(None),
-            Before::Done => Ok(Some(Receipt::from(DONE))),
+            Before::Nothing => None,
+            Before::Done => Some(Attempt::delivered("done_by_powertools")),
             Before::Busy { until } => {
-                let wait = until.since(now) + MARGIN;
+                let (after, cause) = (until.since(now) + MARGIN, DeferCause::LeaseBusy);
                 let why = "the function under Powertools is at it";
-                Err(Failure::retry_after(wait, BUSY, why))
+                Some(Attempt::put_off("powertools_busy", why, after, cause))
             }
-            Before::Unknown(why) => Err(unreadable(&why)),
+            Before::Unknown(why) => unreadable(why),
         }
-    }
-}
-
-impl fmt::Debug for Earlier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (key, table) = (&self.key, &self.table);
-        f.debug_struct("Earlier")
-            .field("key", key)
-            .field("table", table)
-            .finish_non_exhaustive()
     }
 }
 
@@ -158,46 +162,6 @@ impl Rows for PowertoolsTable {
         System.now()
     }
 }
-
-/// A failure of the look.
-fn unreadable(why: &str) -> Failure {
-    Failure::retry_after(AGAIN, UNREADABLE, why)
-}
-
-/// A try that may have ended before the handler was asked: that one is not charged.
-pub(crate) struct Looking;
-
-impl Passage for Looking {
-    fn ended(self: Box<Self>, attempt: &Attempt, _: Duration) -> PassEnd {
-        let cause = match &*attempt.code {
-            BUSY => Some(DeferCause::LeaseBusy),
-            UNREADABLE => Some(DeferCause::StoreDown),
-            _ => None,
-        };
-        let charge = match (cause, &attempt.outcome) {
-            (Some(cause), Outcome::Transient { retry_after }) => Charge::Free {
-                after: retry_after.unwrap_or(AGAIN),
-                cause,
-            },
-            (Some(_), Outcome::Delivered | Outcome::Rejected | Outcome::Unknown) | (None, _) => {
-                Charge::Charged
-            }
-        };
-        PassEnd { charge, tell: None }
-    }
-}
-
-/// The receipt of what was done before.
-const DONE: &str = "done_by_powertools";
-
-/// The code of an event that the old function is at.
-const BUSY: &str = "powertools_busy";
-
-/// The code of an event of which the old table says nothing.
-const UNREADABLE: &str = "powertools_unreadable";
-
-/// How long an event waits when the old table cannot be read.
-const AGAIN: Duration = Duration::from_secs(30);
 
 /// How much later than the end of a row's time an event comes again: clocks differ.
 const MARGIN: Duration = Duration::from_secs(2);

@@ -34,7 +34,7 @@ fn the_mapping_invokes_the_alias_where_it_is_shifted_and_else_the_newest_code_an
 }
 
 #[test]
-fn a_valve_may_change_the_mapping_that_invokes_the_alias() {
+fn a_valve_may_change_the_mapping_that_invokes_the_alias_f27() {
     let template = with("Canary10Percent5Minutes").with("SourceValve", "true");
     let statements = &template.property("SourceValvePolicy", "PolicyDocument")["Statement"];
     let own = json!({ "Ref": "ConsumerFunction.Alias" });

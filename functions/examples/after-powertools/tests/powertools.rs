@@ -63,7 +63,7 @@ async fn left(function: &Function, bodies: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn what_powertools_itself_wrote_is_not_done_again_and_what_it_never_saw_is() {
+async fn what_powertools_itself_wrote_is_not_done_again_and_what_it_never_saw_is_f46() {
     let workspace = Workspace::find().expect("the tests run inside the project");
     let of_python = workspace.clone();
     let python = tokio::task::spawn_blocking(move || Venv::PEERS.python(&of_python));

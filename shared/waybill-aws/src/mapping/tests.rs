@@ -69,7 +69,7 @@ async fn a_mapping_is_found_once_and_told_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_mapping_is_ours_by_the_functions_name_also_where_it_invokes_an_alias() {
+async fn a_mapping_is_ours_by_the_functions_name_also_where_it_invokes_an_alias_f27() {
     for (ours, found) in [
         ("consumer:live", true),
         ("consumer:7", true),

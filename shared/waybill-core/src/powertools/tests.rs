@@ -1,23 +1,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::envelope::tests::message;
 use crate::envelope::{self, Envelope};
-use crate::id::{MessageId, ReceiptHandle};
-
-fn message(body: &str) -> Message {
-    Message {
-        message_id: MessageId::new("m-1").unwrap(),
-        receipt_handle: ReceiptHandle("h-1".to_owned()),
-        body: body.into(),
-        receive_count: 1,
-        sent: None,
-        group_id: None,
-        trace_header: None,
-        attributes: Default::default(),
-        queue_arn: "arn:aws:sqs:us-east-1:000000000000:orders".to_owned(),
-        moved_from: None,
-    }
-}
 
 fn key(language: Language, expression: &str) -> OldKey {
     let expression = KeyExpression::compile(expression).unwrap();
@@ -128,6 +113,10 @@ fn the_expression_sees_the_event_and_of_its_record_id_and_body() {
     assert_eq!(of("data.order_id"), python(&json!("o-1")));
     assert_eq!(of("data.[user, order_id]"), python(&json!([7, "o-1"])));
     assert_eq!(of("data.[user, none]"), python(&json!([7, null])));
+    // Nothing for keys of ours, and something for Powertools.
+    let empty = r#"{"a": "", "b": []}"#;
+    let found = self::of(Language::Python, "data.[a, b]", empty);
+    assert_eq!(found, Ok(python(&json!(["", []]))));
 }
 
 #[test]

@@ -213,21 +213,21 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
             Start::Now { limit } if may && !trial.life.is_older(max_age, now) => {
                 trial.state.begin();
                 let _running = shift.desk.running();
-                self.ask_handler(trial, event, pass, limit).await
+                self.ask_handler(trial, event, pass, now, limit).await
             }
             Start::Now { .. } | Start::TooLate => Ended::Unbegun,
         }
     }
 
-    /// Hands the event to its handler, for so long at most.
+    /// Hands the event to its handler now, for so long at most.
     async fn ask_handler(
         &self,
         trial: Trial<'_>,
         event: &Event,
         pass: Pass,
+        now: Timestamp,
         limit: Duration,
     ) -> Ended {
-        let began = self.ambient.now();
         let (work, route) = (trial.work, trial.route);
         let span = work.item.span.as_ref();
         let span = span.map(|span| span.a_try(route, trial.attempt, trial.given_up.is_some()));
@@ -263,7 +263,7 @@ impl<H: Handler, L: Ledger, A: Ambient> Engine<H, L, A> {
         if let Some(span) = span {
             span.end(&attempt);
         }
-        let took = self.ambient.now().since(began);
+        let took = self.ambient.now().since(now);
         let told = pass.ended(&attempt, took);
         Ended::of(attempt, trial.policy, told, took, trial.row)
     }

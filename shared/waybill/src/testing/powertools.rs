@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::sleep;
 
 use waybill_core::powertools::{OldKey, OldRow};
 use waybill_core::time::Timestamp;
@@ -27,6 +28,7 @@ struct State {
     key: Option<OldKey>,
     rows: BTreeMap<String, OldRow>,
     fault: Option<String>,
+    takes: Duration,
     reads: usize,
 }
 
@@ -62,6 +64,11 @@ impl OldTable {
         self.state().fault = why.map(str::to_owned);
     }
 
+    /// From now on a read takes this long.
+    pub fn delay(&self, takes: Duration) {
+        self.state().takes = takes;
+    }
+
     /// How often it was read.
     pub fn reads(&self) -> usize {
         self.state().reads
@@ -95,7 +102,11 @@ impl Rows for OldTable {
             Some(why) => Err(why.clone()),
             None => Ok(state.rows.get(id).cloned()),
         };
-        Box::pin(std::future::ready(answer))
+        let takes = state.takes;
+        Box::pin(async move {
+            sleep(takes).await;
+            answer
+        })
     }
 
     fn now(&self) -> Timestamp {

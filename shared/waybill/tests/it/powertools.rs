@@ -84,20 +84,46 @@ async fn what_the_old_function_is_at_waits_for_its_end_and_no_try_is_charged_f46
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_done_while_the_old_table_cannot_be_read_f43() {
+async fn nothing_is_done_while_the_old_table_cannot_be_read_and_nothing_dies_of_it_f43() {
     let tried = Tried::default();
     let bench = Bench::new(after(&tried)).unwrap();
     bench.old_table().fail(Some("away"));
     bench.send(json!({"id": "o-1"}));
-    for _ in 0..5 {
-        assert_eq!(bench.batch().await.len(), 1);
+    // Its receives, 25 as in the template, must last.
+    for _ in 0..4 * 60 {
+        bench.batch().await;
         bench.wait(Duration::from_secs(60)).await;
     }
+    assert!(bench.old_table().reads() > 10);
     assert!(tried.lock().unwrap().is_empty());
     bench.old_table().fail(None);
     let report = bench.run_until_empty().await;
     assert_eq!((report.done, report.dead), (1, 0));
     assert_eq!(tried.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_look_is_the_trys_own_time_and_one_without_an_end_is_not_charged_f43() {
+    let left = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&left);
+    let work = move |_: Order, context: Context| {
+        seen.lock().unwrap().push(context.time_left());
+        std::future::ready(Ok::<_, Failure>(()))
+    };
+    let earlier = Powertools::python("old", "orders.app.book", "data.id");
+    let handler = waybill::handler("book-order", work).after_powertools(earlier);
+    let bench = Bench::new(handler.timeout(Duration::from_secs(2))).unwrap();
+    bench.old_table().delay(HOUR);
+    bench.send(json!({"id": "o-1"}));
+    for _ in 0..6 {
+        bench.batch().await;
+        bench.wait(Duration::from_secs(60)).await;
+    }
+    assert!(bench.dead().is_empty() && left.lock().unwrap().is_empty());
+    bench.old_table().delay(Duration::from_millis(500));
+    let report = bench.run_until_empty().await;
+    assert_eq!((report.done, report.dead), (1, 0));
+    assert_eq!(*left.lock().unwrap(), [Duration::from_millis(1500)]);
 }
 
 #[tokio::test(start_paused = true)]
