@@ -110,6 +110,15 @@ fn a_notification_of_mere_text_is_the_event() {
 }
 
 #[test]
+fn a_notification_of_json_with_white_space_around_it_is_json() {
+    for text in ["\t0", " {}", "\r\n[1] ", "\n\"a\""] {
+        assert_eq!(event(&sns("n-1", text)).event.data, Data::Json(text.into()));
+    }
+    let read = event(&sns("n-1", "\u{b}0"));
+    assert_eq!(read.event.data, Data::Text("\u{b}0".into()));
+}
+
+#[test]
 fn an_eventbridge_event_through_sns_is_the_inner_event() {
     let read = event(include_str!("../bodies/sns-eventbridge.json"));
     assert_eq!(read.natural_key, ["eb:b3c1"]);

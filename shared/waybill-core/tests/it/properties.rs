@@ -374,7 +374,7 @@ proptest! {
     fn a_printed_notification_of_text_is_read_back(
         (id, topic, time) in (name(), name(), time()),
         subject in option::of(name()),
-        text in "[^\\[{\"0-9tfn -]{1}.{0,40}",
+        text in "[^\\[{\"0-9tfn\\s-].{0,40}",
     ) {
         let body = json!({
             "Type": "Notification", "MessageId": id, "TopicArn": topic, "Subject": subject,
