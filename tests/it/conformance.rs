@@ -7,6 +7,7 @@ mod dynamodb_gates;
 mod dynamodb_target;
 mod fakes;
 mod ministack;
+mod stub;
 
 use std::collections::HashMap;
 

@@ -355,6 +355,7 @@ pub fn sqs_event<'a>(
             body,
             receives: 1,
             sent_ms,
+            group: None,
         }
         .to_json(queue_arn)
     });
@@ -374,22 +375,28 @@ pub struct SqsRecord<'a> {
     pub receives: u32,
     /// `SentTimestamp`.
     pub sent_ms: u128,
+    /// `MessageGroupId`.
+    pub group: Option<&'a str>,
 }
 
 impl SqsRecord<'_> {
     /// As an entry of `Records`, from the queue of this ARN.
     pub fn to_json(&self, queue_arn: &str) -> Value {
         let sent = self.sent_ms.to_string();
+        let mut attributes = json!({
+            "ApproximateReceiveCount": self.receives.to_string(),
+            "SentTimestamp": sent,
+            "SenderId": "local",
+            "ApproximateFirstReceiveTimestamp": sent,
+        });
+        if let (Some(group), Some(all)) = (self.group, attributes.as_object_mut()) {
+            all.insert("MessageGroupId".to_owned(), json!(group));
+        }
         json!({
             "messageId": self.id,
             "receiptHandle": self.handle,
             "body": self.body,
-            "attributes": {
-                "ApproximateReceiveCount": self.receives.to_string(),
-                "SentTimestamp": sent,
-                "SenderId": "local",
-                "ApproximateFirstReceiveTimestamp": sent,
-            },
+            "attributes": attributes,
             "messageAttributes": {},
             "md5OfBody": "",
             "eventSource": "aws:sqs",

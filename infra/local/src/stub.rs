@@ -3,11 +3,12 @@
 //!
 //! MiniStack answers in milliseconds, of which the functions would be measured least. This answers
 //! in microseconds, keeps real conditions (a write is refused where DynamoDB would refuse it) and
-//! real receives (visibility, receive counts, a redrive policy), and knows nothing else: what it
-//! does not know it refuses loudly.
+//! real receives (visibility, receive counts, message groups, a redrive policy), and knows nothing
+//! else: what it does not know it refuses loudly.
 
 mod dynamodb;
 mod latency;
+pub mod mapping;
 mod queue;
 mod target;
 
@@ -90,9 +91,19 @@ impl Refusal {
 }
 
 impl Stub {
-    /// Starts on a free port of the loopback, with one queue whose messages are hidden for this
+    /// Starts on a free port of the loopback, with one standard queue whose messages are hidden for this
     /// long once they are received, and are dead after so many receives.
     pub async fn start(visibility: Duration, receives: u32) -> Result<Self, LocalError> {
+        Self::start_with(Queue::standard(visibility, receives)).await
+    }
+
+    /// The same with a FIFO queue.
+    pub async fn start_fifo(visibility: Duration, receives: u32) -> Result<Self, LocalError> {
+        Self::start_with(Queue::fifo(visibility, receives)).await
+    }
+
+    /// Starts with this queue.
+    async fn start_with(queue: Queue) -> Result<Self, LocalError> {
         let failed = |error| LocalError::because("AWS cannot be played", error);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
@@ -102,7 +113,7 @@ impl Stub {
             latencies: std::sync::Mutex::default(),
             traffic: std::sync::Mutex::default(),
             tables: std::sync::Mutex::default(),
-            queue: Queue::new(visibility, receives),
+            queue,
             target: Target::default(),
         });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared), answer));
@@ -125,7 +136,16 @@ impl Stub {
 
     /// The URL of the queue.
     pub fn queue_url(&self) -> String {
-        format!("{}/000000000000/{}", self.endpoint(), queue::NAME)
+        format!("{}/{}", self.endpoint(), self.shared.queue.path())
+    }
+
+    /// The URL of its dead-letter queue.
+    pub fn dead_letter_url(&self) -> String {
+        format!(
+            "{}/{}",
+            self.endpoint(),
+            self.shared.queue.dead_letter_path()
+        )
     }
 
     /// How slow everything is from now on.

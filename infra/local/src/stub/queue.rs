@@ -1,6 +1,7 @@
-//! One SQS queue: visibility, receive counts, long polls, a redrive policy.
+//! One SQS queue, standard or FIFO: visibility, receive counts, long polls, a redrive policy, message
+//! groups. Of its dead-letter queue no more is played than that letters are sent to it, and counted.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,27 +12,51 @@ use tokio::sync::Notify;
 
 use super::{Refusal, lock};
 
-/// The queue's name.
-pub(super) const NAME: &str = "measured";
+/// The path of the account's queues in a URL.
+const ACCOUNT: &str = "000000000000";
 
-/// The queue's ARN.
-pub(super) const ARN: &str = "arn:aws:sqs:us-east-1:000000000000:measured";
-
-/// A standard queue.
+/// A queue, and its dead-letter queue.
 #[derive(Debug)]
 pub struct Queue {
+    names: Names,
     visibility: Duration,
     receives: u32,
     state: Mutex<State>,
     arrived: Notify,
 }
 
+/// What the queues are called.
+#[derive(Debug)]
+struct Names {
+    queue: &'static str,
+    arn: &'static str,
+    dead: &'static str,
+    dead_arn: &'static str,
+}
+
+/// Of a standard queue.
+const STANDARD: Names = Names {
+    queue: "measured",
+    arn: "arn:aws:sqs:us-east-1:000000000000:measured",
+    dead: "measured-dlq",
+    dead_arn: "arn:aws:sqs:us-east-1:000000000000:measured-dlq",
+};
+
+/// Of a FIFO queue.
+const FIFO: Names = Names {
+    queue: "measured.fifo",
+    arn: "arn:aws:sqs:us-east-1:000000000000:measured.fifo",
+    dead: "measured-dlq.fifo",
+    dead_arn: "arn:aws:sqs:us-east-1:000000000000:measured-dlq.fifo",
+};
+
 /// What is in it.
 #[derive(Debug, Default)]
 struct State {
     /// Everything that was sent and is not deleted or dead, by number.
     messages: HashMap<u64, Message>,
-    /// What may be received, in order; some of it may be gone.
+    /// What may be received, in order; some of it may be gone. Messages of groups are in the order in
+    /// which they were sent.
     visible: VecDeque<u64>,
     /// What is hidden, until when.
     hidden: Vec<(Instant, u64)>,
@@ -42,6 +67,7 @@ struct State {
 /// One message.
 #[derive(Debug, Clone)]
 struct Message {
+    group: Option<String>,
     body: String,
     md5: String,
     sent_ms: u128,
@@ -56,6 +82,8 @@ pub struct Received {
     pub handle: String,
     /// Its id.
     pub id: String,
+    /// Its `MessageGroupId`.
+    pub group: Option<String>,
     /// Its body.
     pub body: String,
     /// How often it was received, this receive included.
@@ -66,9 +94,19 @@ pub struct Received {
 }
 
 impl Queue {
-    /// An empty one.
-    pub(super) fn new(visibility: Duration, receives: u32) -> Self {
+    /// An empty standard queue.
+    pub(super) fn standard(visibility: Duration, receives: u32) -> Self {
+        Self::new(STANDARD, visibility, receives)
+    }
+
+    /// An empty FIFO queue.
+    pub(super) fn fifo(visibility: Duration, receives: u32) -> Self {
+        Self::new(FIFO, visibility, receives)
+    }
+
+    fn new(names: Names, visibility: Duration, receives: u32) -> Self {
         Self {
+            names,
             visibility,
             receives,
             state: Mutex::default(),
@@ -78,18 +116,34 @@ impl Queue {
 
     /// Its ARN.
     pub fn arn(&self) -> &'static str {
-        ARN
+        self.names.arn
     }
 
-    /// Puts messages in.
+    /// The path of its URL.
+    pub(super) fn path(&self) -> String {
+        format!("{ACCOUNT}/{}", self.names.queue)
+    }
+
+    /// The path of its dead-letter queue's URL.
+    pub(super) fn dead_letter_path(&self) -> String {
+        format!("{ACCOUNT}/{}", self.names.dead)
+    }
+
+    /// Puts messages without a group in.
     pub fn send(&self, bodies: impl IntoIterator<Item = String>) {
+        self.send_in_groups(bodies.into_iter().map(|body| (None, body)));
+    }
+
+    /// Puts messages in, each with its group, which a message of a FIFO queue must have.
+    pub fn send_in_groups(&self, messages: impl IntoIterator<Item = (Option<String>, String)>) {
         let sent_ms = millis_since_epoch();
         let mut state = lock(&self.state);
-        for body in bodies {
+        for (group, body) in messages {
             state.sent += 1;
             let number = state.sent;
             let md5 = hex(&Md5::digest(body.as_bytes()));
             let message = Message {
+                group,
                 body,
                 md5,
                 sent_ms,
@@ -103,12 +157,14 @@ impl Queue {
         self.arrived.notify_waiters();
     }
 
-    /// Receives up to so many.
+    /// Receives up to so many. No message of a group is received while another of it is hidden.
     pub fn receive(&self, most: usize, visibility: Option<Duration>) -> Vec<Received> {
         let now = Instant::now();
         let visibility = visibility.unwrap_or(self.visibility);
         let mut state = lock(&self.state);
         state.show_again(now);
+        let held = state.held_groups(now);
+        let mut passed_over = Vec::new();
         let mut received = Vec::new();
         while received.len() < most {
             let Some(number) = state.visible.pop_front() else {
@@ -117,6 +173,10 @@ impl Queue {
             let Some(message) = state.messages.get_mut(&number) else {
                 continue;
             };
+            if message.group.as_ref().is_some_and(|it| held.contains(it)) {
+                passed_over.push(number);
+                continue;
+            }
             if message.receives >= self.receives {
                 state.messages.remove(&number);
                 state.dead += 1;
@@ -127,6 +187,7 @@ impl Queue {
             received.push(Received {
                 handle: format!("{number}:{}", message.receives),
                 id: format!("message-{number}"),
+                group: message.group.clone(),
                 body: message.body.clone(),
                 receives: message.receives,
                 sent_ms: message.sent_ms,
@@ -134,19 +195,28 @@ impl Queue {
             });
             state.hidden.push((now + visibility, number));
         }
+        for number in passed_over.into_iter().rev() {
+            state.visible.push_front(number);
+        }
         received
     }
 
     /// Deletes what this handle is of.
     pub fn delete(&self, handle: &str) {
+        let now = Instant::now();
         let mut state = lock(&self.state);
         let Some((number, receive)) = parse(handle) else {
             return;
         };
-        // A handle of an earlier receive deletes nothing.
+        // A handle of an earlier receive deletes nothing; nor, in a FIFO queue, one whose time is over.
         let current = state.messages.get(&number);
-        if current.is_some_and(|message| message.receives == receive) {
+        if current.is_some_and(|message| {
+            message.receives == receive && (message.group.is_none() || message.is_hidden(now))
+        }) {
             state.messages.remove(&number);
+            drop(state);
+            // The rest of its group may be received now.
+            self.arrived.notify_waiters();
         }
     }
 
@@ -199,13 +269,16 @@ impl Queue {
             "ChangeMessageVisibilityBatch" => Ok(self.each(asked, |queue, entry| {
                 queue.hide(text(entry, "ReceiptHandle"), seconds(entry));
             })),
+            "SendMessageBatch" if text(asked, "QueueUrl").ends_with(self.names.dead) => {
+                Ok(self.bury(asked))
+            }
             "GetQueueAttributes" => {
                 let policy = json!({
-                    "deadLetterTargetArn": format!("{ARN}-dlq"),
+                    "deadLetterTargetArn": self.names.dead_arn,
                     "maxReceiveCount": self.receives,
                 });
                 Ok(json!({ "Attributes": {
-                    "QueueArn": ARN,
+                    "QueueArn": self.names.arn,
                     "VisibilityTimeout": self.visibility.as_secs().to_string(),
                     "RedrivePolicy": policy.to_string(),
                 } }))
@@ -237,15 +310,19 @@ impl Queue {
                 return json!({});
             }
             let messages = received.into_iter().map(|message| {
+                let mut attributes = json!({
+                    "ApproximateReceiveCount": message.receives.to_string(),
+                    "SentTimestamp": message.sent_ms.to_string(),
+                });
+                if let (Some(group), Some(all)) = (message.group, attributes.as_object_mut()) {
+                    all.insert("MessageGroupId".to_owned(), json!(group));
+                }
                 json!({
                     "MessageId": message.id,
                     "ReceiptHandle": message.handle,
                     "MD5OfBody": message.md5,
                     "Body": message.body,
-                    "Attributes": {
-                        "ApproximateReceiveCount": message.receives.to_string(),
-                        "SentTimestamp": message.sent_ms.to_string(),
-                    },
+                    "Attributes": attributes,
                 })
             });
             return json!({ "Messages": messages.collect::<Vec<_>>() });
@@ -261,6 +338,22 @@ impl Queue {
         })
     }
 
+    /// Takes dead letters, and counts them.
+    fn bury(&self, asked: &Value) -> Value {
+        let entries = asked.get("Entries").and_then(Value::as_array);
+        let mut state = lock(&self.state);
+        let sent = entries.into_iter().flatten().map(|entry| {
+            state.dead += 1;
+            json!({
+                "Id": text(entry, "Id"),
+                "MessageId": format!("dead-{}", state.dead),
+                "MD5OfMessageBody": hex(&Md5::digest(text(entry, "MessageBody"))),
+            })
+        });
+        let sent: Vec<_> = sent.collect();
+        json!({ "Successful": sent, "Failed": [] })
+    }
+
     /// Does something with each entry of a batch.
     fn each(&self, asked: &Value, mut take: impl FnMut(&Self, &Value)) -> Value {
         let entries = asked.get("Entries").and_then(Value::as_array);
@@ -273,7 +366,22 @@ impl Queue {
     }
 }
 
+impl Message {
+    /// Whether it is hidden at this time.
+    fn is_hidden(&self, now: Instant) -> bool {
+        self.hidden_until.is_some_and(|until| until > now)
+    }
+}
+
 impl State {
+    /// The groups that a message is of that is hidden at this time.
+    fn held_groups(&self, now: Instant) -> HashSet<String> {
+        let hidden = self.hidden.iter();
+        let messages = hidden.filter_map(|(_, number)| self.messages.get(number));
+        let messages = messages.filter(|message| message.is_hidden(now));
+        messages.filter_map(|it| it.group.clone()).collect()
+    }
+
     /// Lets be received what is hidden no more.
     fn show_again(&mut self, now: Instant) {
         let (shown, hidden): (Vec<_>, Vec<_>) =
@@ -286,7 +394,13 @@ impl State {
             // It may have been hidden for longer since, or shown already.
             if message.hidden_until.is_some_and(|until| until <= now) {
                 message.hidden_until = None;
-                self.visible.push_back(number);
+                match message.group {
+                    Some(_) => {
+                        let place = self.visible.partition_point(|other| *other < number);
+                        self.visible.insert(place, number);
+                    }
+                    None => self.visible.push_back(number),
+                }
             }
         }
         let messages = &self.messages;
@@ -329,3 +443,6 @@ fn millis_since_epoch() -> u128 {
 
 /// The shortest time after which a long poll looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests;

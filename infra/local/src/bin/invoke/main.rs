@@ -20,8 +20,7 @@ use serde_json::{Value, json};
 
 use waybill_local::account::Verdict;
 use waybill_local::command::{self, Output};
-use waybill_local::runtime_api::SqsRecord;
-use waybill_local::stub::{Received, Stub};
+use waybill_local::stub::{Stub, mapping};
 use waybill_local::{Answer, Environment, Function, LocalError, say};
 
 /// Runs a function's binary here, hands it messages, and says what became of them.
@@ -35,6 +34,10 @@ struct Arguments {
     /// A file with a body in each line; empty lines are none.
     #[arg(long, value_name = "FILE")]
     bodies: Option<PathBuf>,
+    /// Put the messages into a FIFO queue; each body then has its message group before it, as
+    /// GROUP=BODY.
+    #[arg(long, conflicts_with = "payload")]
+    fifo: bool,
     /// Put the messages into the queue of a function that polls, and invoke it once.
     #[arg(long, conflicts_with = "payload")]
     poll: bool,
@@ -70,13 +73,19 @@ fn main() -> ExitCode {
 /// Starts the function, hands over, prints.
 async fn run(arguments: Arguments, mut note: impl FnMut(Verdict) + Send) -> Result<(), LocalError> {
     let bodies = bodies(&arguments)?;
+    let messages = bodies.len();
     if bodies.is_empty() && arguments.payload.is_none() {
         let remedy = "give bodies, `--bodies FILE` or `--payload JSON`";
         return Err(LocalError::missing("there is nothing to hand over", remedy));
     }
-    let stub = Stub::start(VISIBILITY, arguments.receives).await?;
-    let messages = bodies.len();
-    stub.queue().send(bodies);
+    let stub = match arguments.fifo {
+        true => Stub::start_fifo(VISIBILITY, arguments.receives).await?,
+        false => Stub::start(VISIBILITY, arguments.receives).await?,
+    };
+    match arguments.fifo {
+        true => stub.queue().send_in_groups(grouped(bodies)?),
+        false => stub.queue().send(bodies),
+    }
     let function = start(&arguments, &stub).await?;
     let mut answers = Vec::new();
     match &arguments.payload {
@@ -88,7 +97,10 @@ async fn run(arguments: Arguments, mut note: impl FnMut(Verdict) + Send) -> Resu
                     .await?,
             );
         }
-        None => deliver(&function, &stub, arguments.seconds, &mut answers).await?,
+        None => {
+            let until = Instant::now() + Duration::from_secs(arguments.seconds);
+            answers = mapping::play(&function, stub.queue(), VISIBILITY, TIMEOUT, until).await?;
+        }
     }
     function.end().await.into_iter().for_each(say);
     let came = Came {
@@ -119,6 +131,28 @@ fn bodies(arguments: &Arguments) -> Result<Vec<String>, LocalError> {
     Ok(bodies)
 }
 
+/// Each body and the message group before it.
+fn grouped(bodies: Vec<String>) -> Result<Vec<(Option<String>, String)>, LocalError> {
+    let part = |line: &String| {
+        let (group, body) = line.split_once('=').filter(|(group, _)| is_group(group))?;
+        Some((Some(group.to_owned()), body.to_owned()))
+    };
+    let parts = bodies.iter().map(|line| {
+        part(line).ok_or_else(|| {
+            let what = format!("`{line}` has no message group");
+            LocalError::missing(what, "say it as GROUP=BODY, like `ann={\"cents\":5}`")
+        })
+    });
+    parts.collect()
+}
+
+/// Whether a text may be a message group here: as SQS has it, but for what begins JSON.
+fn is_group(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_graphic())
+        && !text.starts_with(['{', '[', '"'])
+}
+
 /// Starts the function, and waits until it asks for work.
 async fn start(arguments: &Arguments, stub: &Stub) -> Result<Function, LocalError> {
     let binary = &arguments.binary;
@@ -136,6 +170,12 @@ async fn start(arguments: &Arguments, stub: &Stub) -> Result<Function, LocalErro
         .with("WAYBILL_QUEUE_URL", stub.queue_url())
         .with("WAYBILL_METRICS", "off")
         .with("AWS_ENDPOINT_URL", stub.endpoint());
+    // In a FIFO queue dead messages are sent: one that was handed back would hold up its group.
+    if arguments.fifo {
+        environment = environment
+            .with("WAYBILL_DEAD_LETTER", "send")
+            .with("WAYBILL_DLQ_URL", stub.dead_letter_url());
+    }
     for (name, value) in &arguments.env {
         environment = environment.with(name, value);
     }
@@ -149,61 +189,6 @@ async fn start(arguments: &Arguments, stub: &Stub) -> Result<Function, LocalErro
             ))
         }
     }
-}
-
-/// Plays the mapping until the queue is empty, or the time is over.
-async fn deliver(
-    function: &Function,
-    stub: &Stub,
-    seconds: u64,
-    answers: &mut Vec<Answer>,
-) -> Result<(), LocalError> {
-    let queue = stub.queue();
-    let until = Instant::now() + Duration::from_secs(seconds);
-    while queue.left() > 0 && Instant::now() < until {
-        let batch = queue.receive(BATCH, Some(VISIBILITY));
-        if batch.is_empty() {
-            tokio::time::sleep(LOOK_AGAIN).await;
-            continue;
-        }
-        let answer = function
-            .invoke(payload(queue.arn(), &batch), TIMEOUT)
-            .await?;
-        let failed = match &answer {
-            Answer::Response(text) => failures(text),
-            Answer::Error(_) => None,
-        };
-        // Whatever is no answer leaves the whole batch where it is.
-        if let Some(failed) = failed {
-            let done = batch.iter().filter(|message| !failed.contains(&message.id));
-            done.for_each(|message| queue.delete(&message.handle));
-        }
-        answers.push(answer);
-    }
-    Ok(())
-}
-
-/// The payload of a batch.
-fn payload(queue_arn: &str, batch: &[Received]) -> String {
-    let records = batch.iter().map(|message| {
-        let record = SqsRecord {
-            id: &message.id,
-            handle: &message.handle,
-            body: &message.body,
-            receives: message.receives,
-            sent_ms: message.sent_ms,
-        };
-        record.to_json(queue_arn)
-    });
-    json!({ "Records": records.collect::<Vec<_>>() }).to_string()
-}
-
-/// The ids that an answer names as failed; nothing where it is no such answer.
-fn failures(answer: &str) -> Option<Vec<String>> {
-    let answer: Value = serde_json::from_str(answer).ok()?;
-    let failures = answer.get("batchItemFailures")?.as_array()?.iter();
-    let id = |failure: &Value| Some(failure.get("itemIdentifier")?.as_str()?.to_owned());
-    failures.map(id).collect()
 }
 
 /// What came of it.
@@ -277,17 +262,11 @@ impl Came {
     }
 }
 
-/// Messages of a batch.
-const BATCH: usize = 10;
-
 /// The function's time-out.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Six times that.
 const VISIBILITY: Duration = Duration::from_secs(360);
-
-/// How often it is looked whether something is visible again.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What an answer means, and what a run comes to.
+//! What a body is, and what a run comes to.
 
 use super::*;
 
@@ -14,17 +14,6 @@ fn came(messages: usize, left: usize, dead: u64, answers: &[Answer]) -> Came {
 
 fn done() -> Answer {
     Answer::Response(r#"{"batchItemFailures":[]}"#.to_owned())
-}
-
-#[test]
-fn an_answer_names_what_stays_and_what_is_no_such_answer_names_nothing_f12() {
-    let some = r#"{"batchItemFailures":[{"itemIdentifier":"m-1"},{"itemIdentifier":"m-3"}]}"#;
-    let ids = ["m-1", "m-3"].map(str::to_owned).to_vec();
-    assert_eq!(failures(some), Some(ids));
-    assert_eq!(failures(r#"{"batchItemFailures":[]}"#), Some(Vec::new()));
-    for other in ["", "null", "{}", r#"{"batchItemFailures":[{"id":"m-1"}]}"#] {
-        assert_eq!(failures(other), None, "{other}");
-    }
 }
 
 #[test]
@@ -54,4 +43,21 @@ fn a_variable_is_a_name_and_a_value() {
     let read = variable("A=b=c");
     assert_eq!(read, Ok(("A".to_owned(), "b=c".to_owned())));
     assert_eq!(variable("A"), Err("say it as NAME=VALUE".to_owned()));
+}
+
+#[test]
+fn a_message_of_a_fifo_queue_has_its_group_before_its_body() {
+    let lines = |text: &str| grouped(vec![text.to_owned()]).map_err(|error| error.to_string());
+    let read = lines(r#"ann={"note":"a=b"}"#);
+    assert_eq!(
+        read,
+        Ok(vec![(
+            Some("ann".to_owned()),
+            r#"{"note":"a=b"}"#.to_owned()
+        )])
+    );
+    for bare in [r#"{"note":"a=b"}"#, r#"{"cents":5}"#, "=5", "a b=5"] {
+        let why = lines(bare).unwrap_err();
+        assert!(why.contains("GROUP=BODY"), "{why}");
+    }
 }

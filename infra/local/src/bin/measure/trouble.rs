@@ -6,10 +6,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use waybill_local::runtime_api::SqsRecord;
-use waybill_local::stub::{Received, Stub};
+use waybill_local::stub::{Received, Stub, mapping};
 use waybill_local::{Answer, Function, LocalError, say};
 
 use crate::figures::millis;
@@ -160,13 +157,13 @@ async fn run(
             )
         });
         match hand_over(stub, &function, &batch, when).await? {
-            Some(Answer::Response(answer)) => {
-                let failed = failures(&answer);
-                account.failed += wide(failed.len());
-                let done = batch.iter().filter(|message| !failed.contains(&message.id));
-                done.for_each(|message| stub.queue().delete(&message.handle));
+            Some(answer) => {
+                let done = mapping::done(&answer, &batch);
+                account.failed += wide(batch.len() - done.len());
+                for message in done {
+                    stub.queue().delete(&message.handle);
+                }
             }
-            Some(Answer::Error(_)) => account.failed += wide(batch.len()),
             None => {
                 account.kills += 1;
                 owed -= 1;
@@ -202,17 +199,7 @@ async fn hand_over(
     batch: &[Received],
     kill: Option<(u64, Duration)>,
 ) -> Result<Option<Answer>, LocalError> {
-    let records = batch.iter().map(|message| {
-        let record = SqsRecord {
-            id: &message.id,
-            handle: &message.handle,
-            body: &message.body,
-            receives: message.receives,
-            sent_ms: message.sent_ms,
-        };
-        record.to_json(stub.queue().arn())
-    });
-    let payload = json!({ "Records": records.collect::<Vec<_>>() }).to_string();
+    let payload = mapping::payload(stub.queue().arn(), batch);
     let before = stub.target().deliveries();
     let invoked = function.invoke(payload, TIMEOUT);
     let Some((effects, pause)) = kill else {
@@ -230,14 +217,6 @@ async fn hand_over(
         () = reached => Ok(None),
         answer = invoked => answer.map(Some),
     }
-}
-
-/// The ids of the messages that an answer names as failed.
-fn failures(answer: &str) -> Vec<String> {
-    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
-    let failures = answer.get("batchItemFailures").and_then(Value::as_array);
-    let id = |failure: &Value| Some(failure.get("itemIdentifier")?.as_str()?.to_owned());
-    failures.into_iter().flatten().filter_map(id).collect()
 }
 
 /// Numbers that are the same in every run.
