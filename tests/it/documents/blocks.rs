@@ -34,8 +34,8 @@ struct Block {
 
 /// Programs that pages may name beside those with a check of their own. They are not ours: what
 /// they are told is not checked.
-const PROGRAMS: [&str; 9] = [
-    "aws", "eval", "export", "head", "jq", "pip", "python3", "rustup", "tail",
+const PROGRAMS: [&str; 10] = [
+    "aws", "cd", "eval", "export", "head", "jq", "pip", "python3", "rustup", "tail",
 ];
 
 /// Commands of cargo's own, or of a tool that the page says to install.

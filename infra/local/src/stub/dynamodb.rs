@@ -163,6 +163,9 @@ impl Tables {
             return Err(refusal);
         }
         let new = write.becomes(old)?;
+        if new.as_ref().is_some_and(is_too_large) {
+            return Err(Refusal::invalid(TOO_LARGE));
+        }
         let size = new.as_ref().map_or(1, kilobytes);
         units.write += weight * size.max(old.map_or(1, kilobytes));
         let attributes = match text(write.asked, "ReturnValues") {
@@ -199,6 +202,12 @@ impl Tables {
             let mut refusal = Refusal::of("TransactionCanceledException", "Transaction cancelled");
             refusal.more = Some(("CancellationReasons", Value::Array(reasons)));
             return Err(refusal);
+        }
+        for write in &writes {
+            let new = write.becomes(self.item(write.table, write.pk))?;
+            if new.as_ref().is_some_and(is_too_large) {
+                return Err(Refusal::invalid(TOO_LARGE));
+            }
         }
         for write in &writes {
             if !matches!(write.what, What::Check) {
@@ -291,11 +300,21 @@ fn text<'a>(asked: &'a Value, name: &str) -> &'a str {
 /// An item's size in kilobytes begun, as DynamoDB counts it: names, and values by their kind.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
 fn kilobytes(item: &Item) -> u64 {
-    let bytes: usize = item
-        .iter()
-        .map(|(name, value)| name.len() + size(value))
-        .sum();
-    u64::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u64::MAX)
+    u64::try_from(bytes(item).div_ceil(1024).max(1)).unwrap_or(u64::MAX)
+}
+
+/// Whether DynamoDB takes no item of this size: 400 KB is the most.
+fn is_too_large(item: &Item) -> bool {
+    bytes(item) > 400 * 1024
+}
+
+/// What is said of one.
+const TOO_LARGE: &str = "Item size has exceeded the maximum allowed size";
+
+/// An item's size in bytes.
+fn bytes(item: &Item) -> usize {
+    let each = |(name, value): (&String, &Value)| name.len() + size(value);
+    item.iter().map(each).sum()
 }
 
 /// A value's size in bytes.

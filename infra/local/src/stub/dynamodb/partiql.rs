@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Item, PK, Tables, Units, kilobytes, text};
+use super::{Item, PK, TOO_LARGE, Tables, Units, is_too_large, kilobytes, text};
 
 /// What an update does to one attribute.
 enum Change<'a> {
@@ -74,6 +74,9 @@ fn insert(
         .ok_or_else(|| invalid("the item has no `pk`"))?
         .to_owned();
     let items = tables.table(table);
+    if is_too_large(&item) {
+        return Err(invalid(TOO_LARGE));
+    }
     units.write += kilobytes(&item);
     if items.contains_key(&pk) {
         let message = "Duplicate primary key exists in table";
@@ -132,14 +135,18 @@ fn update(
         let message = "The conditional request failed".to_owned();
         return Err(Fault("ConditionalCheckFailed", message, old));
     };
-    let before = kilobytes(item);
+    let mut new = item.clone();
     for change in changes {
         match change {
-            Change::Set(name, value) => item.insert(name.to_owned(), value),
-            Change::Remove(name) => item.remove(name),
+            Change::Set(name, value) => new.insert(name.to_owned(), value),
+            Change::Remove(name) => new.remove(name),
         };
     }
-    units.write += before.max(kilobytes(item));
+    if is_too_large(&new) {
+        return Err(invalid(TOO_LARGE));
+    }
+    units.write += kilobytes(item).max(kilobytes(&new));
+    *item = new;
     Ok(returns_new.then(|| item.clone()))
 }
 
