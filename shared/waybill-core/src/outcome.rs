@@ -39,7 +39,7 @@ impl Outcome {
 pub struct Attempt {
     /// What came of it.
     pub outcome: Outcome,
-    /// A short word for queries, like `http_503` or `connect_refused`.
+    /// A short word for queries, like `http_503` or `connect_refused`; at most [`CODE_MAX`] bytes.
     pub code: Cow<'static, str>,
     /// A sentence for people; never a body, a header or a secret. Empty when delivered.
     pub message: String,
@@ -82,7 +82,7 @@ impl Attempt {
     pub fn delivered(code: impl Into<Cow<'static, str>>) -> Self {
         Self {
             outcome: Outcome::Delivered,
-            code: code.into(),
+            code: short(code.into()),
             message: String::new(),
             row: RowEnd::Untouched,
             charge: Charge::Charged,
@@ -93,7 +93,7 @@ impl Attempt {
     pub fn rejected(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Rejected,
-            code: code.into(),
+            code: short(code.into()),
             message: message.into(),
             row: RowEnd::Untouched,
             charge: Charge::Charged,
@@ -109,7 +109,7 @@ impl Attempt {
         let outcome = Outcome::Transient { retry_after };
         Self {
             outcome,
-            code: code.into(),
+            code: short(code.into()),
             message: message.into(),
             row: RowEnd::Untouched,
             charge: Charge::Charged,
@@ -120,7 +120,7 @@ impl Attempt {
     pub fn unknown(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Unknown,
-            code: code.into(),
+            code: short(code.into()),
             message: message.into(),
             row: RowEnd::Untouched,
             charge: Charge::Charged,
@@ -145,6 +145,25 @@ impl Attempt {
     pub fn with_row(mut self, row: RowEnd) -> Self {
         self.row = row;
         self
+    }
+}
+
+/// The longest code that is kept, in bytes: a row holds those of its last tries, and one that outgrew
+/// what DynamoDB takes could never say that the effect has happened.
+pub const CODE_MAX: usize = 128;
+
+/// As much of a code as is kept, cut between characters.
+fn short(code: Cow<'static, str>) -> Cow<'static, str> {
+    match code {
+        code if code.len() <= CODE_MAX => code,
+        Cow::Borrowed(text) => {
+            let end = text.floor_char_boundary(CODE_MAX);
+            Cow::Borrowed(text.get(..end).unwrap_or_default())
+        }
+        Cow::Owned(mut text) => {
+            text.truncate(text.floor_char_boundary(CODE_MAX));
+            Cow::Owned(text)
+        }
     }
 }
 

@@ -197,7 +197,11 @@ fn too_large(write: &Write) -> Option<StoreError> {
         Write::Insert(record) => record,
         Write::TakeOver { next, .. } | Write::Settle { next, .. } => next,
     };
-    let length = row.result.as_ref().map_or(0, String::len);
+    let result = row.result.iter().map(String::len);
+    let routes = row.routes.iter().map(|route| route.last.len());
+    let tries = row.attempts.iter();
+    let tries = tries.map(|tried| tried.code.len() + tried.message.len());
+    let length: usize = result.chain(routes).chain(tries).sum();
     (length >= ITEM_MAX).then(|| StoreError {
         kind: StoreErrorKind::Permanent,
         code: "ValidationError".to_owned(),

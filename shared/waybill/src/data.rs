@@ -1,15 +1,18 @@
 //! An event's data as a type of the handler's.
 
-use serde::de::DeserializeOwned;
-use serde::de::value::{BytesDeserializer, Error as ValueError, StrDeserializer, UnitDeserializer};
+use std::fmt::{Display, Write};
+
+use serde::de::value::{Error as ValueError, SeqDeserializer, UnitDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
 
 use waybill_core::event::Data;
 
 /// Reads data: JSON as what it says, text as a string, bytes as bytes, nothing as a unit. The error
 /// names the place and what was expected there, and never what stands there.
 pub(crate) fn read<T: DeserializeOwned>(data: &Data) -> Result<T, String> {
-    let other = |what: &str, error: &ValueError| {
+    let other = |what: &str, error: &dyn Display| {
         format!(
             "{what} is no `{}`: {}",
             name::<T>(),
@@ -22,15 +25,45 @@ pub(crate) fn read<T: DeserializeOwned>(data: &Data) -> Result<T, String> {
             serde_path_to_error::deserialize(json).map_err(|error| misfit::<T>("data", &error))
         }
         Data::Text(text) => {
-            let text: StrDeserializer<'_, ValueError> = StrDeserializer::new(text);
+            let text = Value::String(text.to_string());
             T::deserialize(text).map_err(|error| other("text that is not JSON", &error))
         }
-        Data::Bytes(bytes) => {
-            let bytes: BytesDeserializer<'_, ValueError> = BytesDeserializer::new(bytes);
-            T::deserialize(bytes).map_err(|error| other("bytes", &error))
-        }
+        Data::Bytes(bytes) => T::deserialize(Bytes(bytes)).map_err(|error| other("bytes", &error)),
         Data::Absent => T::deserialize(UnitDeserializer::new())
             .map_err(|error: ValueError| other("an event without data", &error)),
+    }
+}
+
+/// Bytes as each type asks for them: as bytes, as a list of them, as something that is there, as what
+/// a type is made of.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'de> Deserializer<'de> for Bytes<'_> {
+    type Error = ValueError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_bytes(self.0)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_seq(SeqDeserializer::new(self.0.iter().copied()))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -52,13 +85,38 @@ pub(crate) fn of_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
 
 /// Where JSON does not fit its type, and what was expected there.
 fn misfit<T>(what: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> String {
-    let at = error.path().to_string();
-    let place = match at.as_str() {
-        "." => String::new(),
+    let place = match place(error.path()) {
+        path if path.is_empty() => String::new(),
         path => format!(" at `{path}`"),
     };
     let expected = expectation(&error.inner().to_string());
     format!("the {what} is no `{}`{place}: {expected}", name::<T>())
+}
+
+/// Where in JSON that is. A name is shown where it could be a field's of a type; any other may be what
+/// was sent.
+fn place(path: &Path) -> String {
+    let mut place = String::new();
+    for segment in path {
+        match segment {
+            // Writing to a string does not fail.
+            Segment::Seq { index } => drop(write!(place, "[{index}]")),
+            Segment::Map { key: name } | Segment::Enum { variant: name } => {
+                if !place.is_empty() {
+                    place.push('.');
+                }
+                place.push_str(if is_name(name) { name } else { "…" });
+            }
+            Segment::Unknown => place.push('?'),
+        }
+    }
+    place
+}
+
+/// Whether it looks like a field's name.
+fn is_name(text: &str) -> bool {
+    let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    text.len() <= 64 && text.starts_with(|c: char| !c.is_ascii_digit()) && text.chars().all(usual)
 }
 
 /// The name of a type, without its path.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use waybill_core::outcome::{Attempt, Outcome};
 use waybill_engine::once;
 
-/// It was done: the word that the ledger keeps of it. `()` is `done`, and a text is itself.
+/// It was done: the word that the ledger keeps of it. `()` is `done`, and a text is itself, but for
+/// what is over 128 bytes of it: a word for people and queries, not the answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt(Cow<'static, str>);
 
@@ -15,7 +16,7 @@ pub struct Receipt(Cow<'static, str>);
 ///
 /// Any error turns into an [`unknown`](Self::unknown) one by `?`, since an error alone does not say
 /// whether the effect has happened. Code and message go to the ledger and to logs: no bodies, no
-/// secrets.
+/// secrets; of a code 128 bytes are kept, of a message 256.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "it says what becomes of the event"]
 pub struct Failure(Attempt);

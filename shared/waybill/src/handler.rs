@@ -125,8 +125,21 @@ impl<F, T> HandlerBuilder<F, T> {
     /// # Errors
     ///
     /// A name that is not `[a-z0-9-]{1,64}`, a key that is no JMESPath, a time-out of nothing, no
-    /// concurrency.
+    /// concurrency; `after_powertools`, whose table such an engine does not read.
     pub fn build(self) -> Result<EventHandler<F, T>, ConfigErrors> {
+        match self.earlier {
+            Some(_) => Err(ConfigErrors::one(
+                "after_powertools: an engine of your own reads no table of Powertools'; use `run`, \
+                 `poll`, `triggered` or `polling`, and `Bench` in tests"
+                    .to_owned(),
+            )),
+            None => self.assemble(),
+        }
+    }
+
+    /// The handler, whose [`reading`](EventHandler::reading) is to be said where it comes after
+    /// Powertools.
+    pub(crate) fn assemble(self) -> Result<EventHandler<F, T>, ConfigErrors> {
         let name = RouteName::new(self.name.as_str()).ok_or_else(|| {
             ConfigErrors::one(format!(
                 "the handler's name `{}` must be 1 to 64 characters of a-z, 0-9 and `-`",

@@ -57,13 +57,19 @@ pub use once::{Once, OnceBuilder, OnceFunction, Unanswered};
 pub use powertools::Powertools;
 pub use run::{Polling, Refused, StartError, Triggered};
 
+pub use waybill_aws::connect::ConnectError;
 pub use waybill_core::event::{Data, Event};
 pub use waybill_core::ledger::OnRejected;
-pub use waybill_core::once::{MissingKey, Results, Terms};
-pub use waybill_core::retry::{Backoff, RetryPolicy};
+pub use waybill_core::once::{Kept, MissingKey, Results, Terms};
+pub use waybill_core::outcome::DeadReason;
+pub use waybill_core::retry::{Backoff, OnCode, RetryPolicy};
 pub use waybill_core::routes::OnConflict;
+pub use waybill_core::time::Timestamp;
 pub use waybill_engine::env::ConfigErrors;
-pub use waybill_engine::once::{Claimed, Effect, NotBegun};
+pub use waybill_engine::once::{
+    Claimed, Effect, Failure as EffectFailure, NoValue, NotBegun, Unwritten,
+};
+pub use waybill_engine::ports::StoreError;
 pub use waybill_engine::telemetry::init as init_logs;
 
 /// A function of SQS messages: `work` is given the data of each event, as its type, and a
@@ -96,25 +102,28 @@ pub fn read_json<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, Failu
 /// payload, in whatever function it is called. Operations of one name in one namespace are one
 /// operation. The name has 1 to 64 characters of a-z, 0-9 and `-`.
 ///
+/// What is wrong with a payload belongs into its type, which is read before anything is claimed: who
+/// mends it may ask again. [`Failure::permanent`] is the end of the key, whatever comes with it later.
+///
 /// ```no_run
+/// use std::num::NonZeroU64;
+///
 /// use serde::{Deserialize, Serialize};
 /// use waybill::{Claimed, Failure};
 ///
 /// #[derive(Deserialize)]
 /// struct Payment {
-///     cents: u64,
+///     cents: NonZeroU64,
 /// }
 ///
 /// #[derive(Serialize, Deserialize)]
 /// struct Paid {
+///     cents: NonZeroU64,
 ///     by: String,
 /// }
 ///
 /// async fn pay(payment: Payment, claimed: Claimed) -> Result<Paid, Failure> {
-///     match payment.cents {
-///         0 => Err(Failure::permanent("nothing", "there is nothing to pay")),
-///         _ => Ok(Paid { by: claimed.idempotency_key }),
-///     }
+///     Ok(Paid { cents: payment.cents, by: claimed.idempotency_key })
 /// }
 ///
 /// #[tokio::main(flavor = "current_thread")]

@@ -107,7 +107,7 @@ where
     ) -> Result<(EventHandler<F, T>, FunctionSettings, Connection), StartError> {
         // Every engine sets what the handler says.
         let settings = FunctionSettings::read(&ProcessEnv, 1);
-        let told = all(self.build(), settings).map_err(StartError::Config);
+        let told = all(self.assemble(), settings).map_err(StartError::Config);
         let (handler, mut settings) = told?;
         handler.configure(&mut settings.engine);
         let connection = connect().await?;

@@ -2,16 +2,18 @@
 //! Step Functions state, a colleague who presses twice. Who asks again is answered with what the
 //! first was.
 
+use std::num::NonZeroU64;
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
 use waybill::{Claimed, Failure};
 
-/// What is to be paid.
+/// What is to be paid. What is wrong here is refused before anything is claimed, so that the order can
+/// still be paid.
 #[derive(Debug, Deserialize)]
 struct Payment {
-    cents: u64,
+    cents: NonZeroU64,
     currency: String,
 }
 
@@ -26,9 +28,9 @@ struct Paid {
 /// Pays.
 async fn pay(payment: Payment, claimed: Claimed) -> Result<Paid, Failure> {
     let Payment { cents, currency } = payment;
-    match cents {
-        0 => Err(Failure::permanent("nothing", "there is nothing to pay")),
-        cents => Ok(Paid {
+    match currency.as_str() {
+        "XXX" => Err(Failure::permanent("no_bank", "no bank takes it")),
+        currency => Ok(Paid {
             text: format!("{cents} {currency}, at try {}", claimed.attempt),
             reference: claimed.idempotency_key,
         }),

@@ -56,20 +56,26 @@ async fn who_asks_again_is_answered_as_the_first_was() {
         said,
         r#""Conflict": "the key is known with another payload""#
     );
-    let nothing = r#"{"orderId": "o-2", "cents": 0, "currency": "EUR"}"#;
+    let nowhere = r#"{"orderId": "o-2", "cents": 1, "currency": "XXX"}"#;
     for _ in 0..2 {
-        let said = ask(&function, nothing)
+        let said = ask(&function, nowhere)
             .await
             .expect_err("it is refused for good");
-        assert_eq!(said, r#""Dead": "nothing: there is nothing to pay""#);
+        assert_eq!(said, r#""Dead": "no_bank: no bank takes it""#);
     }
+    let nothing = r#"{"orderId": "o-4", "cents": 0, "currency": "EUR"}"#;
+    let said = ask(&function, nothing).await;
+    let unfit = r#""NotBegun": "the payload is no `Payment` at `cents`: expected a nonzero u64""#;
+    assert_eq!(said, Err(unfit.to_owned()));
+    let mended = r#"{"orderId": "o-4", "cents": 5, "currency": "EUR"}"#;
+    let said = ask(&function, mended).await.expect("nothing was claimed");
+    assert!(said.contains("5 EUR, at try 1"), "{said}");
     let said = ask(&function, r#"{"cents": 1, "currency": "EUR"}"#).await;
     assert!(
         said.expect_err("no key")
             .starts_with(r#""NotBegun": "key `orderId`"#)
     );
     let said = ask(&function, r#"{"orderId": "o-3", "cents": "1"}"#).await;
-    let unfit = r#""NotBegun": "the payload is no `Payment` at `cents`: expected u64""#;
     assert_eq!(said, Err(unfit.to_owned()));
 }
 

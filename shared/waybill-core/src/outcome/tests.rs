@@ -66,3 +66,19 @@ fn what_stays_is_hidden_for_its_wait_and_the_rest_not_at_all() {
     assert_eq!(Disposition::Ack.wait(), Duration::ZERO);
     assert_eq!(Disposition::Dead { reason }.wait(), Duration::ZERO);
 }
+
+#[test]
+fn a_code_is_cut_between_characters_f50() {
+    let long = format!("a{}", "é".repeat(200));
+    let kept = format!("a{}", "é".repeat(63));
+    for attempt in [
+        Attempt::delivered(long.clone()),
+        Attempt::rejected(long.clone(), ""),
+        Attempt::transient(long.clone(), "", None),
+        Attempt::unknown(long.clone(), ""),
+    ] {
+        assert_eq!(attempt.code, kept);
+    }
+    let longest = "a".repeat(CODE_MAX);
+    assert_eq!(Attempt::delivered(longest.clone()).code, longest);
+}

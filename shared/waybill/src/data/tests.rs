@@ -40,6 +40,30 @@ fn text_is_a_string_and_nothing_is_a_unit() {
 }
 
 #[test]
+fn text_and_bytes_are_read_as_whatever_holds_them() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Held<T>(T);
+    let text = Data::Text("hello".into());
+    let held = Some(Held("hello".to_owned()));
+    assert_eq!(read::<Option<Held<String>>>(&text).unwrap(), held);
+    let bytes = Data::Bytes([0, 255].as_slice().into());
+    assert_eq!(read::<Vec<u8>>(&bytes).unwrap(), [0, 255]);
+    let held = Some(Held(vec![0, 255]));
+    assert_eq!(read::<Option<Held<Vec<u8>>>>(&bytes).unwrap(), held);
+    assert_eq!(fault(&bytes), "bytes is no `Order`: expected struct Order");
+}
+
+#[test]
+fn a_name_that_is_no_fields_is_not_repeated() {
+    type Cards = std::collections::HashMap<String, u64>;
+    let cards = json(r#"{"4111 1111": "x"}"#);
+    let said = read::<Cards>(&cards).unwrap_err();
+    assert!(said.contains("at `…`") && !said.contains("4111"), "{said}");
+    let said = read::<Cards>(&json(r#"{"one-card": "x"}"#)).unwrap_err();
+    assert!(said.contains("at `one-card`"), "{said}");
+}
+
+#[test]
 fn what_does_not_fit_is_named_by_its_place_and_not_repeated() {
     let card = json(r#"{"id": "o-1", "lines": [{"amount": 1}, {"amount": "4111 1111"}]}"#);
     let said = fault(&card);

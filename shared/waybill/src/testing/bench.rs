@@ -70,7 +70,7 @@ where
     ///
     /// As [`HandlerBuilder::build`].
     pub fn new(handler: HandlerBuilder<F, T>) -> Result<Self, ConfigErrors> {
-        Ok(Self::of(handler.build()?, "orders", DeadLetter::Redrive))
+        Ok(Self::of(handler.assemble()?, "orders", DeadLetter::Redrive))
     }
 
     /// The same before a FIFO queue, whose dead the function sends itself.
@@ -79,7 +79,11 @@ where
     ///
     /// As [`HandlerBuilder::build`].
     pub fn fifo(handler: HandlerBuilder<F, T>) -> Result<Self, ConfigErrors> {
-        Ok(Self::of(handler.build()?, "orders.fifo", DeadLetter::Send))
+        Ok(Self::of(
+            handler.assemble()?,
+            "orders.fifo",
+            DeadLetter::Send,
+        ))
     }
 
     /// A function before a queue of this name.

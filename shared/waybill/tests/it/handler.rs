@@ -206,3 +206,18 @@ async fn a_try_that_takes_too_long_is_cut_off_and_knows_how_long_it_has() {
     assert_eq!((report.done, report.dead), (1, 0));
     assert_eq!(*left.lock().unwrap(), [Duration::from_secs(5); 2]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_word_of_any_length_ends_its_event_after_one_try_f50() {
+    let tries = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&tries);
+    let work = move |_: Order, _: Context| {
+        *counted.lock().unwrap() += 1;
+        std::future::ready(Ok::<_, Failure>("é".repeat(300_000)))
+    };
+    let bench = Bench::new(waybill::handler("book-order", work).key("data.id")).unwrap();
+    bench.send(json!({"id": "o-1"}));
+    let report = bench.run_until_empty().await;
+    assert_eq!((report.done, report.dead, report.left), (1, 0, 0));
+    assert_eq!(*tries.lock().unwrap(), 1);
+}

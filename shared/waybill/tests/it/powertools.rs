@@ -141,12 +141,18 @@ async fn an_event_without_the_old_key_is_dead_f48() {
 }
 
 #[test]
+fn an_engine_of_ones_own_and_a_played_world_refuse_what_they_cannot_read() {
+    let said = after(&Tried::default()).build().map(|_| ()).unwrap_err();
+    assert!(said.to_string().starts_with("after_powertools: "), "{said}");
+}
+
+#[test]
 fn what_names_no_rows_is_refused() {
     let of = |table: &str, prefix: &str, key: &str| {
         let work = |_: Order, _: Context| std::future::ready(Ok::<_, Failure>(()));
         let handler = waybill::handler("book-order", work);
         let handler = handler.after_powertools(Powertools::typescript(table, prefix, key));
-        handler.build().err().map(|error| error.to_string())
+        Bench::new(handler).err().map(|error| error.to_string())
     };
     assert_eq!(of("old", "orders", "messageId"), None);
     for (table, prefix, key) in [
