@@ -16,7 +16,7 @@ use crate::digest::Digest;
 use crate::id::{LedgerKey, MessageId, OwnerId, RouteName};
 use crate::limit::{
     ATTEMPT_MESSAGE_MAX, ATTEMPTS_KEPT, CRASHES_DEAD, INDEX_SHARDS, LEASE_SKEW, SCHEDULE_WAIT_MIN,
-    UNCHARGED_MAX,
+    UNCHARGED_MAX, cut,
 };
 use crate::outcome::{Attempt, DeadReason, DeferCause, Disposition, Outcome};
 use crate::retry::{Life, Moment, RetryDecision, RetryPolicy};
@@ -847,11 +847,6 @@ impl Record {
 /// A key of the index: one shard of a consumer's rows of one status.
 pub fn index_key(consumer: &str, status: Status, shard: u8) -> String {
     format!("{consumer}#{}#{shard}", status.word())
-}
-
-/// At most `max` bytes of a text, cut between characters.
-fn cut(text: &str, max: usize) -> &str {
-    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
 }
 
 impl Status {

@@ -143,3 +143,8 @@ pub const RESULT_MAX: usize = 256 * 1024;
 /// Longest result of a route's transform, in bytes: as long as the longest message that SQS takes.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const TRANSFORMED_MAX: usize = 1024 * 1024;
+
+/// At most `max` bytes of a text, cut between characters.
+pub(crate) fn cut(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+}

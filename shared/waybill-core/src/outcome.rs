@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limit::cut;
+
 /// What one real try at a target came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -154,16 +156,9 @@ pub const CODE_MAX: usize = 128;
 
 /// As much of a code as is kept, cut between characters.
 fn short(code: Cow<'static, str>) -> Cow<'static, str> {
-    match code {
-        code if code.len() <= CODE_MAX => code,
-        Cow::Borrowed(text) => {
-            let end = text.floor_char_boundary(CODE_MAX);
-            Cow::Borrowed(text.get(..end).unwrap_or_default())
-        }
-        Cow::Owned(mut text) => {
-            text.truncate(text.floor_char_boundary(CODE_MAX));
-            Cow::Owned(text)
-        }
+    match code.len() <= CODE_MAX {
+        true => code,
+        false => Cow::Owned(cut(&code, CODE_MAX).to_owned()),
     }
 }
 

@@ -1,8 +1,8 @@
 //! An event's data as a type of the handler's.
 
-use std::fmt::{Display, Write};
+use std::fmt::Write;
 
-use serde::de::value::{Error as ValueError, SeqDeserializer, UnitDeserializer};
+use serde::de::value::{Error as ValueError, SeqDeserializer, StrDeserializer, UnitDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
@@ -12,7 +12,7 @@ use waybill_core::event::Data;
 /// Reads data: JSON as what it says, text as a string, bytes as bytes, nothing as a unit. The error
 /// names the place and what was expected there, and never what stands there.
 pub(crate) fn read<T: DeserializeOwned>(data: &Data) -> Result<T, String> {
-    let other = |what: &str, error: &dyn Display| {
+    let other = |what: &str, error: &ValueError| {
         format!(
             "{what} is no `{}`: {}",
             name::<T>(),
@@ -24,29 +24,52 @@ pub(crate) fn read<T: DeserializeOwned>(data: &Data) -> Result<T, String> {
             let json = &mut serde_json::Deserializer::from_str(text);
             serde_path_to_error::deserialize(json).map_err(|error| misfit::<T>("data", &error))
         }
-        Data::Text(text) => {
-            let text = Value::String(text.to_string());
-            T::deserialize(text).map_err(|error| other("text that is not JSON", &error))
+        Data::Text(text) => T::deserialize(Plain::Text(text))
+            .map_err(|error| other("text that is not JSON", &error)),
+        Data::Bytes(bytes) => {
+            T::deserialize(Plain::Bytes(bytes)).map_err(|error| other("bytes", &error))
         }
-        Data::Bytes(bytes) => T::deserialize(Bytes(bytes)).map_err(|error| other("bytes", &error)),
         Data::Absent => T::deserialize(UnitDeserializer::new())
             .map_err(|error: ValueError| other("an event without data", &error)),
     }
 }
 
-/// Bytes as each type asks for them: as bytes, as a list of them, as something that is there, as what
-/// a type is made of.
-struct Bytes<'a>(&'a [u8]);
+/// Data that is no JSON, as each type asks for it: as it is, bytes as a list, as something that is
+/// there, as what a type is made of, text as a variant's name.
+enum Plain<'a> {
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
 
-impl<'de> Deserializer<'de> for Bytes<'_> {
+impl<'de> Deserializer<'de> for Plain<'_> {
     type Error = ValueError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        visitor.visit_bytes(self.0)
+        match self {
+            Self::Text(text) => visitor.visit_str(text),
+            Self::Bytes(bytes) => visitor.visit_bytes(bytes),
+        }
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        visitor.visit_seq(SeqDeserializer::new(self.0.iter().copied()))
+        match self {
+            Self::Text(text) => visitor.visit_str(text),
+            Self::Bytes(bytes) => visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied())),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        match self {
+            Self::Text(text) => {
+                StrDeserializer::new(text).deserialize_enum(name, variants, visitor)
+            }
+            Self::Bytes(bytes) => visitor.visit_bytes(bytes),
+        }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
@@ -63,7 +86,7 @@ impl<'de> Deserializer<'de> for Bytes<'_> {
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct tuple tuple_struct map struct enum identifier ignored_any
+        unit_struct tuple tuple_struct map struct identifier ignored_any
     }
 }
 

@@ -119,6 +119,11 @@ impl Queue {
         self.names.arn
     }
 
+    /// Whether it is a FIFO queue.
+    fn is_fifo(&self) -> bool {
+        self.names.arn == FIFO.arn
+    }
+
     /// The path of its URL.
     pub(super) fn path(&self) -> String {
         format!("{ACCOUNT}/{}", self.names.queue)
@@ -163,7 +168,10 @@ impl Queue {
         let visibility = visibility.unwrap_or(self.visibility);
         let mut state = lock(&self.state);
         state.show_again(now);
-        let held = state.held_groups(now);
+        let held = match self.is_fifo() {
+            true => state.held_groups(now),
+            false => HashSet::new(),
+        };
         let mut passed_over = Vec::new();
         let mut received = Vec::new();
         while received.len() < most {
@@ -216,7 +224,9 @@ impl Queue {
             state.messages.remove(&number);
             drop(state);
             // The rest of its group may be received now.
-            self.arrived.notify_waiters();
+            if self.is_fifo() {
+                self.arrived.notify_waiters();
+            }
         }
     }
 

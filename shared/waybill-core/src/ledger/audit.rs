@@ -1,8 +1,7 @@
 //! What people did to a row, beside what the loops do: kept in the row itself, so that it is
 //! written with the deed or not at all.
 
-use super::cut;
-use crate::limit::{AUDIT_KEPT, AUDIT_NOTE_MAX, AUDIT_WHO_MAX};
+use crate::limit::{AUDIT_KEPT, AUDIT_NOTE_MAX, AUDIT_WHO_MAX, cut};
 use crate::time::Timestamp;
 
 /// One deed of a person, or of a run that a person began.

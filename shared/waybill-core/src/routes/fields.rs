@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::tree::{Key, Node, Place, Value};
 use super::{RoutesError, RoutesErrors, span};
+use crate::limit::cut;
 
 /// The entries of one mapping, none of them unknown.
 pub(super) struct Fields<'a> {
@@ -151,11 +152,6 @@ pub(super) fn join(path: &str, name: &str) -> String {
 /// As much of a file's own words as a fault repeats.
 pub(super) fn short(words: &str) -> &str {
     cut(words, WORDS_MAX)
-}
-
-/// At most `max` bytes of a text, cut between characters.
-pub(super) fn cut(text: &str, max: usize) -> &str {
-    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
 }
 
 /// Longest piece of a file that a fault repeats, in bytes: longer than any name that is valid.

@@ -7,8 +7,8 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
-use super::fields::cut;
 use super::{FILLED_MAX, RoutesError, TEXT_MAX};
+use crate::limit::cut;
 
 /// How much is repeated of what the parser says, in bytes.
 const MESSAGE_MAX: usize = 512;

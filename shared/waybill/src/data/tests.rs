@@ -46,6 +46,12 @@ fn text_and_bytes_are_read_as_whatever_holds_them() {
     let text = Data::Text("hello".into());
     let held = Some(Held("hello".to_owned()));
     assert_eq!(read::<Option<Held<String>>>(&text).unwrap(), held);
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Word {
+        Hello,
+    }
+    assert_eq!(read::<Word>(&text).unwrap(), Word::Hello);
     let bytes = Data::Bytes([0, 255].as_slice().into());
     assert_eq!(read::<Vec<u8>>(&bytes).unwrap(), [0, 255]);
     let held = Some(Held(vec![0, 255]));

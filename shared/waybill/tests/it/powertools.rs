@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use waybill::testing::Bench;
+use waybill::testing::{Bench, Faults, play};
 use waybill::{Context, Failure, HandlerBuilder, Powertools};
 
 #[derive(Debug, Deserialize)]
@@ -142,8 +142,17 @@ async fn an_event_without_the_old_key_is_dead_f48() {
 
 #[test]
 fn an_engine_of_ones_own_and_a_played_world_refuse_what_they_cannot_read() {
-    let said = after(&Tried::default()).build().map(|_| ()).unwrap_err();
-    assert!(said.to_string().starts_with("after_powertools: "), "{said}");
+    let handler = || {
+        let work = |_: Order, _: Context| std::future::ready(Ok::<_, Failure>(()));
+        let earlier = Powertools::typescript("old", "orders", "messageId");
+        waybill::handler("book-order", work).after_powertools(earlier)
+    };
+    let built = handler().build().map(drop);
+    let played = play(1, Faults::none(), Vec::new(), handler()).map(drop);
+    for refused in [built, played] {
+        let said = refused.unwrap_err().to_string();
+        assert!(said.starts_with("after_powertools: "), "{said}");
+    }
 }
 
 #[test]

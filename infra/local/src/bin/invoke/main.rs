@@ -78,14 +78,16 @@ async fn run(arguments: Arguments, mut note: impl FnMut(Verdict) + Send) -> Resu
         let remedy = "give bodies, `--bodies FILE` or `--payload JSON`";
         return Err(LocalError::missing("there is nothing to hand over", remedy));
     }
-    let stub = match arguments.fifo {
-        true => Stub::start_fifo(VISIBILITY, arguments.receives).await?,
-        false => Stub::start(VISIBILITY, arguments.receives).await?,
+    let stub = if arguments.fifo {
+        let messages = grouped(bodies)?;
+        let stub = Stub::start_fifo(VISIBILITY, arguments.receives).await?;
+        stub.queue().send_in_groups(messages);
+        stub
+    } else {
+        let stub = Stub::start(VISIBILITY, arguments.receives).await?;
+        stub.queue().send(bodies);
+        stub
     };
-    match arguments.fifo {
-        true => stub.queue().send_in_groups(grouped(bodies)?),
-        false => stub.queue().send(bodies),
-    }
     let function = start(&arguments, &stub).await?;
     let mut answers = Vec::new();
     match &arguments.payload {
